@@ -1,0 +1,69 @@
+# Each target does its own set-up: on a bare Debian or Raspberry Pi OS, `make demo` and `make test` are enough.
+#
+#   make demo       calibrate on a synthesised machine, inject faults, show the alerts that a subscriber receives
+#   make test       the tests; SLOW=1 adds the slow ones, ARGS="-k ring" goes to pytest
+#   make check      format, lint, types, import directions, tests
+#   make fix        what ruff can mend by itself
+#   make bench      milliseconds of one core per second of audio, on this machine
+#   make install    as root, on a device: /opt/auscult, /etc/auscult, the systemd unit; `make uninstall` takes it away again
+#
+# PYTHON names another interpreter (3.10 or newer), VENV another place for the virtual environment.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+SLOW ?=
+export PYTHON
+
+.PHONY: help demo test check lint fix bench setup install uninstall clean
+
+help:
+	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
+
+# Stamps: an environment is brought up to date only when pyproject.toml is newer. The full one serves for the smaller ones too.
+$(VENV)/.dev: pyproject.toml
+	@.ci/setup venv $(VENV) dev
+	@touch $(VENV)/.dev $(VENV)/.demo
+
+$(VENV)/.demo: pyproject.toml
+	@.ci/setup venv $(VENV) demo
+	@touch $@
+
+# Asked each time: it is quick, and what it looks for may have been removed.
+.PHONY: test-programs
+test-programs:
+	@.ci/setup system mosquitto pulseaudio portaudio
+
+setup: $(VENV)/.dev test-programs
+
+demo: $(VENV)/.demo
+	@$(BIN)/auscult demo $(ARGS)
+
+test: setup
+	@PATH="$$PATH:/usr/sbin:/sbin" $(BIN)/python -m pytest $(if $(SLOW),-m "") $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test
+
+fix: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev
+	@$(BIN)/auscult benchmark cost $(ARGS)
+
+install:
+	@systemd/install
+
+uninstall:
+	@systemd/uninstall
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Figures that anyone can measure again: what a second of audio costs, and how well machines' faults are heard."""

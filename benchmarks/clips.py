@@ -1,0 +1,44 @@
+"""Whole recordings in memory: one channel at its own rate, read and written the one way in which every benchmark does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from calibrate.recordings import resampled
+from edge.audio_file import audio_info, read_blocks
+
+CHANNEL = 0  # of microphone arrays: a device has one microphone
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One channel of one recording."""
+
+    samples: NDArray[np.float32]  # (samples,) float32, full scale -1 to 1
+    rate_hz: int
+
+    @property
+    def power(self) -> float:
+        """Mean square about the mean: an offset is not sound."""
+        return float(np.var(self.samples, dtype=np.float64)) if len(self.samples) else 0.0
+
+
+def read_clip(path: Path) -> Clip:
+    """Read the first channel of a recording; AudioError when it cannot be read."""
+    return Clip(np.concatenate(list(read_blocks(path, CHANNEL))), audio_info(path).rate_hz)
+
+
+def read_clip_at(path: Path, rate_hz: int) -> Clip:
+    """Read the first channel of a recording and resample it to `rate_hz`."""
+    clip = read_clip(path)
+    return Clip(np.concatenate(list(resampled(iter([clip.samples]), clip.rate_hz, rate_hz))), rate_hz)
+
+
+def write_clip(path: Path, clip: Clip) -> None:
+    """Write a clip as 32-bit float WAV, so that nothing is rounded or clipped on the way."""
+    soundfile.write(path, clip.samples, clip.rate_hz, subtype="FLOAT", format="WAV")

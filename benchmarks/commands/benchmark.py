@@ -1,0 +1,35 @@
+"""`auscult benchmark`: figures that anyone can measure again on their own machine."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+EXAMPLE = """examples:
+  auscult benchmark cost --format json
+  auscult benchmark machines --manifest recordings/manifest.csv
+  auscult benchmark machines --manifest recordings/manifest.csv --units fan_id_02 --repeats 5 --snr -12"""
+
+BENCHMARKS = {
+    "cost": "what a second of audio costs: time of one core by stage, memory, and against naive sliding windows",
+    "machines": "how well faults are heard: ROC AUC per machine of a manifest",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare one sub-command per benchmark."""
+    parser.epilog = EXAMPLE
+    choices = parser.add_subparsers(dest="benchmark", required=True, metavar="|".join(BENCHMARKS))
+    for name, summary in BENCHMARKS.items():
+        command = choices.add_parser(name, help=summary)
+        _module(name).add_arguments(command)
+        command.add_argument("--format", choices=("text", "json"), default="text", help="how to print the result (default: %(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure."""
+    return int(_module(arguments.benchmark).run(arguments))
+
+
+def _module(name: str):  # type: ignore[no-untyped-def]
+    return importlib.import_module(f"benchmarks.commands.{name}")

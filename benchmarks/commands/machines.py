@@ -1,0 +1,104 @@
+"""`auscult benchmark machines`: ROC AUC per machine of a manifest, with intervals, and the mean."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.datasets.manifest import background, chosen_units, read_manifest, units
+from benchmarks.machines import UnitResult, fit_and_score, measure_unit, splits
+from benchmarks.mixing import BackgroundMixer
+from calibrate.metrics.sample import require_scikit_learn
+from edge.errors import UserError
+from edge.progress import Progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the benchmark takes."""
+    parser.description = "Fit each machine on its fit rows with one set of defaults, score its test rows file by file."
+    parser.epilog = "example: auscult benchmark machines --manifest recordings/manifest.csv --repeats 5 --snr -12 --format json"
+    parser.add_argument(
+        "--manifest", type=Path, required=True, metavar="CSV", help="recordings with path, dataset, unit, role and label; paths from its folder"
+    )
+    parser.add_argument("--units", nargs="+", metavar="UNIT", help="only these: a unit, dataset/unit or a whole dataset")
+    parser.add_argument(
+        "--repeats", type=_count, metavar="N", help="draw N new fit and test halves of the normal files (default: the manifest's split, once)"
+    )
+    parser.add_argument(
+        "--snr", type=_decibels, metavar="DB", help="mix background rows into every clip, so many dB below it; drawn independently for fit and test"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of every random choice (default: %(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure every unit and print the figures."""
+    require_scikit_learn()
+    recordings = read_manifest(arguments.manifest)
+    chosen = chosen_units(units(recordings), arguments.units)
+    mixer = None
+    if arguments.snr is not None:
+        backgrounds = background(recordings)
+        if not backgrounds:
+            raise UserError(arguments.manifest, "has no background rows to mix in; leave out --snr")
+        mixer = BackgroundMixer(backgrounds, arguments.snr)
+    skipped = {unit.key: unit.lacks for unit in chosen if unit.lacks is not None}
+    measurable = [unit for unit in chosen if unit.lacks is None]
+    results: dict[str, UnitResult] = {}
+    files = sum(split.files for unit in measurable for split in splits(unit, arguments.repeats, arguments.seed))
+    with Progress("measuring machines", files) as bar:
+        for unit in measurable:
+            try:
+                results[unit.key] = measure_unit(
+                    unit, repeats=arguments.repeats, mixer=mixer, seed=arguments.seed, fit_and_score=fit_and_score, report=bar.update
+                )
+            except UserError as error:  # too little sound, an unreadable file: the other machines are measured all the same
+                skipped[unit.key] = str(error)
+    document = _document(arguments, results, skipped)
+    if arguments.format == "json":
+        print(json.dumps(document, indent=2))
+    else:
+        print("\n".join(_table(document)))
+    return 0
+
+
+def _document(arguments: argparse.Namespace, results: Mapping[str, UnitResult], skipped: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "manifest": arguments.manifest.name,
+        "repeats": arguments.repeats,
+        "snr_db": arguments.snr,
+        "seed": arguments.seed,
+        "units": {key: asdict(result) for key, result in results.items()},
+        "mean": sum(result.roc_auc for result in results.values()) / len(results) if results else None,
+        "skipped": dict(skipped),
+    }
+
+
+def _table(document: Mapping[str, Any]) -> list[str]:
+    rows: list[Sequence[str]] = [("unit", "ROC AUC", "95 % interval", "pAUC", "F1", "fit", "normal", "anomalous")]
+    for key, unit in document["units"].items():
+        figures = (f"{unit['roc_auc']:.3f}", f"{unit['low']:.3f} - {unit['high']:.3f}", f"{unit['pauc']:.3f}", f"{unit['f1']:.3f}")
+        rows.append((key, *figures, *(str(unit[f"{kind}_files"]) for kind in ("fit", "normal", "anomalous"))))
+    if document["mean"] is not None:
+        rows.append(("mean", f"{document['mean']:.3f}", *[""] * 6))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return lines + [f"skipped {key}: {reason}" for key, reason in document["skipped"].items()]
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return count
+
+
+def _decibels(text: str) -> float:
+    decibels = float(text)
+    if not math.isfinite(decibels):
+        raise argparse.ArgumentTypeError("must be a number of decibels")
+    return decibels

@@ -1,0 +1,1 @@
+"""Reading the datasets that the benchmarks measure with."""

@@ -1,0 +1,142 @@
+"""How well faults are heard: fit each machine on its own normal recordings, score the held-out ones, one figure per machine.
+
+Every machine gets the same defaults. A file's score is its highest window's (`edge/scoring.py`, the code that `auscult score` runs).
+"""
+
+from __future__ import annotations
+
+import tempfile
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.clips import read_clip, write_clip
+from benchmarks.datasets.manifest import Unit
+from benchmarks.mixing import BackgroundMixer
+from calibrate.metrics.bootstrap import percentile_interval, resampled_roc_auc
+from calibrate.metrics.sample import best_f1, pauc, roc_auc
+from edge.errors import UserError
+
+Report = Callable[[float], None]  # of files done
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which recordings of a unit are learned from and which are tested."""
+
+    fit: tuple[Path, ...]
+    normal: tuple[Path, ...]
+    anomalous: tuple[Path, ...]
+
+    @property
+    def files(self) -> int:
+        """All of them."""
+        return len(self.fit) + len(self.normal) + len(self.anomalous)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitResult:
+    """The figures of one machine: means over the draws, and the 95 % interval of its ROC AUC over draws and resampled test files."""
+
+    roc_auc: float
+    low: float
+    high: float
+    pauc: float
+    f1: float
+    files: int  # tested in one draw
+    fit_files: int
+    normal_files: int
+    anomalous_files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the test files of one draw scored."""
+
+    normal: tuple[float, ...]
+    anomalous: tuple[float, ...]
+
+
+FitAndScore = Callable[[Sequence[Path], Sequence[Path], int, Report], list[float]]
+
+
+def splits(unit: Unit, repeats: int | None, seed: int) -> list[Split]:
+    """Return the manifest's own split, or `repeats` random halves of all normal recordings; the anomalous ones are always tested."""
+    if repeats is None:
+        return [Split(unit.fit, unit.normal, unit.anomalous)]
+    normal = unit.fit + unit.normal
+    drawn = []
+    for repeat in range(repeats):
+        order = _random(unit, seed, repeat, "halves").permutation(len(normal))
+        half = (len(normal) + 1) // 2
+        drawn.append(Split(tuple(normal[i] for i in sorted(order[:half])), tuple(normal[i] for i in sorted(order[half:])), unit.anomalous))
+    return drawn
+
+
+def measure_unit(
+    unit: Unit,
+    *,
+    repeats: int | None = None,
+    mixer: BackgroundMixer | None = None,
+    seed: int = 0,
+    fit_and_score: FitAndScore,
+    report: Report = lambda files: None,
+) -> UnitResult:
+    """Fit and test one machine in every draw.
+
+    Parameters
+    ----------
+    repeats : draws of new fit and test halves; None takes the manifest's split once.
+    mixer : what puts background into every clip, anew in every draw and independently for fit and test.
+    fit_and_score : learns from the first files and returns the scores of the second.
+    report : told how many more files are done.
+    """
+    drawn = splits(unit, repeats, seed)
+    scores = [_scores(unit, split, number, mixer, seed, fit_and_score, report) for number, split in enumerate(drawn)]
+    areas = np.concatenate([resampled_roc_auc(s.normal, s.anomalous, seed=seed + number) for number, s in enumerate(scores)])
+    interval = percentile_interval(areas)
+    first = drawn[0]
+    return UnitResult(
+        roc_auc=float(np.mean([roc_auc(s.normal, s.anomalous) for s in scores])),
+        low=interval.low,
+        high=interval.high,
+        pauc=float(np.mean([pauc(s.normal, s.anomalous) for s in scores])),
+        f1=float(np.mean([best_f1(s.normal, s.anomalous) for s in scores])),
+        files=len(first.normal) + len(first.anomalous),
+        fit_files=len(first.fit),
+        normal_files=len(first.normal),
+        anomalous_files=len(first.anomalous),
+    )
+
+
+def _scores(
+    unit: Unit, split: Split, draw: int, mixer: BackgroundMixer | None, seed: int, fit_and_score: FitAndScore, report: Report
+) -> Scores:
+    """Prepare the clips of one draw in a temporary folder, learn from some, score the others."""
+    with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
+        fit = _prepared(split.fit, Path(folder, "fit"), mixer, _random(unit, seed, draw, "fit"))
+        test = _prepared(split.normal + split.anomalous, Path(folder, "test"), mixer, _random(unit, seed, draw, "test"))
+        scores = fit_and_score(fit, test, seed, report)
+    if not np.isfinite(scores).all():
+        raise UserError(unit.key, "a test recording got no score")
+    return Scores(tuple(scores[: len(split.normal)]), tuple(scores[len(split.normal) :]))
+
+
+def _prepared(paths: Sequence[Path], folder: Path, mixer: BackgroundMixer | None, random: np.random.Generator) -> list[Path]:
+    """Write the first channel of each recording, with background if there is a mixer."""
+    folder.mkdir()
+    prepared = []
+    for number, path in enumerate(paths):
+        clip = read_clip(path)
+        target = folder / f"{number:05}_{path.stem}.wav"
+        write_clip(target, mixer.mixed(clip, random) if mixer else clip)
+        prepared.append(target)
+    return prepared
+
+
+def _random(unit: Unit, seed: int, draw: int, purpose: str) -> np.random.Generator:
+    """Return a generator of its own for each unit, draw and purpose: no choice depends on which other units were measured before."""
+    return np.random.default_rng([seed, draw, zlib.crc32(f"{unit.dataset}/{unit.unit}/{purpose}".encode())])

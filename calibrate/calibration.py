@@ -1,0 +1,182 @@
+"""Normal recordings in, a bundle out: the one function behind `auscult calibrate`, the demo and the benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate.checks import BadRecordings, CheckedRecordings, Outliers, check_recordings
+from calibrate.embeddings import Recording
+from calibrate.fitters.patchcore import PatchCoreFitter, PatchCoreSettings
+from calibrate.tail import fit_tail, supported_false_alarms_per_week
+from edge.backbone import BUILT_IN, DEFAULT_BACKBONE, Backbone
+from edge.bundle import write_bundle
+from edge.channels import Channel
+from edge.frontend import FrontEnd
+from edge.model import BACKBONE_MEMBER, CARD_MEMBER, PROBE_SECONDS, probe_cells
+from edge.tail import Tail
+from edge.version import VERSION
+
+WINDOW_S = 10.0
+HOP_S = 0.5
+PROBE_TOLERANCE = 0.02  # relative; saturating int8 arithmetic is far beyond it, another rounding of the log-mel far below
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationSettings:
+    """What `auscult calibrate` may be told."""
+
+    detector: str = "patchcore"
+    backbone: str | Path = DEFAULT_BACKBONE
+    false_alarms_per_week: float = 1.0
+    channel: Channel = 0
+    bad_recordings: BadRecordings = "refuse"
+    outliers: Outliers = "keep"
+    patchcore: PatchCoreSettings = field(default_factory=PatchCoreSettings)
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was learned, for the summary."""
+
+    bundle: Path
+    recordings: int
+    seconds: float
+    bandwidth_hz: float
+    dropped: tuple[str, ...]
+    warnings: tuple[str, ...]
+    threshold_note: str
+    bytes: int
+
+
+def calibrate(
+    paths: list[Path], output: Path, settings: CalibrationSettings, say: Callable[[str], None] = lambda line: None
+) -> Calibration:
+    """Learn what is normal from recordings and write a bundle.
+
+    Parameters
+    ----------
+    paths
+        Audio files of the machine running normally.
+    output
+        Where the bundle is written, at the end and at once; nothing is lost of an older one if anything fails before.
+    say
+        Called with each warning, before the long work starts.
+
+    Raises
+    ------
+    AudioError
+        Recordings that cannot be used, or too little sound.
+    BackboneError
+        No such backbone.
+    """
+    backbone = Backbone.load(settings.backbone, threads=settings.threads)
+    checked = check_recordings(
+        paths, backbone.front_end, channel=settings.channel, bad_recordings=settings.bad_recordings, outliers=settings.outliers
+    )
+    for warning in checked.warnings:
+        say(warning)
+    cell_s = backbone.front_end.cell_s
+    recordings = [Recording(report.path, settings.channel, round(report.seconds / cell_s)) for report in checked.kept]
+    fitted = PatchCoreFitter(backbone, checked.bandwidth_hz, settings.patchcore).fit(recordings)
+    tail = fit_tail(fitted.surprise, backbone.front_end.block_samples / backbone.front_end.sample_rate_hz)
+    note = threshold_note(checked.seconds, settings.false_alarms_per_week)
+    if note:
+        say(note)
+    arrays = fitted.arrays | {"probe": _probe(backbone, checked.bandwidth_hz)}
+    manifest = _manifest(settings, backbone, checked, tail, note)
+    write_bundle(output, manifest, arrays, _embedded(settings.backbone))
+    return Calibration(
+        bundle=output,
+        recordings=len(recordings),
+        seconds=checked.seconds,
+        bandwidth_hz=checked.bandwidth_hz,
+        dropped=tuple(str(report.path) for report in checked.dropped),
+        warnings=checked.warnings,
+        threshold_note=note,
+        bytes=output.stat().st_size,
+    )
+
+
+def threshold_note(seconds: float, false_alarms_per_week: float) -> str:
+    """Say plainly when the recordings are too short for the promise; empty when they are not."""
+    supported = supported_false_alarms_per_week(seconds)
+    if supported <= false_alarms_per_week:
+        return ""
+    hours = 7 * 24 / false_alarms_per_week
+    return (
+        f"threshold: {_duration(seconds)} of recordings show by themselves only {supported:.3g} false alarms per week or more; "
+        f"{false_alarms_per_week:g} per week is extrapolated. Recordings of {_duration(hours * 3600)} would show it; "
+        "more recordings, over all loads of the machine, make it more certain"
+    )
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def _manifest(
+    settings: CalibrationSettings, backbone: Backbone, checked: CheckedRecordings, tail: Tail, note: str
+) -> Mapping[str, object]:
+    front_end: FrontEnd = backbone.front_end
+    return {
+        "created_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "auscult_version": VERSION,
+        "front_end": front_end.name,
+        "sample_rate_hz": front_end.sample_rate_hz,
+        "bandwidth_hz": checked.bandwidth_hz,
+        "backbone": {"name": backbone.name, "sha256": backbone.sha256, "precision": backbone.precision},
+        "detector": {
+            "name": settings.detector,
+            "parameters": {
+                **msgspec.to_builtins(settings.patchcore),
+                "tail": tail.parameters(),
+                "window_s": WINDOW_S,
+                "hop_s": HOP_S,
+            },
+        },
+        "threshold": {
+            "false_alarms_per_week": settings.false_alarms_per_week,
+            "supported_false_alarms_per_week": supported_false_alarms_per_week(checked.seconds),
+            # A threshold at or below what every tenth block reaches would be no threshold, however many alarms are allowed.
+            "score_scale": max(1.0, tail.surprise_at(settings.false_alarms_per_week)),
+            "note": note,
+        },
+        "data": {
+            "recordings": len(checked.kept),
+            "seconds": round(checked.seconds, 3),
+            "sources": [report.path.name for report in checked.kept],
+            "dropped": [report.path.name for report in checked.dropped],
+        },
+        "probe": {"members": ["probe"], "tolerance": PROBE_TOLERANCE},
+    }
+
+
+def _probe(backbone: Backbone, bandwidth_hz: float) -> dict[str, NDArray[np.generic]]:
+    """Two seconds of sound with tones, noise and clicks, and what this processor's backbone makes of them."""
+    rate_hz = backbone.front_end.sample_rate_hz
+    rng = np.random.default_rng(0)
+    time_s = np.arange(round(PROBE_SECONDS * rate_hz)) / rate_hz
+    tones = sum(np.sin(2 * np.pi * f_hz * time_s) for f_hz in (120.0, 997.0, 4300.0))
+    samples = 0.05 * tones + 0.02 * rng.standard_normal(len(time_s))
+    samples[:: rate_hz // 3] += 0.5
+    stored = samples.astype(np.float16)
+    return {"samples": stored, "cells": probe_cells(backbone, bandwidth_hz, stored.astype(np.float32)).astype(np.float16)}
+
+
+def _embedded(backbone: str | Path) -> dict[str, bytes]:
+    """An exported backbone travels in the bundle; a built-in one is on every device already."""
+    path = Path(backbone)
+    if path.suffix != ".onnx" or path.resolve().parent == BUILT_IN.resolve():
+        return {}
+    return {BACKBONE_MEMBER: path.read_bytes(), CARD_MEMBER: path.with_suffix(".json").read_bytes()}

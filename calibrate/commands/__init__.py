@@ -1,0 +1,1 @@
+"""The commands that make and judge bundles: calibrate (with record), evaluate, demo."""

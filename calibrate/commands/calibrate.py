@@ -1,0 +1,77 @@
+"""`auscult calibrate`: learn from normal recordings; `auscult calibrate record`: make them."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from pathlib import Path
+
+import msgspec
+
+from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.checks import add_check_arguments
+from calibrate.fitters.patchcore import PatchCoreSettings
+from edge.audio_file import find_audio_files
+from edge.backbone import DEFAULT_BACKBONE
+from edge.channels import parse_channel
+from edge.output import print_result
+
+EXAMPLE = """\
+examples:
+  auscult calibrate record --source pump1 --minutes 30 --output recordings/
+  auscult calibrate --recordings recordings/ --output pump1.auscult
+"""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = EXAMPLE
+    parser.formatter_class = RawDescriptionHelpFormatter
+    parser.add_argument("--recordings", nargs="+", required=True, metavar="DIR_OR_FILE", help="the machine running normally: folders or audio files")
+    parser.add_argument("--output", required=True, type=Path, metavar="B.auscult", help="the bundle to write")
+    parser.add_argument("--detector", choices=("patchcore",), default="patchcore", help="how to compare with normal sound (default: patchcore)")
+    parser.add_argument("--backbone", default=DEFAULT_BACKBONE, metavar="NAME_OR_ONNX", help=f"built-in name or exported file (default: {DEFAULT_BACKBONE})")
+    parser.add_argument("--false-alarms-per-week", type=_positive, default=1.0, metavar="N", help="how many false alarms are acceptable (default: 1)")
+    parser.add_argument("--channel", type=parse_channel, default=0, help='channel of the recordings, counted from 0, or "mix" (default: 0)')
+    parser.add_argument("--coreset", type=_count, default=PatchCoreSettings().coreset, metavar="N", help="patches kept per mel band (default: %(default)s)")
+    parser.add_argument(
+        "--banks",
+        choices=("per-band", "shared"),
+        default="per-band",
+        help="a memory bank for each mel band, or one for all as published (default: per-band)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    add_check_arguments(parser)
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print the result")
+
+
+def run(args: Namespace) -> int:
+    """Calibrate and print what was learned."""
+    settings = CalibrationSettings(
+        detector=args.detector,
+        backbone=args.backbone,
+        false_alarms_per_week=args.false_alarms_per_week,
+        channel=args.channel,
+        bad_recordings=args.bad_recordings,
+        outliers=args.outliers,
+        patchcore=PatchCoreSettings(coreset=args.coreset, banks=args.banks, seed=args.seed),
+    )
+    result = calibrate(
+        find_audio_files(args.recordings), args.output, settings, say=lambda line: print(f"auscult: warning: {line}", file=sys.stderr)
+    )
+    print_result(msgspec.to_builtins(result, enc_hook=str), args.format)
+    return 0
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise ValueError(text)
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 10:
+        raise ValueError(text)
+    return value

@@ -1,0 +1,74 @@
+"""The other end of the wire: an MQTT client that hears what anyone would who subscribes to the node."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+
+import msgspec
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge.errors import AuscultError
+from edge.mqtt.topics import Topics
+from edge.payloads import EventPayload, ScorePayload
+
+CONNECT_TIMEOUT_S = 20.0
+
+
+class DemoSubscriber:
+    """Collects the events and scores of one source, in the order in which they arrive, while the `with` block runs."""
+
+    def __init__(self, host: str, port: int, node: str, source: str) -> None:
+        self.events: list[EventPayload] = []
+        self.scores: list[ScorePayload] = []
+        self._host, self._port = host, port
+        topics = Topics(node)
+        self._event_topic, self._score_topic, self._status_topic = topics.event(source), topics.score(source), topics.status
+        self._subscribed = threading.Event()
+        self._online = False
+        self._gone = threading.Event()
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="auscult-demo-subscriber", protocol=mqtt.MQTTv311)
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_message
+
+    def __enter__(self) -> DemoSubscriber:
+        """Connect and subscribe; AuscultError when the broker does not confirm it in time."""
+        self._client.connect(self._host, self._port)
+        self._client.loop_start()
+        if not self._subscribed.wait(CONNECT_TIMEOUT_S):
+            raise AuscultError(f"{self._host}:{self._port}", "the demo's broker did not confirm the subscription")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        """Disconnect."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def wait_until_offline(self, timeout_s: float) -> bool:
+        """Wait for the node's last word, which comes after everything else; whether it came."""
+        return self._gone.wait(timeout_s)
+
+    def _on_connect(
+        self, client: mqtt.Client, userdata: object, flags: mqtt.ConnectFlags, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if not reason.is_failure:
+            client.subscribe([(topic, 1) for topic in (self._event_topic, self._score_topic, self._status_topic)])
+
+    def _on_subscribe(
+        self, client: mqtt.Client, userdata: object, message_id: int, reasons: list[ReasonCode], properties: Properties | None
+    ) -> None:
+        self._subscribed.set()
+
+    def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
+        if message.topic == self._event_topic:
+            self.events.append(msgspec.json.decode(message.payload, type=EventPayload))
+        elif message.topic == self._score_topic:
+            self.scores.append(msgspec.json.decode(message.payload, type=ScorePayload))
+        elif message.payload == b"online":
+            self._online = True
+        elif self._online:
+            self._gone.set()

@@ -1,0 +1,83 @@
+"""Normal recordings as what each head compares, computed once while memory allows and again when it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate.recordings import resampled
+from edge.audio_file import audio_info, read_blocks
+from edge.backbone import Backbone
+from edge.channels import Channel
+from edge.detectors.patchcore import HeadInput, HeadInputs
+from edge.embedding import Embedder
+from edge.features import FeatureBlock, FeatureStream
+
+CACHE_BYTES = 256 << 20  # of half-precision embeddings, about one hour; longer recordings are computed twice
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One normal recording, as the fitters see it."""
+
+    path: Path
+    channel: Channel
+    cells: int  # about how many
+
+
+def feature_blocks(recording: Recording, backbone: Backbone, bandwidth_hz: float) -> Iterator[tuple[FeatureBlock, int]]:
+    """The features of a recording block by block, each with the number of cells of real sound known by then."""
+    stream = FeatureStream(backbone, bandwidth_hz)
+    rate_hz = audio_info(recording.path).rate_hz
+    for samples in resampled(read_blocks(recording.path, recording.channel), rate_hz, backbone.front_end.sample_rate_hz):
+        for block in stream.push(samples):
+            yield block, stream.cells
+    for block in stream.finish():
+        yield block, stream.cells
+
+
+class EmbeddingStore:
+    """The head inputs of all recordings, in half precision, recording by recording and block by block."""
+
+    def __init__(
+        self, recordings: list[Recording], backbone: Backbone, bandwidth_hz: float, new_embedder: Callable[[], Embedder]
+    ) -> None:
+        self.recordings = recordings
+        self._backbone = backbone
+        self._bandwidth_hz = bandwidth_hz
+        self._new_embedder = new_embedder
+        self._cache: dict[int, list[list[HeadInput]]] = {}
+        self._cached_bytes = 0
+
+    def blocks(self, index: int) -> Iterator[list[HeadInput]]:
+        """The head inputs of recording `index`, a list for every block."""
+        if index in self._cache:
+            yield from self._cache[index]
+            return
+        kept: list[list[HeadInput]] | None = []
+        for block in self._compute(index):
+            if kept is not None:
+                kept.append(block)
+                self._cached_bytes += (size := sum(compared.values.nbytes for compared in block))
+                if self._cached_bytes > CACHE_BYTES:
+                    self._cached_bytes -= size + sum(compared.values.nbytes for old in kept[:-1] for compared in old)
+                    kept = None
+            yield block
+        if kept is not None:
+            self._cache[index] = kept
+
+    def _compute(self, index: int) -> Iterator[list[HeadInput]]:
+        embedder, inputs = self._new_embedder(), HeadInputs()
+        for block, cells in feature_blocks(self.recordings[index], self._backbone, self._bandwidth_hz):
+            compared = inputs.push(embedder.push(block), cells)
+            if compared:
+                yield [replace(one, values=_half(one.values)) for one in compared]
+
+
+def _half(values: NDArray[np.float32]) -> NDArray[np.float16]:
+    # Halves are what the bundle stores; a feature beyond their range would be an infinite distance from everything.
+    return np.clip(values, -60000.0, 60000.0).astype(np.float16)

@@ -1,0 +1,23 @@
+"""Which normal sound may judge which: a cell is never compared with its own fold, so its distance is that of unheard sound."""
+
+from __future__ import annotations
+
+from calibrate.embeddings import Recording
+
+FOLDS = 5
+MIN_WHOLE = 3  # recordings: so many or more stay whole; fewer are cut into pieces
+
+
+class Folds:
+    """Assigns cells to folds: whole recordings where there are enough, else consecutive pieces of each."""
+
+    def __init__(self, recordings: list[Recording]) -> None:
+        self._recordings = recordings
+        self._whole = len(recordings) >= MIN_WHOLE
+        self.count = min(FOLDS, len(recordings)) if self._whole else FOLDS
+
+    def of(self, recording: int, cell: int) -> int:
+        """The fold of a cell of a recording."""
+        if self._whole:
+            return recording % self.count
+        return min(self.count - 1, cell * self.count // max(1, self._recordings[recording].cells))

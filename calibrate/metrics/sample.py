@@ -1,0 +1,100 @@
+"""One score per recording: how well do the scores part normal from anomalous recordings?
+
+`roc_auc`  area under the ROC curve: how often an anomalous recording scores above a normal one (ties count half)
+`pauc`     the same area up to a false-alarm rate of 0.1, standardised so that chance is 0.5 and perfect is 1
+           (McClish, "Analyzing a portion of the ROC curve", Medical Decision Making 9, 1989)
+`best_f1`  the F1 score at the threshold that makes it highest, anomalous being the positive class
+
+The definitions are scikit-learn's (extra `benchmark`), imported when the first figure is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from calibrate.metrics.bootstrap import Interval, roc_auc_interval
+from edge.errors import UserError
+
+PAUC_MAX_FALSE_ALARM_RATE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class SampleMetrics:
+    """The sample-level figures of one bundle over one set of recordings."""
+
+    roc_auc: float
+    pauc: float
+    f1: float
+    roc_auc_interval: Interval
+    normal: int  # recordings
+    anomalous: int  # recordings
+
+
+def sample_metrics(normal: ArrayLike, anomalous: ArrayLike, *, seed: int = 0) -> SampleMetrics:
+    """Return every sample-level figure of `normal` and `anomalous` scores, each shape (recordings,).
+
+    Raises
+    ------
+    UserError
+        When a class is empty or a score is not finite.
+    ModuleNotFoundError
+        When scikit-learn is not installed.
+    """
+    normal_scores, anomalous_scores = _scores(normal, "normal"), _scores(anomalous, "anomalous")
+    return SampleMetrics(
+        roc_auc=roc_auc(normal_scores, anomalous_scores),
+        pauc=pauc(normal_scores, anomalous_scores),
+        f1=best_f1(normal_scores, anomalous_scores),
+        roc_auc_interval=roc_auc_interval(normal_scores, anomalous_scores, seed=seed),
+        normal=len(normal_scores),
+        anomalous=len(anomalous_scores),
+    )
+
+
+def roc_auc(normal: ArrayLike, anomalous: ArrayLike) -> float:
+    """Return the area under the ROC curve of two sets of scores, each shape (recordings,)."""
+    labels, scores = _labelled(normal, anomalous)
+    return float(_scikit_learn_metrics().roc_auc_score(labels, scores))
+
+
+def pauc(normal: ArrayLike, anomalous: ArrayLike, max_false_alarm_rate: float = PAUC_MAX_FALSE_ALARM_RATE) -> float:
+    """Return the standardised partial area under the ROC curve up to `max_false_alarm_rate`."""
+    labels, scores = _labelled(normal, anomalous)
+    return float(_scikit_learn_metrics().roc_auc_score(labels, scores, max_fpr=max_false_alarm_rate))
+
+
+def best_f1(normal: ArrayLike, anomalous: ArrayLike) -> float:
+    """Return the highest F1 score that any threshold on the scores gives."""
+    labels, scores = _labelled(normal, anomalous)
+    precision, recall, _ = _scikit_learn_metrics().precision_recall_curve(labels, scores)
+    total = precision + recall  # (thresholds,), 0 where every recording called anomalous is normal
+    return float(np.max(2 * precision * recall / np.where(total == 0, 1, total)))
+
+
+def _labelled(normal: ArrayLike, anomalous: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    normal_scores, anomalous_scores = _scores(normal, "normal"), _scores(anomalous, "anomalous")
+    labels = np.repeat(np.array([0, 1]), [len(normal_scores), len(anomalous_scores)])
+    return labels, np.concatenate([normal_scores, anomalous_scores])
+
+
+def _scores(scores: ArrayLike, label: str) -> NDArray[np.float64]:
+    values = np.asarray(scores, np.float64)
+    if values.ndim != 1 or values.size == 0:
+        raise UserError(f"{label} recordings", "none were scored; the figures need at least one normal and one anomalous recording")
+    if not np.isfinite(values).all():
+        raise UserError(f"{label} recordings", "a score is missing or not finite; leave that recording out")
+    return values
+
+
+def require_scikit_learn() -> None:
+    """Import scikit-learn now: before long work rather than after it, the front door says how to install it."""
+    importlib.import_module("sklearn.metrics")
+
+
+def _scikit_learn_metrics() -> Any:
+    return importlib.import_module("sklearn.metrics")

@@ -1,0 +1,18 @@
+"""`python -m edge`: the daemon's commands without the front door; `run` unless another is named."""
+
+from __future__ import annotations
+
+import sys
+
+import edge.threads  # noqa: F401  # before anything imports numpy
+from edge.cli import run_room
+
+COMMANDS = {
+    "run": "edge.commands.run",
+    "score": "edge.commands.score",
+    "devices": "edge.commands.devices",
+    "schema": "edge.commands.schema",
+}
+
+if __name__ == "__main__":
+    sys.exit(run_room(COMMANDS, "run", "edge", sys.argv[1:]))

@@ -1,0 +1,45 @@
+"""Write a file so that a reader, or a power cut, finds the old one or the new one and never a part."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary file beside `path`, to be written and read; on success it takes the place of `path`, on any error it is removed.
+
+    File and folder are synced: a device loses power without warning.
+
+    Raises
+    ------
+    OSError
+        The folder does not exist, is not writable or is full. `path` is as it was before.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    with temporary.open("x+b") as file:  # "x": never somebody else's file; the umask decides who may read it
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name itself durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # some network and FUSE file systems cannot sync a folder; the file is whole all the same
+    finally:
+        os.close(descriptor)

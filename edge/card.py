@@ -1,0 +1,40 @@
+"""A backbone's card: the JSON file beside its .onnx that says what it is and where it comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge.errors import BackboneError
+
+CARD_SCHEMA = 1
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """What a backbone is, what it was trained on, and how well its forms agree."""
+
+    schema: int = CARD_SCHEMA
+    name: str
+    precision: str  # "fp32" | "int8"
+    front_end: str  # a key of edge.frontend.FRONT_ENDS
+    sha256: str  # hex, of the .onnx file
+    training_data: list[str]
+    licence: str
+    seed: int | None = None
+    parity: dict[str, Any] = {}
+    faster_on_this_board: str | None = None
+
+
+def read_card(path: Path) -> Card:
+    """Read a card; BackboneError in one line when it is missing, damaged or of a newer schema."""
+    try:
+        card = msgspec.json.decode(path.read_bytes(), type=Card)
+    except OSError as error:
+        raise BackboneError(path, f"cannot be read ({error.strerror}); a backbone's card lies beside its .onnx file") from error
+    except msgspec.MsgspecError as error:
+        raise BackboneError(path, f"is not a backbone's card ({error}); export the backbone again") from error
+    if card.schema != CARD_SCHEMA:
+        raise BackboneError(path, f"has card schema {card.schema}, this version reads {CARD_SCHEMA}; upgrade Auscult")
+    return card

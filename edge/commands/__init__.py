@@ -1,0 +1,1 @@
+"""The commands that a device needs: run, score, devices, schema."""

@@ -1,0 +1,86 @@
+"""Listen to every source of config.yaml and publish over MQTT until stopped."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from edge.config import Config, SourceConfig, load_config
+from edge.daemon import Daemon
+from edge.events import EventSettings
+from edge.health import HealthReporter, InferenceTimes
+from edge.model import Model
+from edge.mqtt.publisher import Publisher
+from edge.mqtt.settings import BrokerSettings
+from edge.mqtt.topics import Topics
+from edge.pipeline import Listener
+from edge.source_publisher import SourcePublisher
+from edge.source_worker import SourceWorker
+from edge.sources import make_source
+
+EXAMPLE = """example:
+  auscult run --config /etc/auscult/config.yaml
+  mosquitto_sub -v -t 'auscult/#'
+
+SIGTERM stops it cleanly (exit code 0). Sources that end (files, stdin) end the daemon when all have ended."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.epilog = EXAMPLE
+    parser.add_argument("--config", type=Path, default=Path("config.yaml"), metavar="FILE", help="the configuration (default: config.yaml)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the daemon."""
+    config = load_config(arguments.config)
+    configure_logging(config.log.level)
+    return make_daemon(config).run()
+
+
+def configure_logging(level: str) -> None:
+    """Log to stderr, one line each; under systemd the journal adds the time, but a terminal or a container does not."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S%z",
+        force=True,
+    )
+
+
+def make_daemon(config: Config) -> Daemon:
+    """Put the daemon together: bundles are loaded and checked here, nothing is opened or connected yet.
+
+    Raises
+    ------
+    UserError
+        when a bundle, the password or a TLS file cannot be used.
+    """
+    topics = Topics(config.node, config.mqtt.base_topic)
+    # Machines of one kind may share a bundle, and then its backbone too.
+    models = {path: Model.load(path, config.inference.providers, config.inference.threads) for path in _bundle_paths(config)}
+    publisher = Publisher(BrokerSettings.from_config(config.mqtt), topics.status)
+    inference = InferenceTimes()
+    events = EventSettings(
+        minimum_duration_s=config.events.minimum_duration_s,
+        cooldown_s=config.events.cooldown_s,
+        release_score=config.events.release_score,
+        update_interval_s=config.events.update_interval_s,
+    )
+
+    def make_worker(name: str, source: SourceConfig) -> SourceWorker:
+        model = models[source.bundle]
+        bundle = model.bundle
+        voice = SourcePublisher(name, publisher, topics, bundle.manifest.detector.name, bundle.sha256)
+        return SourceWorker(make_source(name, source), bundle, lambda rate_hz: Listener(model, rate_hz, events), voice, inference)
+
+    workers = {name: make_worker(name, source) for name, source in config.sources.items()}
+    disk = _bundle_paths(config)[0].absolute().parent
+    return Daemon(config.node, workers, publisher, topics, HealthReporter(inference, disk), config.health.interval_s)
+
+
+def _bundle_paths(config: Config) -> list[Path]:
+    return list(dict.fromkeys(source.bundle for source in config.sources.values()))

@@ -1,0 +1,63 @@
+"""What can go wrong, as one small tree.
+
+AuscultError                 a runtime failure: one clear line, exit code 1
+└── UserError                a mistake of the user's: one clear line, exit code 2
+    ├── ConfigError          config.yaml: path, line, key and what to write instead
+    ├── BundleError          a bundle that is missing, damaged, foreign or tampered with
+    ├── BackboneError        a backbone that is missing, damaged or not the one a bundle needs
+    ├── CheckpointError      a CNN14 checkpoint that cannot be loaded strictly
+    ├── AudioError           an audio file that is missing, unreadable, empty or too short
+    ├── DeviceError          a microphone that does not exist or cannot be opened
+    └── BrokerError          a broker that refuses: login, certificate, protocol
+
+Every message is one line that names the file, key, device or endpoint first and then says what to do:
+``pump1.auscult: not an Auscult bundle (no manifest.json); calibrate again or copy the file again``.
+"""
+
+from __future__ import annotations
+
+
+class AuscultError(Exception):
+    """A failure that Auscult explains in one line; the process exits with `exit_code`."""
+
+    exit_code = 1
+
+    def __init__(self, subject: object, problem: str) -> None:
+        """`subject` is what the user would look at (a path, key, device or endpoint); `problem` says what is wrong and what to do."""
+        self.subject = str(subject)
+        self.problem = problem
+        super().__init__(" ".join(f"{self.subject}: {problem}".split()))
+
+
+class UserError(AuscultError):
+    """A mistake that the user can mend."""
+
+    exit_code = 2
+
+
+class ConfigError(UserError):
+    """config.yaml says something that Auscult does not understand."""
+
+
+class BundleError(UserError):
+    """A bundle that cannot be trusted or used."""
+
+
+class BackboneError(UserError):
+    """A backbone that cannot be used."""
+
+
+class CheckpointError(UserError):
+    """A CNN14 checkpoint that cannot be loaded strictly."""
+
+
+class AudioError(UserError):
+    """An audio file that cannot be read or holds too little."""
+
+
+class DeviceError(UserError):
+    """A microphone that is not there or cannot be opened."""
+
+
+class BrokerError(UserError):
+    """A broker that will not have us, however often we try."""

@@ -1,0 +1,74 @@
+"""How loud a stream is, and whether it is plausible at all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+CLIPPED = 32766 / 32768  # both ends of a 16-bit converter; wider ones that clip lie above it too
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One interval. Levels are None, never 0, when there is no signal: 0 dBFS is the loudest there is."""
+
+    dbfs: float | None  # RMS about the mean; a full-scale square wave is 0, a full-scale sine -3.01
+    peak_dbfs: float | None
+    clipped_fraction: float
+    dead: bool  # every sample the same: muted, unplugged or the wrong channel
+
+
+class LevelMeter:
+    """Measures consecutive intervals of a stream, however it is cut into blocks."""
+
+    def __init__(self, rate_hz: int, interval_s: float = 1.0) -> None:
+        """One `Level` per `interval_s` of sound."""
+        self._interval_samples = max(1, round(rate_hz * interval_s))
+        self._reset()
+
+    def _reset(self) -> None:
+        self._count = 0
+        self._sum = 0.0
+        self._sum_of_squares = 0.0
+        self._lowest = math.inf
+        self._highest = -math.inf
+        self._clipped = 0
+
+    def push(self, samples: NDArray[np.float32]) -> list[Level]:
+        """Add `samples` (samples,) and return the intervals that they completed."""
+        levels: list[Level] = []
+        while len(samples):
+            part = samples[: self._interval_samples - self._count]
+            samples = samples[len(part) :]
+            self._add(part)
+            if self._count == self._interval_samples:
+                levels.append(self._level())
+                self._reset()
+        return levels
+
+    def finish(self) -> Level | None:
+        """The level of what is left of the last interval; None when nothing is."""
+        level = self._level() if self._count else None
+        self._reset()
+        return level
+
+    def _add(self, samples: NDArray[np.float32]) -> None:
+        exact = samples.astype(np.float64)  # squares of quiet sound vanish in float32 sums
+        self._count += len(samples)
+        self._sum += float(exact.sum())
+        self._sum_of_squares += float(exact @ exact)
+        self._lowest = min(self._lowest, float(samples.min()))
+        self._highest = max(self._highest, float(samples.max()))
+        self._clipped += int(np.count_nonzero(np.abs(samples) >= CLIPPED))
+
+    def _level(self) -> Level:
+        clipped = self._clipped / self._count
+        if self._lowest == self._highest:
+            return Level(None, None, clipped, dead=True)
+        mean = self._sum / self._count
+        variance = self._sum_of_squares / self._count - mean * mean  # an offset is not sound
+        peak = max(-self._lowest, self._highest)
+        return Level(10 * math.log10(max(variance, 1e-20)), 20 * math.log10(peak), clipped, dead=False)

@@ -1,0 +1,131 @@
+"""A bundle, loaded and checked: everything that is needed to score sound of one machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.backbone import Backbone
+from edge.bundle import AGAIN, Bundle
+from edge.card import Card
+from edge.detectors import detector_named
+from edge.detectors.detector import Detector
+from edge.errors import BundleError
+from edge.features import FeatureStream
+from edge.frontend import FrontEnd, front_end_named, mels_below
+from edge.tail import Tail
+
+Float32 = NDArray[np.float32]
+
+BACKBONE_MEMBER = "backbone.onnx"
+CARD_MEMBER = "backbone.json"
+PROBE_SECONDS = 2.0
+
+
+class Model:
+    """What a `Listener` scores with. Loading verifies the bundle, finds its backbone and runs the probe, once."""
+
+    def __init__(self, bundle: Bundle, providers: tuple[str, ...] = ("cpu",), threads: int = 1) -> None:
+        """Raises BundleError when the bundle needs a backbone, detector or arithmetic that is not to be had here."""
+        manifest = bundle.manifest
+        self.bundle = bundle
+        self.front_end: FrontEnd = front_end_named(manifest.front_end, bundle.path)
+        self.bandwidth_hz = manifest.bandwidth_hz
+        self.backbone = _backbone_of(bundle, providers, threads)
+        parameters = manifest.detector.parameters
+        try:
+            self.detector: Detector = detector_named(manifest.detector.name, bundle.path)(bundle.arrays)
+            self.tail = msgspec.convert(parameters["tail"], Tail)
+            self.window_s = float(parameters["window_s"])
+            self.hop_s = float(parameters["hop_s"])
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, msgspec.ValidationError) as error:
+            raise BundleError(bundle.path, f"its detector is incomplete ({error}); {AGAIN}") from error
+        if self.detector.bands != mels_below(self.front_end, self.bandwidth_hz) // 4:
+            raise BundleError(bundle.path, f"its detector does not fit its bandwidth of {self.bandwidth_hz:.0f} Hz; {AGAIN}")
+        self.alarm_surprise = manifest.threshold.score_scale
+        if not (self.alarm_surprise > 0 and self.window_s > 0 and self.hop_s > 0):
+            raise BundleError(bundle.path, f"its threshold is not a positive number; {AGAIN}")
+        self.window_cells = round(self.window_s / self.front_end.cell_s)
+        self._check_probe()
+
+    @classmethod
+    def load(cls, path: Path | str, providers: tuple[str, ...] = ("cpu",), threads: int = 1) -> Model:
+        """Load a bundle file."""
+        return cls(Bundle.read(path), providers, threads)
+
+    def check_rate(self, rate_hz: int, source: object) -> None:
+        """Refuse audio that cannot carry what the bundle was calibrated on; a wider microphone is fine, its extra bands are not scored."""
+        if rate_hz / 2 < self.bandwidth_hz:
+            raise BundleError(
+                self.bundle.path,
+                f"was calibrated on sound up to {self.bandwidth_hz:.0f} Hz, but {source} carries only {rate_hz / 2:.0f} Hz "
+                f"({rate_hz} Hz sample rate); use a rate of at least {2 * self.bandwidth_hz:.0f} Hz or calibrate again with this source",
+            )
+
+    def scores(self, surprise: Float32) -> Float32:
+        """Surprise, of any shape, in units of the alarm threshold.
+
+        A soft plus keeps the order of everything that is normal while scores stay above 0; where it matters it is a plain ratio.
+        """
+        softened: Float32 = (np.logaddexp(0.0, surprise) / np.logaddexp(0.0, self.alarm_surprise)).astype(np.float32)
+        return softened
+
+    def score(self, surprise: float) -> float:
+        """One surprise in units of the alarm threshold."""
+        return float(np.logaddexp(0.0, surprise) / np.logaddexp(0.0, self.alarm_surprise))
+
+    def _check_probe(self) -> None:
+        probe = self.bundle.manifest.probe
+        if probe is None:
+            return
+        try:
+            arrays = self.bundle.arrays[probe.members[0]]
+            expected = np.asarray(arrays["cells"], np.float32)
+            samples = np.asarray(arrays["samples"], np.float32)
+        except (KeyError, IndexError) as error:
+            raise BundleError(self.bundle.path, f"its probe is missing; {AGAIN}") from error
+        cells = probe_cells(self.backbone, self.bandwidth_hz, samples)
+        difference = relative_difference(cells, expected)
+        if not difference <= probe.tolerance:
+            raise BundleError(
+                self.bundle.path,
+                f"this processor computes the backbone {self.backbone.name} ({self.backbone.precision}) differently from the one that calibrated "
+                f"(relative difference {difference:.3f}, at most {probe.tolerance:g}); calibrate on this device or use an fp32 backbone",
+            )
+
+
+def probe_cells(backbone: Backbone, bandwidth_hz: float, samples: Float32) -> Float32:
+    """What the backbone makes of the probe, shape = (cell, mel, channel) float32: block 3's features, deep enough to tell."""
+    stream = FeatureStream(backbone, bandwidth_hz)
+    blocks = [block.features.block3.copy() for block in stream.push(samples)]
+    return np.concatenate(blocks)
+
+
+def relative_difference(found: Float32, expected: Float32) -> float:
+    """Root mean square of the difference over that of what was expected; infinite for another shape."""
+    if found.shape != expected.shape:
+        return float("inf")
+    return float(np.sqrt(np.mean(np.square(found - expected)) / max(float(np.mean(np.square(expected))), 1e-30)))
+
+
+def _backbone_of(bundle: Bundle, providers: tuple[str, ...], threads: int) -> Backbone:
+    wanted = bundle.manifest.backbone
+    if BACKBONE_MEMBER in bundle.blobs:
+        try:
+            card: Any = msgspec.json.decode(bundle.blobs[CARD_MEMBER], type=Card)
+        except (KeyError, msgspec.MsgspecError) as error:
+            raise BundleError(bundle.path, f"the card of its backbone is damaged; {AGAIN}") from error
+        backbone = Backbone(bundle.blobs[BACKBONE_MEMBER], card, bundle.path, providers, threads)
+    else:
+        backbone = Backbone.load(wanted.name, providers, threads)
+    if backbone.sha256 != wanted.sha256 or backbone.front_end.name != bundle.manifest.front_end:
+        raise BundleError(
+            bundle.path,
+            f"was calibrated with another backbone ({wanted.name}, sha256 {wanted.sha256[:12]}) than the {backbone.name} here "
+            f"({backbone.sha256[:12]}); calibrate again with this version, or install the version that made it",
+        )
+    return backbone

@@ -1,0 +1,1 @@
+"""Topics, payloads and the connection that carries them."""

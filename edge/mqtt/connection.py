@@ -1,0 +1,179 @@
+"""One connection to the broker, from CONNECT to its end."""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import time
+from typing import Any
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge.errors import ConfigError
+from edge.mqtt.message import Message
+from edge.mqtt.refusal import UNSUPPORTED_PROTOCOL_VERSION, ConnectError, RefusedError, connack_failure, lost_failure, socket_failure
+from edge.mqtt.settings import BrokerSettings
+
+WINDOW = 20  # QoS 1 messages in flight; paho's own default
+CONNECT_TIMEOUT_S = 5.0  # for TCP and the TLS handshake, and again for the broker's answer
+
+
+def _read_password(settings: BrokerSettings) -> str | None:
+    try:
+        return settings.read_password()
+    except ConfigError as error:
+        raise RefusedError(str(error)) from error
+
+
+class Connection:
+    """A paho client that lives as long as one connection and is used by one thread only.
+
+    A new client for each connection keeps paho's own queue out of the game: what is unacknowledged stays in our `Outbox`, bounded, and
+    paho never holds more than `WINDOW` messages. Its loop is driven from outside (paho's "external event loop") because its own
+    reconnecting thread has no jitter and hides why a connect failed.
+    """
+
+    def __init__(self, settings: BrokerSettings, will: Message, tls: ssl.SSLContext | None) -> None:
+        self._settings = settings
+        is_v5 = settings.protocol == "5"
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=settings.client_id,
+            clean_session=None if is_v5 else True,
+            protocol=MQTTProtocolVersion.MQTTv5 if is_v5 else MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,  # also keeps paho from trying MQTT 3.1 behind our back
+        )
+        self._is_v5 = is_v5
+        self._client.max_inflight_messages_set(WINDOW)
+        self._client.max_queued_messages_set(2 * WINDOW)
+        self._client.connect_timeout = CONNECT_TIMEOUT_S
+        self._client.will_set(will.topic, will.payload, qos=will.qos, retain=will.retain)
+        if settings.username is not None:
+            self._client.username_pw_set(settings.username, _read_password(settings))
+        if tls is not None:
+            self._client.tls_set_context(tls)
+        self._client.on_connect = self._on_connect
+        self._client.on_publish = self._on_publish
+        self._client.on_disconnect = self._on_disconnect
+        self._connack: ReasonCode | None = None
+        self._goodbye: ReasonCode | None = None
+        self._largest_packet = 2**28
+        self._answers: list[tuple[int, str | None]] = []
+        self.window = WINDOW
+
+    def open(self) -> None:
+        """Connect and wait for the broker's answer.
+
+        Raises
+        ------
+        RefusedError
+            when the broker will not have us or cannot be trusted.
+        ConnectError
+            when it cannot be reached.
+        """
+        try:
+            self._client.connect(self._settings.host, self._settings.port, keepalive=self._settings.keepalive_s)
+        except (OSError, ValueError) as error:
+            raise socket_failure(error, self._settings) from error
+        deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
+        while self._connack is None:
+            if time.monotonic() > deadline_s:
+                self.abort()
+                raise ConnectError("the broker takes the connection but does not answer")
+            self.step(0.1)
+        if self._connack.is_failure:
+            self.abort()
+            raise connack_failure(self._connack.value, self._connack.getName(), self._settings)
+
+    def publish(self, message: Message) -> int | None:
+        """Hand a message to paho and return its packet id, or None when the broker said that it takes no message this large."""
+        if len(message.payload) + len(message.topic) + 16 > self._largest_packet:
+            return None
+        properties = None
+        if self._is_v5 and message.expiry_s is not None:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho
+            properties.MessageExpiryInterval = message.expiry_s
+        info = self._client.publish(message.topic, message.payload, message.qos, message.retain, properties)
+        return info.mid
+
+    def step(self, timeout_s: float, wake: socket.socket | None = None) -> list[tuple[int, str | None]]:
+        """Wait for the network (or for a byte on `wake`), serve it, and return the acknowledgements: (packet id, None or why refused).
+
+        Raises
+        ------
+        ConnectError
+            when the connection is gone.
+        """
+        sock = self._client.socket()
+        if sock is None:
+            raise self._lost()
+        # Bytes that TLS has already decrypted do not show in select.
+        pending = isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+        readers = [sock] if wake is None else [sock, wake]
+        writers = [sock] if self._client.want_write() else []
+        readable, writable, _ = select.select(readers, writers, [], 0.0 if pending else timeout_s)
+        result = MQTTErrorCode.MQTT_ERR_SUCCESS
+        try:
+            if pending or sock in readable:
+                result = self._client.loop_read()
+            if not result and sock in writable:
+                result = self._client.loop_write()
+            if not result:
+                result = self._client.loop_misc()
+        except Exception as error:  # paho raises what it likes when the other side does not speak MQTT
+            raise ConnectError(f"the broker sent something that is not MQTT ({type(error).__name__}: {error})") from error
+        if self._client.socket() is None or result:
+            raise self._lost(result)
+        answers, self._answers = self._answers, []
+        return answers
+
+    @property
+    def congested(self) -> bool:
+        """True while the socket takes no more; sending on would only pile up packets in paho."""
+        return self._client.want_write()
+
+    def close(self) -> None:
+        """Say goodbye, so that the broker does not publish the will."""
+        self._client.disconnect()
+        deadline_s = time.monotonic() + 1.0
+        while self._client.socket() is not None and self._client.want_write() and time.monotonic() < deadline_s:
+            self._client.loop_write()
+            time.sleep(0.01)
+        self.abort()
+
+    def abort(self) -> None:
+        """Close the socket without a word."""
+        sock = self._client.socket()
+        if sock is not None:
+            sock.close()
+
+    def _lost(self, result: MQTTErrorCode = MQTTErrorCode.MQTT_ERR_CONN_LOST) -> ConnectError:
+        if self._connack is not None and self._connack.is_failure:
+            return connack_failure(self._connack.value, self._connack.getName(), self._settings)
+        if self._goodbye is not None:
+            return lost_failure(self._goodbye.value, self._goodbye.getName(), self._settings)
+        if self._connack is None:
+            if result == MQTTErrorCode.MQTT_ERR_PROTOCOL:
+                return connack_failure(UNSUPPORTED_PROTOCOL_VERSION, "unsupported protocol version", self._settings)
+            hint = "is this its TLS port?" if self._settings.tls is None else "it may want a certificate of ours (mqtt.tls.cert_file)"
+            return ConnectError(f"the broker closed the connection before answering; {hint}")
+        if result == MQTTErrorCode.MQTT_ERR_KEEPALIVE:
+            return ConnectError("the broker fell silent")
+        return ConnectError("connection lost")
+
+    def _on_connect(self, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, properties: Properties | None) -> None:
+        self._connack = reason
+        self.window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
+        self._largest_packet = getattr(properties, "MaximumPacketSize", self._largest_packet)
+
+    def _on_publish(self, _client: paho.Client, _data: Any, mid: int, reason: ReasonCode, _properties: Properties | None) -> None:
+        self._answers.append((mid, reason.getName().lower() if reason.is_failure else None))
+
+    def _on_disconnect(self, _client: paho.Client, _data: Any, flags: Any, reason: ReasonCode, _properties: Properties | None) -> None:
+        if flags.is_disconnect_packet_from_server:
+            self._goodbye = reason

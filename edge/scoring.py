@@ -1,0 +1,53 @@
+"""Scoring files: the daemon's own listener, fed from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.audio_file import audio_info, read_blocks
+from edge.channels import Channel
+from edge.errors import AudioError
+from edge.event import Event
+from edge.model import Model
+from edge.pipeline import Listener
+from edge.window import Window
+
+SHORTEST_S = 0.25  # less has no whole block to judge
+
+
+@dataclass(frozen=True, slots=True)
+class FileScore:
+    """What a bundle says of a file."""
+
+    file: Path
+    score: float  # of its highest window; 1.0 is the alarm threshold
+    seconds: float
+    windows: tuple[Window, ...]
+
+
+def score_file(model: Model, path: Path, channel: Channel = 0) -> FileScore:
+    """Score one file; one that is shorter than a window is one window of its own length.
+
+    Raises
+    ------
+    AudioError
+        Missing, unreadable, empty or shorter than a quarter of a second.
+    BundleError
+        The file's sample rate is too low for the bundle.
+    """
+    info = audio_info(path)
+    if info.seconds < SHORTEST_S:
+        raise AudioError(path, f"lasts {info.seconds:.3f} s; at least {SHORTEST_S} s are needed to score it")
+    model.check_rate(info.rate_hz, path)
+    windows = tuple(result for result in listen(Listener(model, info.rate_hz), path, channel) if isinstance(result, Window))
+    score = max((window.score for window in windows if window.score is not None), default=0.0)
+    return FileScore(path, score, info.seconds, windows)
+
+
+def listen(listener: Listener, path: Path, channel: Channel = 0) -> Iterator[Window | Event]:
+    """Play a file to a listener, to its end."""
+    for samples in read_blocks(path, channel):
+        yield from listener.push(samples)
+    yield from listener.finish()

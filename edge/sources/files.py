@@ -1,0 +1,106 @@
+"""Audio files and folders as a source."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.audio_file import AudioInfo, audio_info, find_audio_files, read_blocks
+from edge.block import Block
+from edge.channels import Channel, channel_problem
+from edge.errors import AudioError
+from edge.sources.source import READ_WAIT_S
+
+REALTIME_BLOCK_S = 0.1
+BLOCK_S = 1.0
+
+
+class FileSource:
+    """One stream made of files, one after the other, as fast as they are read or at the speed of the clock.
+
+    Nothing is ever lost: a reader that is late in real time catches up.
+    """
+
+    xruns = 0
+    stalled_s = 0.0
+
+    def __init__(
+        self, name: str, paths: Sequence[str | Path], *, realtime: bool = False, loop: bool = False, channel: Channel = "mix"
+    ) -> None:
+        """`paths` are files and folders; `loop` starts again after the last."""
+        self.name = name
+        self.device = ", ".join(map(str, paths))
+        self.live = realtime
+        self.rate_hz = 0
+        self.finished = False
+        self._paths = paths
+        self._loop = loop
+        self._channel = channel
+        self._blocks: Iterator[NDArray[np.float32]] = iter(())
+        self._ready: NDArray[np.float32] | None = None  # (samples,) waits for its time
+        self._started_s: float | None = None
+        self._given_samples = 0
+
+    def open(self) -> None:
+        """Look at every header.
+
+        Raises
+        ------
+        AudioError : a missing or unreadable file, files of different rates, or a file without the channel
+        """
+        infos = [audio_info(path) for path in find_audio_files(self._paths)]
+        if not infos:
+            raise AudioError(self.name, "no audio files are named; list some under files.paths")
+        for info in infos:
+            if info.rate_hz != infos[0].rate_hz:
+                raise AudioError(
+                    info.path,
+                    f"{info.rate_hz} Hz, but {infos[0].path} has {infos[0].rate_hz} Hz; one stream needs one rate",
+                )
+            if problem := channel_problem(self._channel, info.channels):
+                raise AudioError(info.path, problem)
+        self.rate_hz = infos[0].rate_hz
+        self.finished = False
+        self._blocks = self._read_files(infos)
+        self._ready = None
+        self._started_s = None
+        self._given_samples = 0
+
+    def _read_files(self, infos: Sequence[AudioInfo]) -> Iterator[NDArray[np.float32]]:
+        block_samples = round(self.rate_hz * (REALTIME_BLOCK_S if self.live else BLOCK_S))
+        while True:
+            for info in infos:
+                yield from read_blocks(info.path, self._channel, block_samples)
+            if not self._loop:
+                return
+
+    def read(self) -> Block | None:
+        """The next block; in real time once its last sample would have been heard."""
+        if self._ready is None:
+            self._ready = next(self._blocks, None)
+        if self._ready is None:
+            self.finished = True
+            return None
+        if self.live and not self._is_due(self._given_samples + len(self._ready)):
+            return None
+        samples, self._ready = self._ready, None
+        self._given_samples += len(samples)
+        return Block(samples)
+
+    def _is_due(self, samples: int) -> bool:
+        now = time.monotonic()
+        if self._started_s is None:
+            self._started_s = now
+        wait_s = self._started_s + samples / self.rate_hz - now
+        if wait_s > 0:
+            time.sleep(min(wait_s, READ_WAIT_S))
+        return wait_s <= READ_WAIT_S
+
+    def close(self) -> None:
+        """Close the file that is open."""
+        self._blocks = iter(())  # drops the generator, which closes its file
+        self._ready = None

@@ -1,0 +1,136 @@
+"""PortAudio, asked in one place: loaded when it is needed, listed afresh, closed without hanging."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from edge.errors import DeviceError
+from edge.sources.inputs import InputDevice
+
+CLOSE_TIMEOUT_S = 2.0
+
+_logger = logging.getLogger(__name__)
+_lock = threading.Lock()
+_open_streams = 0
+_abandoned = False
+
+
+def load() -> Any:
+    """The sounddevice module, which loads PortAudio.
+
+    Raises
+    ------
+    DeviceError : the PortAudio library is not installed
+    """
+    try:
+        import sounddevice
+    except OSError as error:
+        raise DeviceError(
+            "PortAudio", f"{error}; install it with `sudo apt install libportaudio2` (files and stdin work without it)"
+        ) from error
+    return sounddevice
+
+
+def list_inputs() -> list[InputDevice]:
+    """Every input device.
+
+    PortAudio looks for devices only when it starts, so it is started again to see what was plugged in since; except while
+    a stream is open anywhere in the process, which that would kill.
+
+    Raises
+    ------
+    DeviceError : PortAudio is missing or cannot start
+    """
+    sounddevice = load()
+    with _lock:
+        try:
+            if not _open_streams and not _abandoned:
+                sounddevice._terminate()
+                sounddevice._initialize()
+            apis = sounddevice.query_hostapis()
+            default = _default_index(sounddevice)
+            return [
+                InputDevice(
+                    index=device["index"],
+                    name=device["name"],
+                    host_api=apis[device["hostapi"]]["name"],
+                    channels=device["max_input_channels"],
+                    default_rate_hz=round(device["default_samplerate"]),
+                    is_default=device["index"] == default,
+                )
+                for device in sounddevice.query_devices()
+                if device["max_input_channels"] > 0
+            ]
+        except sounddevice.PortAudioError as error:
+            raise DeviceError("PortAudio", f"cannot list devices: {error}") from error
+
+
+def _default_index(sounddevice: Any) -> int:
+    try:
+        return int(sounddevice.query_devices(kind="input")["index"])
+    except sounddevice.PortAudioError:  # there is none
+        return -1
+
+
+def open_stream(device: InputDevice, rate_hz: int, channels: int, latency_s: float, callback: Callable[..., None]) -> Any:
+    """Open and start a float32 input stream; `callback(samples, frames, time_info, status)` runs in PortAudio's thread.
+
+    Raises
+    ------
+    DeviceError : the device does not record like that, is in use, or is gone
+    """
+    global _open_streams
+    sounddevice = load()
+    try:
+        sounddevice.check_input_settings(device.index, channels, "float32", samplerate=rate_hz)
+        stream = sounddevice.InputStream(rate_hz, 0, device.index, channels, "float32", latency_s, callback=callback)
+    except sounddevice.PortAudioError as error:
+        raise DeviceError(device, _problem(error, device, rate_hz, channels)) from error
+    with _lock:
+        _open_streams += 1
+    try:
+        stream.start()
+    except sounddevice.PortAudioError as error:
+        close_stream(stream)
+        raise DeviceError(device, _problem(error, device, rate_hz, channels)) from error
+    return stream
+
+
+def close_stream(stream: Any) -> None:
+    """Abort and close. A driver or sound server that hangs is left behind after `CLOSE_TIMEOUT_S`, with a warning."""
+    global _open_streams, _abandoned
+
+    def close() -> None:
+        stream.abort(ignore_errors=True)
+        stream.close(ignore_errors=True)
+
+    closer = threading.Thread(target=close, name="close-microphone", daemon=True)
+    closer.start()
+    closer.join(CLOSE_TIMEOUT_S)
+    with _lock:
+        _open_streams -= 1
+        if closer.is_alive() and not _abandoned:
+            _abandoned = True
+            atexit.register(_skip_terminate)
+    if closer.is_alive():
+        _logger.warning("the sound device does not answer while it is closed; left it behind")
+
+
+def _skip_terminate() -> None:
+    """Terminating PortAudio waits for the stream that was left behind: the process would never end."""
+    load()._initialized = 0  # sounddevice's exit handler, which runs after this one, terminates so many times
+
+
+def _problem(error: Exception, device: InputDevice, rate_hz: int, channels: int) -> str:
+    code = error.args[1] if len(error.args) > 1 else 0
+    if code == -9997:
+        return f"does not record at {rate_hz} Hz; leave rate_hz out for its own {device.default_rate_hz} Hz"
+    if code == -9998:
+        return f"does not record {channels} channels; it has {device.channels}"
+    if code == -9985:
+        return "in use by another program, or gone; see `fuser -v /dev/snd/*`"
+    return f"cannot be opened: {error.args[0] if error.args else error}"

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from edge.mqtt.message import Message
+from edge.mqtt.outgoing import TRANSIENT_CAPACITY, Outgoing, Ticket
+
+WINDOW = 20
+
+
+def drain(outgoing: Outgoing) -> list[Ticket]:
+    tickets = []
+    while (ticket := outgoing.take(WINDOW)) is not None:
+        tickets.append(ticket)
+    return tickets
+
+
+def texts(tickets: list[Ticket]) -> list[str]:
+    return [ticket.message.payload.decode() for ticket in tickets]
+
+
+def test_outgoing_transient_while_disconnected_is_lost() -> None:
+    outgoing = Outgoing()
+    outgoing.send(Message("score", b"1", qos=0))
+    outgoing.connected()
+    outgoing.send(Message("score", b"2", qos=0))
+    assert texts(drain(outgoing)) == ["2"]
+
+
+def test_outgoing_transient_overflow_keeps_the_newest() -> None:
+    outgoing = Outgoing()
+    outgoing.connected()
+    for number in range(TRANSIENT_CAPACITY + 5):
+        outgoing.send(Message("score", str(number).encode(), qos=0))
+    assert texts(drain(outgoing))[0] == "5"
+
+
+def test_outgoing_retained_goes_out_on_every_connection_with_its_latest_value() -> None:
+    outgoing = Outgoing()
+    outgoing.retain(Message("status", b"online"))
+    outgoing.retain(Message("state", b"OFF"))
+    outgoing.retain(Message("state", b"ON"))
+    for _ in range(2):
+        outgoing.connected()
+        assert texts(drain(outgoing)) == ["online", "ON"]
+        outgoing.disconnected()
+
+
+def test_outgoing_retained_while_connected_sends_every_change() -> None:
+    outgoing = Outgoing()
+    outgoing.connected()
+    for text in (b"ON", b"OFF", b"ON"):
+        outgoing.retain(Message("state", text))
+    assert texts(drain(outgoing)) == ["ON", "OFF", "ON"]
+
+
+def test_outgoing_window_full_lets_only_transient_messages_through() -> None:
+    outgoing = Outgoing()
+    outgoing.connected()
+    for number in range(3):
+        outgoing.queue(Message("event", str(number).encode()))
+    outgoing.send(Message("score", b"score", qos=0))
+    taken = [outgoing.take(2) for _ in range(4)]
+    assert texts([ticket for ticket in taken if ticket]) == ["0", "1", "score"]
+    assert taken[0] is not None
+    outgoing.acknowledged(taken[0])
+    assert texts(drain(outgoing)) == ["2"]
+
+
+def test_outgoing_idle_only_after_every_acknowledgement() -> None:
+    outgoing = Outgoing()
+    outgoing.retain(Message("status", b"online"))
+    outgoing.queue(Message("event", b"opened"))
+    assert not outgoing.idle
+    outgoing.connected()
+    tickets = drain(outgoing)
+    assert not outgoing.idle
+    for ticket in tickets:
+        outgoing.acknowledged(ticket)
+    assert outgoing.idle
+    outgoing.disconnected()
+    assert not outgoing.idle
+
+
+def test_outgoing_connection_lost_events_in_flight_go_again_in_order() -> None:
+    outgoing = Outgoing()
+    outgoing.connected()
+    for number in range(4):
+        outgoing.queue(Message("event", str(number).encode()))
+    tickets = drain(outgoing)
+    outgoing.acknowledged(tickets[1])
+    outgoing.disconnected()
+    outgoing.connected()
+    assert texts(drain(outgoing)) == ["0", "2", "3"]

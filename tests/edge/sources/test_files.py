@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from edge.errors import AudioError
+from edge.sources.files import FileSource
+
+RATE_HZ = 16000
+
+
+def write(path: Path, value: float, seconds: float = 0.5, rate_hz: int = RATE_HZ) -> Path:
+    soundfile.write(path, np.full(round(seconds * rate_hz), value, np.float32), rate_hz, subtype="FLOAT")
+    return path
+
+
+def test_file_source_plays_a_folder_in_order_then_finishes(tmp_path: Path) -> None:
+    write(tmp_path / "b.wav", 0.2)
+    write(tmp_path / "a.wav", 0.1, seconds=1.5)
+    source = FileSource("pump1", [tmp_path])
+    source.open()
+    assert (source.name, source.rate_hz, source.live, source.xruns, source.stalled_s) == ("pump1", RATE_HZ, False, 0, 0.0)
+    sizes, values = [], []
+    while (block := source.read()) is not None:
+        sizes.append(len(block.samples))
+        values.append(round(float(block.samples[0]), 3))
+        assert block.lost_samples == 0
+    assert (sizes, values) == ([16000, 8000, 8000], [0.1, 0.1, 0.2])
+    assert source.finished
+    assert source.read() is None
+    source.close()
+
+
+def test_file_source_opens_again_from_the_start(tmp_path: Path) -> None:
+    source = FileSource("pump1", [write(tmp_path / "a.wav", 0.1)])
+    for _ in range(2):
+        source.open()
+        assert not source.finished
+        block = source.read()
+        assert block is not None
+        assert len(block.samples) == 8000
+        source.close()
+
+
+def test_file_source_loop_never_finishes(tmp_path: Path) -> None:
+    source = FileSource("pump1", [write(tmp_path / "a.wav", 0.1)], loop=True)
+    source.open()
+    for _ in range(10):
+        assert source.read() is not None
+    assert not source.finished
+    source.close()
+
+
+def test_file_source_realtime_takes_its_time_and_never_waits_long(tmp_path: Path) -> None:
+    source = FileSource("pump1", [write(tmp_path / "a.wav", 0.1, seconds=0.5)], realtime=True)
+    source.open()
+    assert source.live
+    started_s = time.monotonic()
+    heard = 0
+    while not source.finished:
+        called_s = time.monotonic()
+        block = source.read()
+        assert time.monotonic() - called_s < 0.3
+        if block is not None:
+            heard += len(block.samples)
+            assert heard / RATE_HZ <= time.monotonic() - started_s + 0.001
+    assert heard == 8000
+    assert time.monotonic() - started_s == pytest.approx(0.5, abs=0.2)
+
+
+def test_file_source_different_rates_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "a.wav", 0.1)
+    write(tmp_path / "b.wav", 0.1, rate_hz=44100)
+    with pytest.raises(AudioError, match=r"b\.wav: 44100 Hz, but .*a\.wav has 16000 Hz"):
+        FileSource("pump1", [tmp_path]).open()
+
+
+def test_file_source_missing_file_or_channel_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match="no such file"):
+        FileSource("pump1", [tmp_path / "nothing.wav"]).open()
+    with pytest.raises(AudioError, match="no channel 1"):
+        FileSource("pump1", [write(tmp_path / "a.wav", 0.1)], channel=1).open()
+    with pytest.raises(AudioError, match="no audio files are named"):
+        FileSource("pump1", []).open()

@@ -1,0 +1,130 @@
+"""A private PulseAudio server whose null sink is a microphone for PortAudio. A pytest plugin: see the fixture `pulse`.
+
+Debian's PortAudio speaks ALSA only, so an ALSA configuration names a device that reads the monitor of the null sink.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+MICROPHONE = "auscult_microphone"  # what PortAudio calls the device; "auscult" is enough to find it
+SPARE_MICROPHONE = "spare_microphone"  # always silent; "microphone" fits both
+SINK_RATE_HZ = 48000
+_SYSTEM_ALSA_CONFIG = "/usr/share/alsa/alsa.conf"
+_INSTALL = "sudo apt install pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins"
+_TIMEOUT_S = 10.0
+
+
+class PulseServer:
+    """A PulseAudio daemon of one test: what is played on its null sink is heard by `MICROPHONE`."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` must be short: it holds a Unix socket."""
+        self._folder = folder
+        self._socket = folder / "native"
+        self._daemon: subprocess.Popen[bytes] | None = None
+        self._players: list[subprocess.Popen[bytes]] = []
+        alsa = folder / "asound.conf"
+        alsa.write_text(self._device(MICROPHONE, "auscult") + self._device(SPARE_MICROPHONE, "spare"))
+        self.variables = {  # what a process needs to hear this server; `pulse` has put them into os.environ
+            "ALSA_CONFIG_PATH": f"{_SYSTEM_ALSA_CONFIG}:{alsa}",
+            "PULSE_SERVER": f"unix:{self._socket}",
+            "PULSE_COOKIE": str(folder / "cookie"),
+            "PULSE_RUNTIME_PATH": str(folder / "runtime"),
+        }
+
+    def _device(self, name: str, sink: str) -> str:
+        return f'pcm.{name} {{ type pulse server "unix:{self._socket}" device "{sink}.monitor" hint {{ show on description "{name}" }} }}\n'
+
+    def start(self) -> None:
+        """Start the daemon and wait until it answers."""
+        self._socket.unlink(missing_ok=True)
+        # Without "norewinds" a null sink has two seconds of latency, and its monitor starts that late.
+        sinks = [
+            f"--load=module-null-sink sink_name={name} rate={SINK_RATE_HZ} channels=2 format=float32le norewinds=1"
+            for name in ("auscult", "spare")
+        ]
+        with (self._folder / "log").open("ab") as log:
+            self._daemon = subprocess.Popen(
+                [
+                    *("pulseaudio", "-n", "--system=false", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"),
+                    *("--disable-shm=yes", "--realtime=no", "--high-priority=no"),
+                    f"--load=module-native-protocol-unix auth-anonymous=1 socket={self._socket}",
+                    *sinks,
+                ],
+                # As root too; and nothing of the user's own sound server.
+                env={**os.environ, **self.variables, "HOME": str(self._folder), "XDG_RUNTIME_DIR": str(self._folder)},
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + _TIMEOUT_S
+        while self._ask("info").returncode:
+            if self._daemon.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"pulseaudio did not start:\n{(self._folder / 'log').read_text()}")
+            time.sleep(0.02)
+
+    def _ask(self, *command: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(["pactl", *command], env={**os.environ, **self.variables}, capture_output=True, timeout=_TIMEOUT_S)
+
+    def play(self, sound: Path | NDArray[np.float32], rate_hz: int = SINK_RATE_HZ) -> subprocess.Popen[bytes]:
+        """Play a file, or samples (samples,) or (samples, channels); returns the player at once: `.wait()` until it ends."""
+        if not isinstance(sound, Path):
+            path = self._folder / f"{len(self._players)}.wav"
+            soundfile.write(path, sound, rate_hz, subtype="FLOAT")
+            sound = path
+        player = subprocess.Popen(["paplay", "--device=auscult", sound], env={**os.environ, **self.variables})
+        self._players.append(player)
+        return player
+
+    def freeze(self) -> None:
+        """The server stops answering, as a wedged driver does."""
+        assert self._daemon
+        self._daemon.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on after `freeze`."""
+        assert self._daemon
+        self._daemon.send_signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """Kill the server, as if the microphone were pulled out; `start` plugs it in again."""
+        for process in (*self._players, self._daemon):
+            if process is not None and process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture
+def pulse(monkeypatch: pytest.MonkeyPatch) -> Iterator[PulseServer]:
+    """A running `PulseServer`. This process and its children find `MICROPHONE` through PortAudio while the test runs.
+
+    auscult's own listing starts PortAudio afresh, so it sees the devices of this test although PortAudio was loaded before.
+    """
+    if shutil.which("pulseaudio") is None:
+        pytest.skip(f"pulseaudio is not installed; {_INSTALL}")
+    for program in ("paplay", "pactl"):
+        if shutil.which(program) is None:
+            pytest.fail(f"{program} is not installed; {_INSTALL}")
+    if not list(Path("/usr/lib").glob("*/alsa-lib/libasound_module_pcm_pulse.so")):
+        pytest.fail(f"ALSA's PulseAudio plugin is not installed; {_INSTALL}")
+    with tempfile.TemporaryDirectory(prefix="auscult-pulse-") as folder:
+        server = PulseServer(Path(folder))
+        for name, value in server.variables.items():
+            monkeypatch.setenv(name, value)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
