@@ -43,10 +43,20 @@ demo: $(VENV)/.demo
 test: setup
 	@PATH="$$PATH:/usr/sbin:/sbin" $(BIN)/python -m pytest $(if $(SLOW),-m "") $(ARGS)
 
-lint: $(VENV)/.dev
+# Four targets, so that `make -k lint` (CI) shows what all of them find.
+.PHONY: lint-format lint-code lint-types lint-imports
+lint: lint-format lint-code lint-types lint-imports
+
+lint-format: $(VENV)/.dev
 	$(BIN)/ruff format --check .
+
+lint-code: $(VENV)/.dev
 	$(BIN)/ruff check .
+
+lint-types: $(VENV)/.dev
 	$(BIN)/mypy
+
+lint-imports: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 check: lint test

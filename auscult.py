@@ -5,16 +5,18 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
 import edge.threads  # noqa: F401  # before anything imports numpy
-from edge.cli import guarded, run_command
+from edge.cli import find_command, guarded, run_command
 from edge.errors import UserError
 from edge.version import VERSION
 
 COMMANDS = {  # command -> (module, help)
     "run": ("edge.commands.run", "the daemon: listen to every source of config.yaml and publish over MQTT"),
     "score": ("edge.commands.score", "score audio files with a bundle, one JSON line per file"),
-    "calibrate": ("calibrate.commands.calibrate", "normal recordings -> bundle; `calibrate record` makes recordings"),
+    "calibrate": ("calibrate.commands.calibrate", "normal recordings -> bundle"),
+    "calibrate record": ("calibrate.commands.record", "make those recordings, with a level meter"),
     "evaluate": ("calibrate.commands.evaluate", "how well a bundle tells normal files from anomalous ones"),
     "export": ("export.commands.export", "CNN14 checkpoint -> streaming backbone, fp32 and int8, with a parity gate"),
     "benchmark": ("benchmarks.commands.benchmark", "measure cost per second of audio, and detection on sets of machines"),
@@ -32,13 +34,23 @@ EXAMPLE = """a first hour on site:
 `auscult <command> --help` explains a command and shows an example."""
 
 
+def _with_score_gate(export: ModuleType) -> None:
+    """The gate on scores and alarms stands in a room that export may not import."""
+    from calibrate.parity import ScoreGate
+
+    export.extra_gates[:] = [ScoreGate()]
+
+
+PREPARE = {"export": _with_score_gate}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code of the process."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    name = given[0] if given else "--help"
-    if name in COMMANDS:
-        return run_command(COMMANDS[name][0], f"auscult {name}", given[1:])
-    return guarded(lambda: _answer(name, asked=bool(given)))
+    name = find_command(COMMANDS, given)
+    if name is not None:
+        return run_command(COMMANDS[name][0], f"auscult {name}", given[len(name.split()) :], PREPARE.get(name))
+    return guarded(lambda: _answer(given[0] if given else "--help", asked=bool(given)))
 
 
 def _answer(word: str, *, asked: bool) -> int:

@@ -16,9 +16,13 @@ import numpy as np
 from benchmarks.clips import read_clip, write_clip
 from benchmarks.datasets.manifest import Unit
 from benchmarks.mixing import BackgroundMixer
+from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.fitters.patchcore import PatchCoreSettings
 from calibrate.metrics.bootstrap import percentile_interval, resampled_roc_auc
 from calibrate.metrics.sample import best_f1, pauc, roc_auc
 from edge.errors import UserError
+from edge.model import Model
+from edge.scoring import score_file
 
 Report = Callable[[float], None]  # of files done
 
@@ -63,6 +67,21 @@ class Scores:
 FitAndScore = Callable[[Sequence[Path], Sequence[Path], int, Report], list[float]]
 
 
+def fit_and_score(fit: Sequence[Path], test: Sequence[Path], seed: int, report: Report) -> list[float]:
+    """Calibrate a bundle with Auscult's defaults and score with it; recordings that cannot be learned from are left out."""
+    settings = CalibrationSettings(bad_recordings="drop", patchcore=PatchCoreSettings(seed=seed))
+    with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
+        bundle = Path(folder, "machine.auscult")
+        calibrate(list(fit), bundle, settings)
+        report(len(fit))
+        model = Model.load(bundle)
+    scores = []
+    for path in test:
+        scores.append(score_file(model, path).score)
+        report(1)
+    return scores
+
+
 def splits(unit: Unit, repeats: int | None, seed: int) -> list[Split]:
     """Return the manifest's own split, or `repeats` random halves of all normal recordings; the anomalous ones are always tested."""
     if repeats is None:
@@ -82,7 +101,7 @@ def measure_unit(
     repeats: int | None = None,
     mixer: BackgroundMixer | None = None,
     seed: int = 0,
-    fit_and_score: FitAndScore,
+    fit_and_score: FitAndScore = fit_and_score,
     report: Report = lambda files: None,
 ) -> UnitResult:
     """Fit and test one machine in every draw.

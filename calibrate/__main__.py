@@ -9,6 +9,7 @@ from edge.cli import run_room
 
 COMMANDS = {
     "calibrate": "calibrate.commands.calibrate",
+    "record": "calibrate.commands.record",
     "evaluate": "calibrate.commands.evaluate",
     "demo": "calibrate.commands.demo",
 }

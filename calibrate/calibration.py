@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -18,7 +20,8 @@ from calibrate.tail import fit_tail, supported_false_alarms_per_week
 from edge.backbone import BUILT_IN, DEFAULT_BACKBONE, Backbone
 from edge.bundle import write_bundle
 from edge.channels import Channel
-from edge.frontend import FrontEnd
+from edge.errors import AudioError, BundleError
+from edge.frontend import CELL_MELS, FrontEnd, mel_edges_hz, mels_below
 from edge.model import BACKBONE_MEMBER, CARD_MEMBER, PROBE_SECONDS, probe_cells
 from edge.tail import Tail
 from edge.version import VERSION
@@ -76,13 +79,17 @@ def calibrate(
         Recordings that cannot be used, or too little sound.
     BackboneError
         No such backbone.
+    BundleError
+        `output` cannot be written, or is something else than a bundle; said before the long work.
     """
+    _check_output(output)
     backbone = Backbone.load(settings.backbone, threads=settings.threads)
     checked = check_recordings(
         paths, backbone.front_end, channel=settings.channel, bad_recordings=settings.bad_recordings, outliers=settings.outliers
     )
     for warning in checked.warnings:
         say(warning)
+    _check_bandwidth(checked.bandwidth_hz, backbone.front_end)
     cell_s = backbone.front_end.cell_s
     recordings = [Recording(report.path, settings.channel, round(report.seconds / cell_s)) for report in checked.kept]
     fitted = PatchCoreFitter(backbone, checked.bandwidth_hz, settings.patchcore).fit(recordings)
@@ -118,6 +125,32 @@ def threshold_note(seconds: float, false_alarms_per_week: float) -> str:
     )
 
 
+def _check_output(output: Path) -> None:
+    """Refuse what could not be written in the end, and to overwrite what was never a bundle: a recording, say, or a device."""
+    try:
+        if output.exists() and not _is_zip_or_empty(output):
+            raise BundleError(output, "exists and is not a bundle; give --output another name")
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        raise BundleError(output, f"cannot be written: {error.strerror or error}") from error
+
+
+def _is_zip_or_empty(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(4) in (b"PK\x03\x04", b"")
+
+
+def _check_bandwidth(bandwidth_hz: float, front_end: FrontEnd) -> None:
+    if mels_below(front_end, bandwidth_hz) < CELL_MELS:
+        needed_hz = mel_edges_hz(front_end)[CELL_MELS + 1]
+        raise AudioError(
+            "recordings", f"hold no sound above {bandwidth_hz:.0f} Hz, and up to {needed_hz:.0f} Hz is the least to learn from"
+        )
+
+
 def _duration(seconds: float) -> str:
     for unit, size in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
         if seconds >= 1.5 * size:
@@ -125,9 +158,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.3g} s"
 
 
-def _manifest(
-    settings: CalibrationSettings, backbone: Backbone, checked: CheckedRecordings, tail: Tail, note: str
-) -> Mapping[str, object]:
+def _manifest(settings: CalibrationSettings, backbone: Backbone, checked: CheckedRecordings, tail: Tail, note: str) -> Mapping[str, object]:
     front_end: FrontEnd = backbone.front_end
     return {
         "created_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -155,11 +186,16 @@ def _manifest(
         "data": {
             "recordings": len(checked.kept),
             "seconds": round(checked.seconds, 3),
-            "sources": [report.path.name for report in checked.kept],
-            "dropped": [report.path.name for report in checked.dropped],
+            "sources": [_name(report.path) for report in checked.kept],
+            "dropped": [_name(report.path) for report in checked.dropped],
         },
         "probe": {"members": ["probe"], "tolerance": PROBE_TOLERANCE},
     }
+
+
+def _name(path: Path) -> str:
+    """A file's name; what is no UTF-8 in it could not be written to the manifest."""
+    return os.fsencode(path.name).decode(errors="replace")
 
 
 def _probe(backbone: Backbone, bandwidth_hz: float) -> dict[str, NDArray[np.generic]]:

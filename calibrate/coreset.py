@@ -42,7 +42,7 @@ class Reservoir:
 def greedy_k_center(candidates: Float32, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Indices of `size` candidates that cover all of them: each next one is the farthest from those chosen before.
 
-    `candidates`, shape = (n, dimension) float32; all are returned when there are no more than `size`.
+    `candidates`, shape = (n, dimension) float32; all are returned when there are no more than `size`. No index comes twice.
     """
     if len(candidates) <= size:
         return np.arange(len(candidates))
@@ -53,6 +53,6 @@ def greedy_k_center(candidates: Float32, size: int, rng: np.random.Generator) ->
     for i in range(1, size):
         last = chosen[i - 1]
         np.minimum(nearest, squared - 2.0 * (candidates @ candidates[last]) + squared[last], out=nearest)
-        nearest[last] = 0.0
+        nearest[last] = -np.inf  # never again, however many candidates are the same
         chosen[i] = int(nearest.argmax())
     return chosen

@@ -42,4 +42,4 @@ def run_daemon(config: Path, timeout_s: float) -> None:
         raise AuscultError(config, f"the daemon was still busy after {timeout_s:.0f} s") from error
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] or ["it wrote nothing"]
-        raise AuscultError(config, f"the daemon ended with exit code {done.returncode}: {last[0]}")
+        raise AuscultError(config, f"the daemon ended with exit code {done.returncode}: {last[0].removeprefix('auscult: ')}")

@@ -22,8 +22,10 @@ Float32 = NDArray[np.float32]
 
 TICKS_HZ = (100, 500, 1000, 2000, 4000, 8000)
 COLUMNS = 1500  # of the long images: about one per pixel, each the largest value of its time, so that a knock stays visible
+MAP_RANGE = 10.0  # anomalies are coloured from a tenth of the threshold to ten times it
 AROUND_S = 5.0  # shown before and after a fault in its close-up
 FAULT, EVENT, SCORE = "#0f9d8f", "#d1495b", "#26364d"
+COLD_TO_WARM = ((0.0, "#0b1e3b"), (0.499, "#44658f"), (0.501, "#c8553d"), (0.75, "#f4a259"), (1.0, "#fff1a8"))
 INK, PAPER = "#1d2733", "#ffffff"
 
 
@@ -54,7 +56,7 @@ def draw_picture(path: Path, replay: Replay, trace: ScoreTrace, scene: Scene, al
         anomaly.set_title("What sounds wrong", loc="left")
         _score(score, trace, scene, alerts)
         figure.colorbar(sound, ax=spectrogram, label="level, dB", pad=0.008, aspect=12)
-        figure.colorbar(wrong, ax=anomaly, label="anomaly (1 = alarm)", pad=0.008, aspect=12, extend="max")
+        figure.colorbar(wrong, ax=anomaly, label="anomaly (1 = alarm)", pad=0.008, aspect=12, extend="both", format="%g")
         for axes in (spectrogram, anomaly):
             axes.tick_params(labelbottom=False)
             for injection in scene.injections:
@@ -87,9 +89,13 @@ def _spectrogram(axes: Axes, replay: Replay, start_s: float, end_s: float, level
 
 
 def _anomaly_map(axes: Axes, replay: Replay, start_s: float, end_s: float) -> Any:
-    return _image(
-        axes, replay.front_end, replay.anomaly_map, replay.front_end.cell_s, start_s, end_s, CELL_MELS, cmap="cividis", vmin=0.0, vmax=2.0
-    )
+    from matplotlib.colors import LinearSegmentedColormap, LogNorm
+
+    # Logarithmic, because a loud fault must not hide a soft one; cold below the alarm threshold, warm above.
+    visible = np.maximum(replay.anomaly_map, 1.0 / MAP_RANGE)
+    colours = LinearSegmentedColormap.from_list("alarm", COLD_TO_WARM)
+    style = {"cmap": colours, "norm": LogNorm(1.0 / MAP_RANGE, MAP_RANGE)}
+    return _image(axes, replay.front_end, visible, replay.front_end.cell_s, start_s, end_s, CELL_MELS, **style)
 
 
 def _image(
@@ -129,7 +135,8 @@ def _score(axes: Axes, trace: ScoreTrace, scene: Scene, alerts: Sequence[Alert])
         axes.axvspan(injection.start_s, max(injection.end_s, injection.start_s + 0.4), color=FAULT, alpha=0.35, linewidth=0)
         axes.text(injection.start_s, top * 0.97, f"{injection.kind} ", color=FAULT, fontweight="bold", va="top", ha="right")
     for alert in alerts:
-        axes.plot([alert.start_s, alert.end_s], [-0.07 * top] * 2, color=EVENT, linewidth=6.0, solid_capstyle="butt")
+        end_s = max(alert.end_s, alert.start_s + 0.003 * scene.stream_s)
+        axes.plot([alert.start_s, end_s], [-0.07 * top] * 2, color=EVENT, linewidth=6.0, solid_capstyle="butt")
     axes.set_ylim(-0.14 * top, top)
     axes.set_xlim(0.0, scene.stream_s)
     axes.grid(axis="y", color="#e3e7ec", linewidth=0.8)
@@ -159,4 +166,4 @@ def _regions(axes: Axes, front_end: FrontEnd, alerts: Sequence[Alert], injection
             for region in alert.regions:
                 low, high = _mel_row(front_end, region.f_lo_hz), _mel_row(front_end, region.f_hi_hz)
                 corner = (alert.start_s + region.t0_s, low)
-                axes.add_patch(Rectangle(corner, region.t1_s - region.t0_s, high - low, fill=False, edgecolor="#ff5d73", linewidth=1.4))
+                axes.add_patch(Rectangle(corner, region.t1_s - region.t0_s, high - low, fill=False, edgecolor="#ffffff", linewidth=1.3))

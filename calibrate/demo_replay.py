@@ -47,6 +47,6 @@ def replay(bundle: Path, recording: Path) -> Replay:
         for block in blocks:
             for surprise in judge.push(block, features.cells):
                 timeline.put(surprise, 0)
-    surprise = timeline.read(timeline.cells, timeline.cells).anomaly_map  # (cell, band)
-    anomaly_map: Float32 = np.maximum(surprise, 0.0) / np.float32(model.alarm_surprise)
-    return Replay(model.front_end, log_mel, anomaly_map)
+    nats = timeline.read(timeline.cells, timeline.cells).anomaly_map  # (cell, band)
+    anomaly_map = np.maximum(nats, 0.0) / model.alarm_surprise
+    return Replay(model.front_end, log_mel, anomaly_map.astype(np.float32))

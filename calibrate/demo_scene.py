@@ -25,7 +25,7 @@ TONE_HZ = 3150.0
 RESONANCE_HZ = 5200.0
 DEFECT_ORDER = 3.57  # impacts per turn: the outer race of a common 8-ball bearing
 
-MACHINE = MachineDesign(shaft_hz=24.6, blades=7, load_hold_s=15.0)
+MACHINE = MachineDesign(shaft_hz=24.6, blades=7, load_hold_s=15.0, level_dbfs=-32.0)  # headroom for a knock
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _faults(seed: int, healthy: NDArray[np.float32]) -> list[tuple[Fault, float]
     tone_dbfs = _band_dbfs(calm, 0.9 * TONE_HZ, 1.1 * TONE_HZ) + 9.0
     bearing_dbfs = _band_dbfs(calm, 0.7 * RESONANCE_HZ, 1.4 * RESONANCE_HZ) + 9.0
     faults = [
-        knock_fault(SAMPLE_RATE_HZ, seed, peak=min(10.0 * amplitude(level_dbfs(calm)), 0.6)),
+        knock_fault(SAMPLE_RATE_HZ, seed, peak=min(14.0 * amplitude(level_dbfs(calm)), 0.7)),
         tone_fault(SAMPLE_RATE_HZ, seed, 5.0, TONE_HZ, tone_dbfs),
         bearing_fault(SAMPLE_RATE_HZ, seed, 6.0, DEFECT_ORDER * shaft_hz, RESONANCE_HZ, bearing_dbfs, shaft_hz),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from calibrate.recordings import resampled
 from edge.audio_file import audio_info, read_blocks
 from edge.backbone import Backbone
 from edge.channels import Channel
-from edge.detectors.patchcore import HeadInput, HeadInputs
+from edge.detectors.patchcore import HeadInputs
 from edge.embedding import Embedder
 from edge.features import FeatureBlock, FeatureStream
 
@@ -27,6 +27,15 @@ class Recording:
     path: Path
     channel: Channel
     cells: int  # about how many
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInput:
+    """A `HeadInput` in half precision, as the bundle will hold what is chosen of it."""
+
+    head: str
+    first_cell: int
+    values: NDArray[np.float16]  # (time, band, dimension)
 
 
 def feature_blocks(recording: Recording, backbone: Backbone, bandwidth_hz: float) -> Iterator[tuple[FeatureBlock, int]]:
@@ -43,22 +52,20 @@ def feature_blocks(recording: Recording, backbone: Backbone, bandwidth_hz: float
 class EmbeddingStore:
     """The head inputs of all recordings, in half precision, recording by recording and block by block."""
 
-    def __init__(
-        self, recordings: list[Recording], backbone: Backbone, bandwidth_hz: float, new_embedder: Callable[[], Embedder]
-    ) -> None:
+    def __init__(self, recordings: list[Recording], backbone: Backbone, bandwidth_hz: float, new_embedder: Callable[[], Embedder]) -> None:
         self.recordings = recordings
         self._backbone = backbone
         self._bandwidth_hz = bandwidth_hz
         self._new_embedder = new_embedder
-        self._cache: dict[int, list[list[HeadInput]]] = {}
+        self._cache: dict[int, list[list[StoredInput]]] = {}
         self._cached_bytes = 0
 
-    def blocks(self, index: int) -> Iterator[list[HeadInput]]:
+    def blocks(self, index: int) -> Iterator[list[StoredInput]]:
         """The head inputs of recording `index`, a list for every block."""
         if index in self._cache:
             yield from self._cache[index]
             return
-        kept: list[list[HeadInput]] | None = []
+        kept: list[list[StoredInput]] | None = []
         for block in self._compute(index):
             if kept is not None:
                 kept.append(block)
@@ -70,12 +77,12 @@ class EmbeddingStore:
         if kept is not None:
             self._cache[index] = kept
 
-    def _compute(self, index: int) -> Iterator[list[HeadInput]]:
+    def _compute(self, index: int) -> Iterator[list[StoredInput]]:
         embedder, inputs = self._new_embedder(), HeadInputs()
         for block, cells in feature_blocks(self.recordings[index], self._backbone, self._bandwidth_hz):
             compared = inputs.push(embedder.push(block), cells)
             if compared:
-                yield [replace(one, values=_half(one.values)) for one in compared]
+                yield [StoredInput(one.head, one.first_cell, _half(one.values)) for one in compared]
 
 
 def _half(values: NDArray[np.float32]) -> NDArray[np.float16]:

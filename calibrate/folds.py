@@ -9,11 +9,15 @@ MIN_WHOLE = 3  # recordings: so many or more stay whole; fewer are cut into piec
 
 
 class Folds:
-    """Assigns cells to folds: whole recordings where there are enough, else consecutive pieces of each."""
+    """Assigns cells to folds: whole recordings where there are enough, else consecutive pieces of each.
+
+    A recording longer than all the others together is cut too: they are no match for it.
+    """
 
     def __init__(self, recordings: list[Recording]) -> None:
         self._recordings = recordings
-        self._whole = len(recordings) >= MIN_WHOLE
+        cells = [recording.cells for recording in recordings]
+        self._whole = len(recordings) >= MIN_WHOLE and 2 * max(cells) <= sum(cells)
         self.count = min(FOLDS, len(recordings)) if self._whole else FOLDS
 
     def of(self, recording: int, cell: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,7 @@ def audio_info(path: str | Path) -> AudioInfo:
         return AudioInfo(path, file.samplerate, file.channels, samples, f"{file.format} {file.subtype}")
 
 
-def read_blocks(path: str | Path, channel: Channel = "mix", block_samples: int = 32768) -> Iterator[NDArray[np.float32]]:
+def read_blocks(path: str | Path, channel: Channel = 0, block_samples: int = 32768) -> Iterator[NDArray[np.float32]]:
     """Read a file of any length in bounded memory.
 
     Yields
@@ -106,7 +107,7 @@ def _open(path: Path) -> soundfile.SoundFile:
     try:
         with path.open("rb"):  # the operating system says why it cannot be opened; libsndfile says "System error"
             pass
-        return soundfile.SoundFile(path)
+        return soundfile.SoundFile(os.fsencode(path))  # a name need not be UTF-8
     except OSError as error:
         raise AudioError(path, f"cannot be read: {error.strerror}") from error
     except TypeError as error:  # soundfile takes *.raw for headerless and asks for its format

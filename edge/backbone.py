@@ -27,6 +27,7 @@ Float32 = NDArray[np.float32]
 BUILT_IN = Path(__file__).parent / "backbones"
 DEFAULT_BACKBONE = "cnn14-random"
 LAG_FRAMES = BLOCK_FRAMES
+_CELL_SHAPES = {"block2": (16, 128), "block3": (8, 256), "block4": (4, 512)}  # (mel, channel) of the features
 _NUMPY_TYPES: dict[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
 
 
@@ -52,8 +53,14 @@ class Backbone:
         self.precision = card.precision
         self.front_end: FrontEnd = front_end_named(card.front_end, subject)
         self.session: ort.InferenceSession = open_session(model, subject, providers, threads)
-        names = [value.name for value in self.session.get_inputs()] + [value.name for value in self.session.get_outputs()]
-        if not {"log_mel", "block2", "block3", "block4"} <= set(names):
+        values = {value.name: value for value in [*self.session.get_inputs(), *self.session.get_outputs()]}
+        states = [value for name, value in values.items() if name.startswith("state_")]
+        if not (
+            {"log_mel", "block2", "block3", "block4"} <= set(values)
+            and all(f"next_{state.name.removeprefix('state_')}" in values and state.type in _NUMPY_TYPES for state in states)
+            and all(isinstance(length, int) for state in states for length in state.shape)
+            and all(values[name].shape[1:] == list(shape) for name, shape in _CELL_SHAPES.items())
+        ):
             raise BackboneError(subject, "is not a streaming CNN14 graph; make one with `auscult export`")
 
     @classmethod

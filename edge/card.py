@@ -21,6 +21,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     front_end: str  # a key of edge.frontend.FRONT_ENDS
     sha256: str  # hex, of the .onnx file
     training_data: list[str]
+    calibration_data: list[str] = []  # what batch norms and int8 ranges were calibrated on
     licence: str
     seed: int | None = None
     parity: dict[str, Any] = {}

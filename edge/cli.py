@@ -15,7 +15,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from types import ModuleType
 from typing import NoReturn
 
@@ -69,6 +69,12 @@ def run_command(module_name: str, program: str, arguments: Sequence[str], prepar
         return int(command.run(parsed))
 
     return guarded(work, module_name)
+
+
+def find_command(commands: Container[str], arguments: Sequence[str]) -> str | None:
+    """The command that `arguments` begin with, of two words (`calibrate record`) or of one; None when there is none."""
+    names = (" ".join(arguments[:words]) for words in (2, 1) if len(arguments) >= words)
+    return next((name for name in names if name in commands), None)
 
 
 def run_room(commands: Mapping[str, str], default: str, room: str, arguments: Sequence[str]) -> int:

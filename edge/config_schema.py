@@ -98,7 +98,7 @@ class MicrophoneConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_onl
     host_api: Text | None = None
     rate_hz: RateHz | None = None  # the device's own rate
     channels: Channels | None = None  # as many as the chosen channel needs
-    channel: Channel = "mix"
+    channel: Channel = 0
 
 
 class FilesConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -107,7 +107,7 @@ class FilesConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     paths: Annotated[tuple[Path, ...], Meta(min_length=1, description="a list of files or folders")]
     realtime: bool = False
     loop: bool = False
-    channel: Channel = "mix"
+    channel: Channel = 0
 
 
 class StdinConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -116,7 +116,7 @@ class StdinConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     rate_hz: RateHz
     channels: Channels = 1
     format: Literal["s16le", "s24le", "s32le", "f32le"] = "s16le"
-    channel: Channel = "mix"
+    channel: Channel = 0
 
 
 class SourceConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):

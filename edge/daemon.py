@@ -102,7 +102,8 @@ class Daemon:
         while self._signal is None and not all(worker.finished for worker in self._workers.values()):
             is_busy = False
             for worker in self._workers.values():
-                is_busy = worker.step() or is_busy
+                if worker.source.live or self._publisher.has_room:
+                    is_busy = worker.step() or is_busy
             self._publisher.check()
             self._notifier.alive()
             if time.monotonic() >= report_at_s:

@@ -31,7 +31,8 @@ class _Open:
     since_s: float  # end of the first window above threshold
     t_start_s: float
     t_end_s: float
-    peak: Window
+    peak: Window  # with the highest score
+    shown: Window  # that holds most of the event: its regions are the event's
     last_above_s: float
     told_s: float | None = None  # when subscribers last heard of it
 
@@ -63,11 +64,13 @@ class EventTracker:
             if window.score < ALARM:
                 return []
             start_s, end_s = _hot_span(window)
-            event = self._open = _Open(self._new_id(), window.t_end_s, start_s, end_s, window, window.t_end_s)
+            event = self._open = _Open(self._new_id(), window.t_end_s, start_s, end_s, window, window, window.t_end_s)
         elif window.score >= ALARM:
             event.t_end_s = max(event.t_end_s, _hot_span(window)[1])
             if window.score > (event.peak.score or 0.0):
                 event.peak = window
+            if _evidence(window) >= _evidence(event.shown):
+                event.shown = window
         if window.score >= self._settings.release_score:
             event.last_above_s = window.t_end_s
         return self._tell(event, window)
@@ -82,7 +85,7 @@ class EventTracker:
     def _tell(self, event: _Open, window: Window) -> list[Event]:
         settings = self._settings
         if event.told_s is None:
-            if event.last_above_s < window.t_end_s:  # it did not last
+            if not window.anomalous:  # it did not last
                 self._open = None
                 return []
             if window.t_end_s - event.since_s < settings.minimum_duration_s:
@@ -98,10 +101,10 @@ class EventTracker:
 
     def _message(self, kind: EventType, event: _Open) -> Event:
         peak = event.peak
-        shift_s = peak.t_start_s - event.t_start_s
+        shift_s = event.shown.t_start_s - event.t_start_s
         regions = tuple(
             replace(region, t0_s=max(0.0, region.t0_s + shift_s), t1_s=region.t1_s + shift_s)
-            for region in peak.localization.regions
+            for region in event.shown.localization.regions
             if region.t1_s + shift_s > 0.0
         )
         assert peak.score is not None and peak.p_value is not None
@@ -118,6 +121,12 @@ class EventTracker:
         )
         self._seq += 1
         return message
+
+
+def _evidence(window: Window) -> float:
+    """How much of an event a window holds: the sum of the cell columns that sound wrong."""
+    time_scores = np.nan_to_num(window.localization.time_scores)  # (time,)
+    return float(time_scores[time_scores >= hot_level(time_scores)].sum())
 
 
 def _hot_span(window: Window) -> tuple[float, float]:

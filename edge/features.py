@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.backbone import Backbone, Features
-from edge.frontend import BLOCK_CELLS, BLOCK_FRAMES, CELL_FRAMES, mels_below
+from edge.backbone import Features
+from edge.frontend import BLOCK_CELLS, BLOCK_FRAMES, CELL_FRAMES, FrontEnd, mels_below
 from edge.level import PRIMING_BLOCKS, LevelTracker
 from edge.logmel import LogMel
 from edge.stopwatch import Stopwatch
@@ -30,6 +31,24 @@ class FeatureBlock:
     features: Features
 
 
+class FeatureSourceStream(Protocol):
+    """The backbone's state for one segment."""
+
+    def push(self, log_mel: Float32) -> Features:
+        """See `BackboneStream.push`."""
+        ...
+
+
+class FeatureSource(Protocol):
+    """What turns log-mel into features: a `Backbone`, or what stands in for one."""
+
+    front_end: FrontEnd
+
+    def stream(self) -> FeatureSourceStream:
+        """Start a segment."""
+        ...
+
+
 class FeatureStream:
     """One unbroken segment of audio on its way through front end, level and backbone.
 
@@ -37,7 +56,7 @@ class FeatureStream:
     features do not depend on who computes them. Lag: one block, plus about a second at the start until the level is known.
     """
 
-    def __init__(self, backbone: Backbone, bandwidth_hz: float, stopwatch: Stopwatch | None = None) -> None:
+    def __init__(self, backbone: FeatureSource, bandwidth_hz: float, stopwatch: Stopwatch | None = None) -> None:
         self.front_end = backbone.front_end
         self.mels = mels_below(self.front_end, bandwidth_hz)
         self._log_mel = LogMel(self.front_end)

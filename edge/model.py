@@ -14,9 +14,9 @@ from edge.bundle import AGAIN, Bundle
 from edge.card import Card
 from edge.detectors import detector_named
 from edge.detectors.detector import Detector
-from edge.errors import BundleError
-from edge.features import FeatureStream
-from edge.frontend import FrontEnd, front_end_named, mels_below
+from edge.errors import BackboneError, BundleError
+from edge.features import FeatureSource, FeatureStream
+from edge.frontend import CELL_MELS, FrontEnd, front_end_named, mels_below
 from edge.tail import Tail
 
 Float32 = NDArray[np.float32]
@@ -24,6 +24,7 @@ Float32 = NDArray[np.float32]
 BACKBONE_MEMBER = "backbone.onnx"
 CARD_MEMBER = "backbone.json"
 PROBE_SECONDS = 2.0
+LONGEST_WINDOW_S = 3600.0
 
 
 class Model:
@@ -36,20 +37,24 @@ class Model:
         self.front_end: FrontEnd = front_end_named(manifest.front_end, bundle.path)
         self.bandwidth_hz = manifest.bandwidth_hz
         self.backbone = _backbone_of(bundle, providers, threads)
+        self.feature_source: FeatureSource = self.backbone
         parameters = manifest.detector.parameters
         try:
             self.detector: Detector = detector_named(manifest.detector.name, bundle.path)(bundle.arrays)
             self.tail = msgspec.convert(parameters["tail"], Tail)
+            self.tail.check()
             self.window_s = float(parameters["window_s"])
             self.hop_s = float(parameters["hop_s"])
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, msgspec.ValidationError) as error:
             raise BundleError(bundle.path, f"its detector is incomplete ({error}); {AGAIN}") from error
-        if self.detector.bands != mels_below(self.front_end, self.bandwidth_hz) // 4:
+        if self.detector.bands != mels_below(self.front_end, self.bandwidth_hz) // CELL_MELS:
             raise BundleError(bundle.path, f"its detector does not fit its bandwidth of {self.bandwidth_hz:.0f} Hz; {AGAIN}")
         self.alarm_surprise = manifest.threshold.score_scale
-        if not (self.alarm_surprise > 0 and self.window_s > 0 and self.hop_s > 0):
+        if not self.alarm_surprise > 0:
             raise BundleError(bundle.path, f"its threshold is not a positive number; {AGAIN}")
-        self.window_cells = round(self.window_s / self.front_end.cell_s)
+        if not self.front_end.cell_s <= self.hop_s <= self.window_s <= LONGEST_WINDOW_S:
+            raise BundleError(bundle.path, f"its windows of {self.window_s:g} s every {self.hop_s:g} s make no sense; {AGAIN}")
+        self.window_cells = int(self.window_s / self.front_end.cell_s + 1e-6)  # whole cells, so that the first window begins at 0
         self._check_probe()
 
     @classmethod
@@ -71,7 +76,8 @@ class Model:
 
         A soft plus keeps the order of everything that is normal while scores stay above 0; where it matters it is a plain ratio.
         """
-        softened: Float32 = (np.logaddexp(0.0, surprise) / np.logaddexp(0.0, self.alarm_surprise)).astype(np.float32)
+        with np.errstate(invalid="ignore"):  # lost cells are NaN and stay so
+            softened: Float32 = (np.logaddexp(0.0, surprise) / np.logaddexp(0.0, self.alarm_surprise)).astype(np.float32)
         return softened
 
     def score(self, surprise: float) -> float:
@@ -86,9 +92,9 @@ class Model:
             arrays = self.bundle.arrays[probe.members[0]]
             expected = np.asarray(arrays["cells"], np.float32)
             samples = np.asarray(arrays["samples"], np.float32)
-        except (KeyError, IndexError) as error:
-            raise BundleError(self.bundle.path, f"its probe is missing; {AGAIN}") from error
-        cells = probe_cells(self.backbone, self.bandwidth_hz, samples)
+            cells = probe_cells(self.backbone, self.bandwidth_hz, samples)
+        except (KeyError, IndexError, ValueError) as error:
+            raise BundleError(self.bundle.path, f"its probe is missing or damaged; {AGAIN}") from error
         difference = relative_difference(cells, expected)
         if not difference <= probe.tolerance:
             raise BundleError(
@@ -121,7 +127,12 @@ def _backbone_of(bundle: Bundle, providers: tuple[str, ...], threads: int) -> Ba
             raise BundleError(bundle.path, f"the card of its backbone is damaged; {AGAIN}") from error
         backbone = Backbone(bundle.blobs[BACKBONE_MEMBER], card, bundle.path, providers, threads)
     else:
-        backbone = Backbone.load(wanted.name, providers, threads)
+        if Path(wanted.name).name != wanted.name or wanted.name.endswith(".onnx"):  # never a file of the bundle's choice
+            raise BundleError(bundle.path, f"names a backbone that is no name ({wanted.name!r}); {AGAIN}")
+        try:
+            backbone = Backbone.load(wanted.name, providers, threads)
+        except BackboneError as error:
+            raise BundleError(bundle.path, f"needs the backbone {error}") from error
     if backbone.sha256 != wanted.sha256 or backbone.front_end.name != bundle.manifest.front_end:
         raise BundleError(
             bundle.path,

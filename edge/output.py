@@ -25,4 +25,4 @@ def _text(value: Any) -> str:
         return f"{value:.4g}"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_text, value))
-    return str(value)
+    return str(value).encode(errors="backslashreplace").decode()  # a file name may be no UTF-8

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from edge.event import Event, EventType
-from edge.window import Region, Window
+from edge.window import Localization, Region, Window
 
 SCHEMA_VERSION: Final = 1
 Schema = Literal[1]
@@ -181,8 +181,8 @@ def rounded(value: float | None, digits: int) -> float | None:
     return round(float(value), digits) if value is not None and math.isfinite(value) else None
 
 
-def _probability(value: float | None) -> float | None:
-    # Significant digits: the difference between 1e-5 and 1e-7 matters.
+def probability(value: float | None) -> float | None:
+    """Return a probability with three significant digits: the difference between 1e-5 and 1e-7 matters."""
     return float(f"{min(max(value, 0.0), 1.0):.3g}") if value is not None and math.isfinite(value) else None
 
 
@@ -199,25 +199,29 @@ def _regions(regions: Iterable[Region]) -> list[RegionPayload]:
     ]
 
 
+def localization_payload(localization: Localization) -> LocalizationPayload:
+    """Return what is told of where an anomaly is."""
+    return LocalizationPayload(
+        cell_s=round(localization.cell_s, 6),
+        time_scores=[rounded(value, 3) for value in localization.time_scores.tolist()],
+        regions=_regions(localization.regions),
+    )
+
+
 def score_payload(source: str, window: Window, stamp: Stamp, latency_ms: float) -> ScorePayload:
     """Return what is published of a window."""
-    localization = LocalizationPayload(
-        cell_s=round(window.localization.cell_s, 6),
-        time_scores=[rounded(value, 3) for value in window.localization.time_scores.tolist()],
-        regions=_regions(window.localization.regions),
-    )
     return ScorePayload(
         schema=SCHEMA_VERSION,
         source=source,
         t_start=stamp(window.t_start_s),
         t_end=stamp(window.t_end_s),
         score=rounded(window.score, 4),
-        p_value=_probability(window.p_value),
+        p_value=probability(window.p_value),
         anomalous=bool(window.anomalous),
         heads={name: rounded(score, 4) for name, score in window.heads.items()},
         lost_s=round(window.lost_s, 3),
         latency_ms=round(latency_ms, 1),
-        localization=localization,
+        localization=localization_payload(window.localization),
     )
 
 
@@ -232,7 +236,7 @@ def event_payload(source: str, event: Event, stamp: Stamp, detector: str, bundle
         t_start=stamp(event.t_start_s),
         t_end=stamp(event.t_end_s),
         peak_score=rounded(event.peak_score, 4),
-        p_value=_probability(event.p_value),
+        p_value=probability(event.p_value),
         regions=_regions(event.regions),
         detector=detector,
         bundle=f"sha256:{bundle_sha256}",

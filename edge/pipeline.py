@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edge.event import Event
 from edge.events import EventSettings, EventTracker
 from edge.features import FeatureBlock, FeatureStream
+from edge.gaps import Gaps
 from edge.model import Model
 from edge.regions import ALARM, find_regions
 from edge.resampler import Resampler
@@ -32,9 +33,7 @@ HEARD_FRACTION = 0.5  # a window of which less was heard gets no score
 class Listener:
     """Listens to one source. Push audio as it comes, say what was lost, and finish at the end."""
 
-    def __init__(
-        self, model: Model, rate_hz: int, settings: EventSettings | None = None, new_id: Callable[[], str] = new_ulid
-    ) -> None:
+    def __init__(self, model: Model, rate_hz: int, settings: EventSettings | None = None, new_id: Callable[[], str] = new_ulid) -> None:
         """`rate_hz` is the native rate of what will be pushed; BundleError when it is too low for the bundle."""
         model.check_rate(rate_hz, "the source")
         self.model = model
@@ -44,30 +43,40 @@ class Listener:
         self._detector = model.detector
         self._timeline = Timeline(model.detector.heads, model.detector.bands, model.window_cells)
         self._events = EventTracker(settings or EventSettings(), new_id)
+        self._gaps = Gaps(rate_hz)
         self._heard_samples = 0  # native, pushed or lost, since the stream began
+        self._base_cell = 0  # absolute cell at which the segment starts
         self._skip_samples = 0  # native, to drop so that a segment starts on the cell grid
-        self._windows = 0  # emitted on the regular grid
+        self._windows = 0  # passed on the regular grid
         self._last_window_end = 0  # absolute cell
         self._start_segment()
 
     def _start_segment(self) -> None:
-        """Begin an unbroken stretch of audio on the next cell boundary."""
-        cell_samples = self._front_end.cell_s * self.rate_hz  # native samples per cell, may be fractional
-        self._base_cell = int(np.ceil(self._heard_samples / cell_samples - 1e-9))
-        self._skip_samples = round(self._base_cell * cell_samples) - self._heard_samples
+        """Begin an unbroken stretch of audio."""
         self._resampler = Resampler(self.rate_hz, self._front_end.sample_rate_hz)
-        self._features = FeatureStream(self.model.backbone, self.model.bandwidth_hz, self.stopwatch)
+        self._features = FeatureStream(self.model.feature_source, self.model.bandwidth_hz, self.stopwatch)
         self._judge = self._detector.stream()
-        if self._base_cell > self._timeline.cells:
-            self._timeline.lose(self._timeline.cells, self._base_cell)
+        self._is_segment_empty = True
 
     def push(self, samples: Float32) -> list[Window | Event]:
-        """Take mono audio at the native rate, shape = (n,) float32; return the windows and events that it completed, in order."""
+        """Take mono audio at the native rate, shape = (n,) float32; return the windows and events that it completed, in order.
+
+        Digital silence and samples that are not numbers count as lost.
+        """
+        results: list[Window | Event] = []
+        for part in self._gaps.push(samples):
+            results += self._lose(part) if isinstance(part, int) else self._hear(part)
+        return results
+
+    def _hear(self, samples: Float32) -> list[Window | Event]:
         self._heard_samples += len(samples)
         if self._skip_samples:
             skipped = min(self._skip_samples, len(samples))
             self._skip_samples -= skipped
             samples = samples[skipped:]
+        if not len(samples):
+            return []
+        self._is_segment_empty = False
         with self.stopwatch.stage("resample"):
             resampled = self._resampler.push(samples)
         return [result for block in self._features.push(resampled) for result in self._take(block)]
@@ -76,14 +85,32 @@ class Listener:
         """So many native samples were lost here: what came before is judged to its end, and the gap is never scored as normal."""
         if samples <= 0:
             return []
-        results = self._end_segment()
+        return self._hear(self._gaps.interrupt()) + self._lose(samples)
+
+    def _lose(self, samples: int) -> list[Window | Event]:
+        results: list[Window | Event] = []
+        if not self._is_segment_empty:
+            results = self._end_segment()
+            self._start_segment()
         self._heard_samples += samples
-        self._start_segment()
-        return results + list(self._due())
+        # The next segment starts on the next cell boundary; what lies before it counts as lost.
+        cell_samples = self._front_end.cell_s * self.rate_hz  # native samples per cell, may be fractional
+        self._base_cell = int(np.ceil(self._heard_samples / cell_samples - 1e-9))
+        self._skip_samples = round(self._base_cell * cell_samples) - self._heard_samples
+        cells = self._timeline.cells
+        near = min(self._base_cell, cells + self.model.window_cells)
+        if near > cells:
+            self._timeline.lose(cells, near)
+            results += self._due()
+        if self._base_cell > near:  # nothing was heard in any window that ends from here on in the gap
+            self._timeline.lose(near, self._base_cell)
+            while self._next_window_end() <= self._base_cell:
+                self._windows += 1
+        return results
 
     def finish(self) -> list[Window | Event]:
         """The stream ends: judge what is left, in a last window that ends where the audio ends, and close open events."""
-        results = self._end_segment()
+        results = self._hear(self._gaps.flush()) + self._end_segment()
         end = self._timeline.cells
         if end > self._last_window_end:
             results += self._window(end, min(self.model.window_cells, end))
@@ -120,18 +147,22 @@ class Listener:
 
     def _due(self) -> Iterator[Window | Event]:
         """Windows on the regular grid that are complete: window k ends on the last whole cell before k hops have passed."""
-        while True:
-            hops = self.model.window_s / self.model.hop_s + self._windows
-            end = int(np.floor(hops * self.model.hop_s / self._front_end.cell_s + 1e-6))
-            if end > self._timeline.cells:
-                return
+        while (end := self._next_window_end()) <= self._timeline.cells:
             self._windows += 1
             yield from self._window(end, self.model.window_cells)
 
+    def _next_window_end(self) -> int:
+        """Absolute cell at which the next window of the regular grid ends."""
+        return int(np.floor((self.model.window_s + self._windows * self.model.hop_s) / self._front_end.cell_s + 1e-6))
+
     def _window(self, end: int, cells: int) -> list[Window | Event]:
+        """Score one window. One in which nothing at all was heard is left out: an hour's gap would be thousands of them."""
         with self.stopwatch.stage("window"):
-            window = self._score(self._timeline.read(end, cells))
             self._last_window_end = end
+            span = self._timeline.read(end, cells)
+            if span.lost_cells == cells:
+                return []
+            window = self._score(span)
             return [window, *self._events.push(window)]
 
     def _score(self, span: Span) -> Window:

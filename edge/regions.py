@@ -46,18 +46,32 @@ def find_regions(scores: Float32, front_end: FrontEnd) -> tuple[Region, ...]:
 
 
 def _components(hot: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
-    """Cells of each connected group (8-neighbourhood), each shape = (n, 2), by merging runs of neighbouring rows."""
-    todo = {(int(t), int(b)) for t, b in np.argwhere(hot)}
-    groups = []
-    while todo:
-        frontier = [todo.pop()]
-        group = list(frontier)
-        while frontier:
-            t, b = frontier.pop()
-            near = [(t + dt, b + db) for dt in (-1, 0, 1) for db in (-1, 0, 1)]
-            found = [cell for cell in near if cell in todo]
-            todo.difference_update(found)
-            group += found
-            frontier += found
-        groups.append(np.array(group))
-    return groups
+    """Cells of each connected group (8-neighbourhood), each shape = (n, 2): runs of bands, joined from column to column."""
+    padded = np.zeros((len(hot), hot.shape[1] + 2), np.int8)
+    padded[:, 1:-1] = hot
+    edges = np.diff(padded, axis=1)  # (time, band + 1): 1 where a run starts, -1 just behind its end
+    times, starts = np.nonzero(edges == 1)
+    stops = np.nonzero(edges == -1)[1]
+    runs = list(zip(times.tolist(), starts.tolist(), stops.tolist(), strict=True))
+    group_of = list(range(len(runs)))  # union-find over runs
+
+    def find(run: int) -> int:
+        while group_of[run] != run:
+            group_of[run] = group_of[group_of[run]]
+            run = group_of[run]
+        return run
+
+    first_before = 0  # of the runs in the column before
+    for run, (time, start, stop) in enumerate(runs):
+        while runs[first_before][0] < time - 1:
+            first_before += 1
+        other = first_before
+        while runs[other][0] < time:
+            if runs[other][1] <= stop and start <= runs[other][2]:
+                group_of[find(other)] = find(run)
+            other += 1
+    groups: dict[int, list[NDArray[np.int64]]] = {}
+    for run, (time, start, stop) in enumerate(runs):
+        bands = np.arange(start, stop)
+        groups.setdefault(find(run), []).append(np.stack([np.full_like(bands, time), bands], axis=1))
+    return [np.concatenate(cells) for cells in groups.values()]

@@ -31,7 +31,7 @@ def open_session(model: bytes, subject: object, providers: tuple[str, ...] = ("c
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BackboneError(subject, f"ONNX Runtime {ort.__version__} cannot open it ({first_line}); export it again") from error
     wanted = PROVIDERS[providers[0]]
-    if wanted not in session.get_providers():
+    if wanted in ort.get_available_providers() and wanted not in session.get_providers():
         log.warning("provider %s did not start; inference runs on %s", providers[0], session.get_providers()[0])
     return session
 

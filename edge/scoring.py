@@ -33,7 +33,7 @@ def score_file(model: Model, path: Path, channel: Channel = 0) -> FileScore:
     Raises
     ------
     AudioError
-        Missing, unreadable, empty or shorter than a quarter of a second.
+        Missing, unreadable, empty, silent or shorter than a quarter of a second.
     BundleError
         The file's sample rate is too low for the bundle.
     """
@@ -42,8 +42,10 @@ def score_file(model: Model, path: Path, channel: Channel = 0) -> FileScore:
         raise AudioError(path, f"lasts {info.seconds:.3f} s; at least {SHORTEST_S} s are needed to score it")
     model.check_rate(info.rate_hz, path)
     windows = tuple(result for result in listen(Listener(model, info.rate_hz), path, channel) if isinstance(result, Window))
-    score = max((window.score for window in windows if window.score is not None), default=0.0)
-    return FileScore(path, score, info.seconds, windows)
+    scores = [window.score for window in windows if window.score is not None]
+    if not scores:
+        raise AudioError(path, "holds too little sound to score: most of it is digital silence")
+    return FileScore(path, max(scores), info.seconds, windows)
 
 
 def listen(listener: Listener, path: Path, channel: Channel = 0) -> Iterator[Window | Event]:

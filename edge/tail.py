@@ -17,11 +17,16 @@ class Tail:
     scale: float
     shape: float  # 0 is exponential; above 0 the tail is heavier
 
+    def check(self) -> None:
+        """Raise ValueError when this is no tail at all."""
+        if not (self.rate_per_s > 0 and self.scale > 0 and self.shape >= 0):
+            raise ValueError(f"a tail of scale {self.scale:g}, shape {self.shape:g} and {self.rate_per_s:g} peaks a second")
+
     def alarms_per_s(self, surprise: float) -> float:
-        """Expected peaks of normal sound above `surprise`, per second."""
+        """Expected peaks of normal sound above `surprise`, per second; below the onset, where nothing was fitted, a rough continuation."""
         excess = (surprise - self.onset) / self.scale
         if excess <= 0:
-            return self.rate_per_s
+            return self.rate_per_s * math.exp(min(-excess, 100.0))
         return self.rate_per_s * (math.exp(-excess) if self.shape == 0 else (1 + self.shape * excess) ** (-1 / self.shape))
 
     def surprise_at(self, false_alarms_per_week: float) -> float:

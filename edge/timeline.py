@@ -36,7 +36,8 @@ class Timeline:
         self._window_cells = window_cells
         capacity = 3 * window_cells + 512
         self._maps = np.full((len(heads), capacity, bands), np.nan, np.float32)  # (head, time, band)
-        self._peaks = np.full((len(heads), capacity), np.nan, np.float32)  # (head, time) largest surprise of rows that end here
+        self._peaks = np.full((len(heads), capacity), np.nan, np.float32)  # (head, time) largest surprise of the row that ends here
+        self._spans = np.ones((len(heads), capacity), np.int32)  # (head, time) how many cells that row is about
         self._heard = np.zeros(capacity, np.bool_)  # (time,) False where audio was lost
         self._origin = 0  # absolute cell of column 0
         self.cells = 0  # judged or lost so far
@@ -49,6 +50,7 @@ class Timeline:
         column = base_cell + surprise.first_cell - self._origin
         rows = slice(column, column + len(surprise.values))
         self._peaks[head, rows] = surprise.values.max(axis=1)
+        self._spans[head, rows] = surprise.span_cells
         if surprise.span_cells == 1:
             self._maps[head, rows] = surprise.values
         else:
@@ -67,10 +69,11 @@ class Timeline:
         self.cells = max(self.cells, last_cell)
 
     def read(self, last_cell: int, cells: int) -> Span:
-        """The `cells` cells before the absolute cell `last_cell`."""
+        """The `cells` cells before the absolute cell `last_cell`, judged by what lies wholly within them."""
         columns = slice(last_cell - cells - self._origin, last_cell - self._origin)
-        peaks = self._peaks[:, columns]  # (head, time)
-        spoken = ~np.isnan(peaks).all(axis=1)
+        within = self._spans[:, columns] <= np.arange(1, cells + 1)  # (head, time)
+        peaks = np.where(within, self._peaks[:, columns], np.float32(np.nan))  # (head, time)
+        spoken = np.any(~np.isnan(peaks), axis=1)
         heads = {head: float(np.nanmax(peaks[row])) for row, head in enumerate(self._heads) if spoken[row]}
         anomaly_map: Float32 = np.fmax.reduce(self._maps[:, columns], axis=0)
         anomaly_map[~self._heard[columns]] = np.nan
@@ -84,9 +87,9 @@ class Timeline:
         if last_cell - self._origin - shift > len(self._heard):  # a gap longer than everything we hold
             shift = last_cell - self._window_cells - 64 - self._origin
         kept = max(0, len(self._heard) - shift)
-        for array in (self._maps, self._peaks):
+        for array, empty in ((self._maps, np.nan), (self._peaks, np.nan), (self._spans, 1)):
             array[:, :kept] = array[:, len(self._heard) - kept :].copy()
-            array[:, kept:] = np.nan
+            array[:, kept:] = empty
         self._heard[:kept] = self._heard[len(self._heard) - kept :].copy()
         self._heard[kept:] = False
         self._origin += shift

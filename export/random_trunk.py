@@ -6,12 +6,15 @@ keep every layer in the range that real features have, which is what int8 needs.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from export.cnn14 import Cnn14Trunk
+from export.graph import INT8_STEPS
 from export.sound import Clip
 from export.trunk import Float32Array, trunk_shapes
 
@@ -19,19 +22,25 @@ EXCERPT_FRAMES = 192  # of each clip: many machines teach a batch norm more than
 LARGEST_BATCH = 96
 
 
-def random_parameters(seed: int) -> dict[str, NDArray[np.generic]]:
-    """He-initialised convolutions (He et al. 2015, equation 10) and batch norms that do nothing yet; drawn by numpy, so torch's version does not matter."""
+def random_parameters(seed: int) -> dict[str, NDArray[Any]]:
+    """He-initialised convolutions (He et al. 2015, equation 10) and batch norms that do nothing yet."""
     rng = np.random.default_rng(seed)
-    parameters: dict[str, NDArray[np.generic]] = {}
+    parameters: dict[str, NDArray[Any]] = {}
     for name, shape in trunk_shapes().items():
         if ".conv" in name:
-            fan_in = np.prod(shape[1:])
-            parameters[name] = (rng.standard_normal(shape) * np.sqrt(2.0 / fan_in)).astype(np.float32)
+            parameters[name] = _on_int8_grid(rng.standard_normal(shape) * np.sqrt(2.0 / np.prod(shape[1:])))
         elif name.endswith("num_batches_tracked"):
             parameters[name] = np.array(0, np.int64)
         else:
             parameters[name] = np.full(shape, float(name.endswith((".weight", ".running_var"))), np.float32)
     return parameters
+
+
+def _on_int8_grid(weight: NDArray[np.float64]) -> Float32Array:
+    """The nearest weights that int8 holds exactly: any random weights serve, so take those with which int8 and fp32 are the same trunk."""
+    scale = np.abs(weight).max(axis=(1, 2, 3), keepdims=True) / INT8_STEPS
+    snapped: Float32Array = (np.rint(weight / scale) * scale).astype(np.float32)
+    return snapped
 
 
 def calibrated_random_trunk(seed: int, clips: list[Clip]) -> dict[str, NDArray[np.generic]]:

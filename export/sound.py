@@ -21,15 +21,16 @@ LONGEST_CLIP_S = 10.0
 SHORTEST_CLIP_FRAMES = 5 * BLOCK_FRAMES  # the gate leaves out a block at either end
 NARROW_BANDWIDTH_HZ = 8000.0  # what a 16 kHz microphone hears
 NARROW_EVERY = 4
-SYNTHESIS_SEED = 20_000  # never the seed of a backbone: the gate's sound must not be what a random trunk was calibrated on
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
     """A piece of sound as the backbone sees it."""
 
-    log_mel: Float32Array  # (time, mel) float32 dB, level-normalised; a whole number of blocks
-    is_full_band: bool  # False: the upper mel bands are masked, as for a microphone of 16 kHz
+    samples: Float32Array  # (n,) float32 at the front end's rate
+    bandwidth_hz: float  # what the microphone heard
+    log_mel: Float32Array  # (time, mel) float32 dB, level-normalised, masked above the bandwidth; a whole number of blocks
+    is_full_band: bool
 
 
 def synthesised_clips(front_end: FrontEnd, seconds: float, seed: int) -> list[Clip]:
@@ -77,4 +78,4 @@ def _clip(samples: Float32Array, front_end: FrontEnd, *, narrow: bool, rate_hz: 
     bandwidth_hz = NARROW_BANDWIDTH_HZ if narrow else (rate_hz or front_end.sample_rate_hz) / 2
     mels = mels_below(front_end, bandwidth_hz)
     log_mel = normalise_offline(offline_log_mel(samples, front_end), front_end, mels)
-    return Clip(log_mel, mels == front_end.mel_bands)
+    return Clip(samples, bandwidth_hz, log_mel, mels == front_end.mel_bands)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import cycle
 
 import numpy as np
 import onnx
@@ -24,17 +25,23 @@ class StreamedGraph:
         self._states = {v.name: np.zeros(v.shape, _NUMPY_TYPES[v.type]) for v in self._session.get_inputs() if v.name.startswith("state_")}
         self.output_names = [v.name for v in self._session.get_outputs()]
 
-    def steps(self, log_mel: Float32Array, block_frames: int = BLOCK_FRAMES) -> Iterator[dict[str, NDArray[np.generic]]]:
-        """Push log-mel, shape = (time, mel) float32 dB, in blocks of `block_frames` frames (a multiple of 16); yield all outputs of each call."""
+    def steps(self, log_mel: Float32Array, block_frames: int | Sequence[int] = BLOCK_FRAMES) -> Iterator[dict[str, NDArray[np.generic]]]:
+        """Push log-mel, shape = (time, mel) float32 dB; yield all outputs of each call.
+
+        `block_frames`, or each of several that take turns, is a multiple of 16.
+        """
+        sizes = cycle((block_frames,) if isinstance(block_frames, int) else block_frames)
         states = dict(self._states)
-        for start in range(0, len(log_mel), block_frames):
-            block = np.ascontiguousarray(log_mel[start : start + block_frames])[None, None]
+        start = 0
+        while start < len(log_mel):
+            block = np.ascontiguousarray(log_mel[start : start + next(sizes)])[None, None]  # (1, 1, time, mel)
             outputs = dict(zip(self.output_names, self._session.run(None, {"log_mel": block} | states), strict=True))
             states = {name: outputs[name.replace("state_", "next_", 1)] for name in states}
+            start += block.shape[2]
             yield outputs
 
-    def blocks(self, log_mel: Float32Array, block_frames: int = BLOCK_FRAMES) -> dict[str, Float32Array]:
-        """`block2` .. `block4` of a clip, each (time, mel, channel) float32, aligned: cell 0 is the first of the clip, the last two are missing."""
+    def blocks(self, log_mel: Float32Array, block_frames: int | Sequence[int] = BLOCK_FRAMES) -> dict[str, Float32Array]:
+        """`block2` .. `block4` of a clip, each (time, mel, channel) float32; cell 0 is the clip's first, and its last two are missing."""
         steps = list(self.steps(log_mel, block_frames))
         names = [name for name in self.output_names if name in ("block2", "block3", "block4")]
         return {name: np.concatenate([step[name] for step in steps])[LAG_CELLS:].astype(np.float32, copy=False) for name in names}

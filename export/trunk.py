@@ -84,6 +84,8 @@ def _batch_norm_shapes(name: str, channels: int) -> dict[str, tuple[int, ...]]:
 
 def _affine(parameters: Parameters, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return scale and offset of a batch norm at inference: y = scale * x + offset."""
-    weight, bias, mean, variance = (np.asarray(parameters[f"{name}.{v}"], np.float64) for v in ("weight", "bias", "running_mean", "running_var"))
+    weight, bias, mean, variance = (
+        np.asarray(parameters[f"{name}.{v}"], np.float64) for v in ("weight", "bias", "running_mean", "running_var")
+    )
     scale = weight / np.sqrt(variance + BATCH_NORM_EPSILON)
     return scale, bias - mean * scale

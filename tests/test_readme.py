@@ -56,7 +56,7 @@ def test_readme_configuration_table_gives_the_defaults_that_apply(tmp_path: Path
             assert re.search(rf"^\| `{section}\.{key}` \| `?{re.escape(written)}`? \|", README, re.MULTILINE), f"{section}.{key}: {written}"
 
 
-@pytest.mark.parametrize("command", [*auscult.COMMANDS, "calibrate record"])
+@pytest.mark.parametrize("command", auscult.COMMANDS)
 def test_readme_commands_table_has(command: str) -> None:
     assert f"| `auscult {command}` |" in README
 

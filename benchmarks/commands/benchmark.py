@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+from types import ModuleType
 
 EXAMPLE = """examples:
   auscult benchmark cost --format json
@@ -18,6 +19,7 @@ BENCHMARKS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare one sub-command per benchmark."""
+    parser.description = "Measure what Auscult costs and how well it hears, on this machine; --format json gives the figures to programs."
     parser.epilog = EXAMPLE
     choices = parser.add_subparsers(dest="benchmark", required=True, metavar="|".join(BENCHMARKS))
     for name, summary in BENCHMARKS.items():
@@ -31,5 +33,5 @@ def run(arguments: argparse.Namespace) -> int:
     return int(_module(arguments.benchmark).run(arguments))
 
 
-def _module(name: str):  # type: ignore[no-untyped-def]
+def _module(name: str) -> ModuleType:
     return importlib.import_module(f"benchmarks.commands.{name}")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.commands.arguments import count, decibels, seed
 from benchmarks.datasets.manifest import background, chosen_units, read_manifest, units
-from benchmarks.machines import UnitResult, fit_and_score, measure_unit, splits
+from benchmarks.machines import UnitResult, measure_unit, splits
 from benchmarks.mixing import BackgroundMixer
 from calibrate.metrics.sample import require_scikit_learn
 from edge.errors import UserError
@@ -23,16 +23,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Fit each machine on its fit rows with one set of defaults, score its test rows file by file."
     parser.epilog = "example: auscult benchmark machines --manifest recordings/manifest.csv --repeats 5 --snr -12 --format json"
     parser.add_argument(
-        "--manifest", type=Path, required=True, metavar="CSV", help="recordings with path, dataset, unit, role and label; paths from its folder"
+        "--manifest",
+        type=Path,
+        required=True,
+        metavar="CSV",
+        help="recordings with path, dataset, unit, role and label; paths from its folder",
     )
     parser.add_argument("--units", nargs="+", metavar="UNIT", help="only these: a unit, dataset/unit or a whole dataset")
     parser.add_argument(
-        "--repeats", type=_count, metavar="N", help="draw N new fit and test halves of the normal files (default: the manifest's split, once)"
+        "--repeats",
+        type=count,
+        metavar="N",
+        help="draw N new fit and test halves of the normal files (default: the manifest's split, once)",
     )
     parser.add_argument(
-        "--snr", type=_decibels, metavar="DB", help="mix background rows into every clip, so many dB below it; drawn independently for fit and test"
+        "--snr",
+        type=decibels,
+        metavar="DB",
+        help="mix background rows into every clip at this ratio of machine to background; drawn independently for fit and test",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of every random choice (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="of every random choice (default: %(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -53,9 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     with Progress("measuring machines", files) as bar:
         for unit in measurable:
             try:
-                results[unit.key] = measure_unit(
-                    unit, repeats=arguments.repeats, mixer=mixer, seed=arguments.seed, fit_and_score=fit_and_score, report=bar.update
-                )
+                results[unit.key] = measure_unit(unit, repeats=arguments.repeats, mixer=mixer, seed=arguments.seed, report=bar.update)
             except UserError as error:  # too little sound, an unreadable file: the other machines are measured all the same
                 skipped[unit.key] = str(error)
     document = _document(arguments, results, skipped)
@@ -88,17 +96,3 @@ def _table(document: Mapping[str, Any]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return lines + [f"skipped {key}: {reason}" for key, reason in document["skipped"].items()]
-
-
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return count
-
-
-def _decibels(text: str) -> float:
-    decibels = float(text)
-    if not math.isfinite(decibels):
-        raise argparse.ArgumentTypeError("must be a number of decibels")
-    return decibels

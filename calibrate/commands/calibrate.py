@@ -1,10 +1,12 @@
-"""`auscult calibrate`: learn from normal recordings; `auscult calibrate record`: make them."""
+"""Learn what is normal from recordings of a machine, and write a bundle; `auscult calibrate record` makes recordings."""
 
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -16,6 +18,11 @@ from edge.backbone import DEFAULT_BACKBONE
 from edge.channels import parse_channel
 from edge.output import print_result
 
+Number = TypeVar("Number", int, float)
+
+RAREST, MOST_FREQUENT = 1e-4, 1e5  # false alarms per week: one in two centuries, one in six seconds
+SMALLEST_CORESET, LARGEST_CORESET = 10, 5000  # patches; the candidates of more would not fit into bounded memory
+
 EXAMPLE = """\
 examples:
   auscult calibrate record --source pump1 --minutes 30 --output recordings/
@@ -26,21 +33,30 @@ examples:
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLE
-    parser.formatter_class = RawDescriptionHelpFormatter
-    parser.add_argument("--recordings", nargs="+", required=True, metavar="DIR_OR_FILE", help="the machine running normally: folders or audio files")
+    parser.add_argument(
+        "--recordings", nargs="+", required=True, metavar="DIR_OR_FILE", help="the machine running normally: folders or audio files"
+    )
     parser.add_argument("--output", required=True, type=Path, metavar="B.auscult", help="the bundle to write")
-    parser.add_argument("--detector", choices=("patchcore",), default="patchcore", help="how to compare with normal sound (default: patchcore)")
-    parser.add_argument("--backbone", default=DEFAULT_BACKBONE, metavar="NAME_OR_ONNX", help=f"built-in name or exported file (default: {DEFAULT_BACKBONE})")
-    parser.add_argument("--false-alarms-per-week", type=_positive, default=1.0, metavar="N", help="how many false alarms are acceptable (default: 1)")
+    parser.add_argument(
+        "--detector", choices=("patchcore",), default="patchcore", help="how to compare with normal sound (default: patchcore)"
+    )
+    parser.add_argument(
+        "--backbone", default=DEFAULT_BACKBONE, metavar="NAME_OR_ONNX", help=f"built-in name or exported file (default: {DEFAULT_BACKBONE})"
+    )
+    parser.add_argument(
+        "--false-alarms-per-week", type=_false_alarms, default=1.0, metavar="N", help="how many false alarms are acceptable (default: 1)"
+    )
     parser.add_argument("--channel", type=parse_channel, default=0, help='channel of the recordings, counted from 0, or "mix" (default: 0)')
-    parser.add_argument("--coreset", type=_count, default=PatchCoreSettings().coreset, metavar="N", help="patches kept per mel band (default: %(default)s)")
+    parser.add_argument(
+        "--coreset", type=_count, default=PatchCoreSettings().coreset, metavar="N", help="patches kept per mel band (default: %(default)s)"
+    )
     parser.add_argument(
         "--banks",
         choices=("per-band", "shared"),
         default="per-band",
         help="a memory bank for each mel band, or one for all as published (default: per-band)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="of everything random (default: 0)")
     add_check_arguments(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print the result")
 
@@ -63,15 +79,29 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e6:
-        raise ValueError(text)
+def _false_alarms(text: str) -> float:
+    value = _number(float, text)
+    if not RAREST <= value <= MOST_FREQUENT:
+        raise ArgumentTypeError(f"must be from {RAREST:g} to {MOST_FREQUENT:g}, not {text}")
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 10:
-        raise ValueError(text)
+    value = _number(int, text)
+    if not SMALLEST_CORESET <= value <= LARGEST_CORESET:
+        raise ArgumentTypeError(f"must be from {SMALLEST_CORESET} to {LARGEST_CORESET}, not {text}")
     return value
+
+
+def _seed(text: str) -> int:
+    value = _number(int, text)
+    if value < 0:
+        raise ArgumentTypeError(f"must be 0 or more, not {text}")
+    return value
+
+
+def _number(kind: Callable[[str], Number], text: str) -> Number:
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"must be a {'whole ' if kind is int else ''}number, not {text!r}") from error

@@ -17,7 +17,7 @@ import msgspec
 from calibrate.meter_line import meter_line
 from calibrate.recorder import Recorder, RecordingSummary
 from calibrate.segments import BYTES_PER_SAMPLE
-from edge.channels import Channel
+from edge.channels import parse_channel
 from edge.config import load_config
 from edge.errors import ConfigError, UserError
 from edge.level_meter import Level
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLE
     parser.add_argument("--source", metavar="NAME", help="a source of config.yaml; with --device, the name to give the files")
     parser.add_argument("--device", metavar="TEXT", help="a part of a microphone's name (see `auscult devices`); needs no config.yaml")
-    parser.add_argument("--channel", type=_channel, default="mix", help="with --device: a channel, 0 for the first, or mix (default: mix)")
+    parser.add_argument("--channel", type=parse_channel, default=0, help="with --device: a channel, 0 for the first, or mix (default: 0)")
     parser.add_argument("--minutes", type=_minutes, default=30.0, help="how much sound to record (default: %(default)g)")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the recordings; made when it is missing")
     parser.add_argument("--config", type=Path, default=Path("config.yaml"), help="where the sources are described (default: %(default)s)")
@@ -46,14 +46,6 @@ def _minutes(text: str) -> float:
     if not 0 < minutes < math.inf:
         raise argparse.ArgumentTypeError("must be more than 0")
     return minutes
-
-
-def _channel(text: str) -> Channel:
-    if text == "mix":
-        return "mix"
-    if text.isdecimal():
-        return int(text)
-    raise argparse.ArgumentTypeError("must be a number, 0 for the first channel, or mix")
 
 
 def run(args: argparse.Namespace) -> int:

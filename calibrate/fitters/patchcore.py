@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.coreset import Reservoir, greedy_k_center
-from calibrate.embeddings import EmbeddingStore, Recording, feature_blocks
+from calibrate.embeddings import EmbeddingStore, Recording, StoredInput, feature_blocks
 from calibrate.folds import Folds
 from calibrate.head_scale import HeadScale, fit_head_scale
 from edge.backbone import Backbone
 from edge.detectors.bank import Banks
-from edge.detectors.patchcore import HEADS, HeadInput
+from edge.detectors.patchcore import HEADS
 from edge.embedding import Embedder, random_projection
 from edge.frontend import CELL_MELS, mels_below
 from edge.progress import progress
@@ -29,6 +29,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 BankKind = Literal["per-band", "shared"]
+HeadBanks = dict[str, dict[int, list[Float32]]]  # head -> fold -> band -> (n, dimension)
 
 CANDIDATES_PER_PATCH = 8  # the coreset is chosen from so many times its size
 BLOCKS_AT_ONCE = 64  # compared in one search
@@ -73,7 +74,7 @@ class PatchCoreFitter:
         scales, surprise = self._calibrate(store, folds, banks)
         arrays: dict[str, dict[str, NDArray[np.generic]]] = {"projection": dict(projection)}
         for head in HEADS:
-            patches = [np.concatenate(fold_banks).astype(np.float16) for fold_banks in zip(*banks[head], strict=True)]
+            patches = [np.concatenate(fold_banks).astype(np.float16) for fold_banks in zip(*banks[head].values(), strict=True)]
             arrays[head] = {f"bank_{band}": bank for band, bank in enumerate(patches)}
             arrays[head] |= {"offset": scales[head].offset, "gain": scales[head].gain}
         return FittedPatchCore(arrays, surprise)
@@ -93,23 +94,31 @@ class PatchCoreFitter:
                     break
         projection = random_projection(self._settings.seed, BLOCK_CHANNELS)
         total = sum(squares.values())
-        return {name: (matrix * np.sqrt(total / max(squares[name], 1e-12) / len(squares))).astype(np.float32) for name, matrix in projection.items()}
+        return {
+            name: (matrix * np.sqrt(total / max(squares[name], 1e-12) / len(squares))).astype(np.float32)
+            for name, matrix in projection.items()
+        }
 
-    def _banks(self, store: EmbeddingStore, folds: Folds) -> dict[str, list[list[Float32]]]:
-        """For each head and fold the coreset of each band (or one for all), as head -> fold -> band -> (n, dimension)."""
+    def _banks(self, store: EmbeddingStore, folds: Folds) -> HeadBanks:
+        """For each head and fold the coreset of each band, or one for all bands.
+
+        A fold in which a head never spoke is absent, as the start of a recording is for textures.
+        """
         reservoirs = {
-            head: [Reservoir(CANDIDATES_PER_PATCH * self._size(head) // folds.count, self._rng) for _ in range(folds.count)] for head in HEADS
+            head: [Reservoir(CANDIDATES_PER_PATCH * self._size(head) // folds.count, self._rng) for _ in range(folds.count)]
+            for head in HEADS
         }
         for index in progress(range(len(store.recordings)), label="listening"):
             for block in store.blocks(index):
+                fold = folds.of(index, block[0].first_cell)
                 for compared in block:
-                    reservoirs[compared.head][folds.of(index, compared.first_cell)].add(compared.values)
+                    reservoirs[compared.head][fold].add(compared.values)
         steps = [(head, fold) for head in HEADS for fold in range(folds.count)]
-        banks: dict[str, list[list[Float32]]] = {head: [] for head in HEADS}
+        banks: HeadBanks = {head: {} for head in HEADS}
         for head, fold in progress(steps, label="choosing patches"):
             rows = reservoirs[head][fold].rows.astype(np.float32)  # (n, band, dimension)
             if len(rows):
-                banks[head].append(self._coresets(rows, -(-self._size(head) // folds.count)))
+                banks[head][fold] = self._coresets(rows, -(-self._size(head) // folds.count))
         return banks
 
     def _size(self, head: str) -> int:
@@ -121,11 +130,9 @@ class PatchCoreFitter:
             size *= self._bands
         return [rows[greedy_k_center(np.ascontiguousarray(rows[:, band]), size, self._rng), band] for band in range(rows.shape[1])]
 
-    def _calibrate(
-        self, store: EmbeddingStore, folds: Folds, banks: dict[str, list[list[Float32]]]
-    ) -> tuple[dict[str, HeadScale], list[Float64]]:
+    def _calibrate(self, store: EmbeddingStore, folds: Folds, banks: HeadBanks) -> tuple[dict[str, HeadScale], list[Float64]]:
         """Out-of-fold distances of everything, the scale of each head, and the combined surprise per recording and block."""
-        indexes = {head: [Banks(fold) for fold in banks[head]] for head in HEADS}
+        indexes = {head: {fold: Banks(patches) for fold, patches in banks[head].items()} for head in HEADS}
         distances: dict[str, list[Float32]] = {head: [] for head in HEADS}  # (rows, band)
         blocks: dict[str, list[NDArray[np.int64]]] = {head: [] for head in HEADS}  # (rows,) which block each row is of
         ends = []
@@ -137,7 +144,7 @@ class PatchCoreFitter:
                     if not own:
                         continue
                     rows = np.concatenate([values for _, values in own]).astype(np.float32)
-                    others = [bank for other, bank in enumerate(indexes[head]) if other != fold or len(indexes[head]) == 1]
+                    others = [bank for other, bank in indexes[head].items() if other != fold or len(indexes[head]) == 1]
                     distances[head].append(np.min([bank.distances(rows) for bank in others], axis=0))
                     blocks[head].append(np.repeat([count + number for number, _ in own], [len(values) for _, values in own]))
                 count += len(group)
@@ -150,9 +157,9 @@ class PatchCoreFitter:
         return scales, [part for part in np.split(combined, ends[:-1]) if len(part)]
 
 
-def _groups(store: EmbeddingStore, folds: Folds, index: int) -> Iterator[tuple[int, list[list[HeadInput]]]]:
+def _groups(store: EmbeddingStore, folds: Folds, index: int) -> Iterator[tuple[int, list[list[StoredInput]]]]:
     """Runs of blocks of one fold, short enough to compare at once."""
-    group: list[list[HeadInput]] = []
+    group: list[list[StoredInput]] = []
     current = -1
     for block in store.blocks(index):
         fold = folds.of(index, block[0].first_cell)

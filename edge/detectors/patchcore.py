@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edge.detectors.bank import Banks
 from edge.detectors.detector import Surprise
 from edge.detectors.texture import Texture
-from edge.embedding import LAG_CELLS, Embedder, Embeddings
+from edge.embedding import LAG_CELLS, LOGMEL_DIMENSIONS, Embedder, Embeddings
 from edge.features import FeatureBlock
 from edge.frontend import BLOCK_CELLS
 from edge.npz import Arrays
@@ -25,6 +25,7 @@ from edge.npz import Arrays
 Float32 = NDArray[np.float32]
 
 FEATURES = ("cnn14", "logmel")
+BLOCK_CHANNELS = {"block2": 128, "block3": 256, "block4": 512}
 HEADS = ("cnn14_patch", "cnn14_texture", "logmel_patch", "logmel_texture", "level")
 
 
@@ -70,22 +71,34 @@ class HeadInputs:
 class PatchCore:
     """A fitted PatchCore: a bank per head and band, and the affine map from distance to surprise."""
 
-    heads = HEADS
+    heads: tuple[str, ...] = HEADS
     lag_cells = LAG_CELLS
 
     def __init__(self, arrays: Mapping[str, Arrays]) -> None:
-        """`arrays` are a bundle's: `projection` (block2..4), and for each head `bank_<b>`, `offset` and `gain`."""
-        self._projection = {name: np.asarray(matrix, np.float32) for name, matrix in arrays["projection"].items()}
+        """`arrays` are a bundle's: `projection` (block2..4), and for each head `bank_<b>`, `offset` and `gain`.
+
+        Raises KeyError or ValueError when they do not belong together.
+        """
+        dimensions = arrays["projection"]["block2"].shape[-1]
+        self._projection = {
+            name: _numbers(f"projection.{name}", arrays["projection"][name], (channels, dimensions))
+            for name, channels in BLOCK_CHANNELS.items()
+        }
         self._banks: dict[str, Banks] = {}
         self._offset: dict[str, Float32] = {}  # (band,) distance at surprise 0
         self._gain: dict[str, Float32] = {}  # (band,) surprise per distance
+        self.bands = len(arrays["cnn14_patch"]["offset"])
         for head in HEADS:
             fitted = arrays[head]
-            self._offset[head] = fitted["offset"].astype(np.float32)
-            self._gain[head] = fitted["gain"].astype(np.float32)
+            bands = 1 if head == "level" else self.bands
+            self._offset[head] = _numbers(f"{head}.offset", fitted["offset"], (bands,))
+            self._gain[head] = _numbers(f"{head}.gain", fitted["gain"], (bands,))
             count = sum(name.startswith("bank_") for name in fitted)
-            self._banks[head] = Banks([fitted[f"bank_{band}"].astype(np.float32) for band in range(count)])
-        self.bands = len(self._offset["cnn14_patch"])
+            if count not in (1, bands):
+                raise ValueError(f"{head} has {count} banks for {bands} bands")
+            width = 1 if head == "level" else dimensions if head.startswith("cnn14") else LOGMEL_DIMENSIONS
+            banks = [_numbers(f"{head}.bank_{band}", fitted[f"bank_{band}"], (None, width)) for band in range(count)]
+            self._banks[head] = Banks(banks)
 
     def stream(self) -> PatchCoreStream:
         """Start a segment."""
@@ -116,3 +129,11 @@ class PatchCoreStream:
         return [self._detector.surprise(compared) for compared in self._inputs.push(embeddings, cells)]
 
 
+def _numbers(name: str, array: NDArray[np.generic], shape: tuple[int | None, ...]) -> Float32:
+    """Return `array` as float32; ValueError unless it holds finite numbers and has that shape, in which None is any length but 0."""
+    if array.ndim != len(shape) or any(n == 0 or wanted not in (None, n) for n, wanted in zip(array.shape, shape, strict=True)):
+        raise ValueError(f"{name} has the shape {array.shape}")
+    numbers = array.astype(np.float32)
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{name} holds values that are not finite numbers")
+    return numbers

@@ -41,6 +41,7 @@ class Outgoing:
 
     def __init__(self, capacity: int = CAPACITY, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
+        self._capacity = capacity
         self._latest: dict[str, Message] = {}  # by topic, in the order in which the topics came
         self._retained: deque[Message] = deque()
         self._outbox = Outbox(capacity, clock)
@@ -108,6 +109,13 @@ class Outgoing:
     def is_connected(self) -> bool:
         """True while a connection stands."""
         return self._connected
+
+    @property
+    def has_room(self) -> bool:
+        """False while a connected broker takes messages more slowly than they come; who can wait should."""
+        with self._lock:
+            is_full = len(self._transient) > TRANSIENT_CAPACITY // 2 or len(self._outbox) > self._capacity // 2
+            return not (self._connected and is_full)
 
     @property
     def idle(self) -> bool:

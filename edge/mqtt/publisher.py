@@ -105,6 +105,11 @@ class Publisher:
         return self._settings.endpoint
 
     @property
+    def has_room(self) -> bool:
+        """False while a connected broker cannot keep up. A live source goes on regardless; a file that is read at full speed waits."""
+        return self._outgoing.has_room
+
+    @property
     def idle(self) -> bool:
         """True when everything has been sent and acknowledged."""
         return self._outgoing.idle

@@ -28,9 +28,7 @@ class FileSource:
     xruns = 0
     stalled_s = 0.0
 
-    def __init__(
-        self, name: str, paths: Sequence[str | Path], *, realtime: bool = False, loop: bool = False, channel: Channel = "mix"
-    ) -> None:
+    def __init__(self, name: str, paths: Sequence[str | Path], *, realtime: bool = False, loop: bool = False, channel: Channel = 0) -> None:
         """`paths` are files and folders; `loop` starts again after the last."""
         self.name = name
         self.device = ", ".join(map(str, paths))

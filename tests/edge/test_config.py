@@ -51,7 +51,7 @@ def test_load_least_config_fills_in_defaults(tmp_path: Path) -> None:
     assert (config.mqtt.port, config.mqtt.protocol, config.mqtt.client_id) == (1883, "5", "auscult-workshop")
     assert config.password() is None
     assert config.sources["pump1"].microphone is not None
-    assert config.sources["pump1"].microphone.channel == "mix"
+    assert config.sources["pump1"].microphone.channel == 0
     assert config.inference.providers == ("cpu",)
     assert (config.events.minimum_duration_s, config.health.interval_s, config.log.level) == (0.5, 60.0, "info")
 

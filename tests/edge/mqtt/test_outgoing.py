@@ -80,6 +80,22 @@ def test_outgoing_idle_only_after_every_acknowledgement() -> None:
     assert not outgoing.idle
 
 
+def test_outgoing_room_runs_out_only_while_connected() -> None:
+    outgoing = Outgoing(capacity=10)
+    outgoing.connected()
+    for number in range(TRANSIENT_CAPACITY // 2 + 1):
+        assert outgoing.has_room
+        outgoing.send(Message("score", str(number).encode(), qos=0))
+    assert not outgoing.has_room
+    outgoing.disconnected()
+    assert outgoing.has_room
+    for number in range(10):
+        outgoing.queue(Message("event", str(number).encode()))
+    assert outgoing.has_room  # waiting for a broker that is away would be for ever
+    outgoing.connected()
+    assert not outgoing.has_room
+
+
 def test_outgoing_connection_lost_events_in_flight_go_again_in_order() -> None:
     outgoing = Outgoing()
     outgoing.connected()

@@ -1,0 +1,129 @@
+"""`auscult benchmark cost`: milliseconds of one core per second of audio, and memory."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from benchmarks.commands.arguments import count, seed
+from benchmarks.cost import Cost, Figure, measure_cost
+from benchmarks.fp32 import fp32_backbone
+from edge.backbone import DEFAULT_BACKBONE, Backbone
+
+THREADS = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the benchmark takes."""
+    parser.description = "Measure the CPU time of one second of audio: sliding windows, streamed fp32 and int8, and the pipeline by stage."
+    parser.epilog = "example: auscult benchmark cost --format json"
+    parser.add_argument(
+        "--backbone", default=DEFAULT_BACKBONE, help="int8 backbone: a built-in name or an .onnx file (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--fp32",
+        type=Path,
+        metavar="ONNX",
+        help="the same backbone in fp32, as exported (default: made from the int8 one, which needs auscult[export])",
+    )
+    parser.add_argument("--coreset", type=count, default=1000, help="patches per band of the detector (default: %(default)s)")
+    parser.add_argument("--repeats", type=count, default=7, metavar="N", help="measurements of each figure (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="of the synthesised sound (default: %(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print the figures."""
+    int8 = Backbone.load(arguments.backbone, threads=THREADS)
+    with tempfile.TemporaryDirectory(prefix="auscult-") as name:
+        folder = Path(name)
+        fp32 = fp32_backbone(int8, arguments.backbone, arguments.fp32, folder)
+        cost = measure_cost(
+            fp32, int8, folder, backbone=arguments.backbone, coreset=arguments.coreset, repeats=arguments.repeats, seed=arguments.seed
+        )
+    document = _document(cost, arguments)
+    if arguments.format == "json":
+        print(json.dumps(document, indent=2))
+    else:
+        print("\n".join(_text(document)))
+    return 0
+
+
+def _document(cost: Cost, arguments: argparse.Namespace) -> dict[str, Any]:
+    figures: dict[str, Figure] = {
+        name: getattr(cost, name)
+        for name in ("naive_ms_per_s", "streamed_fp32_ms_per_s", "streamed_int8_ms_per_s", "pipeline_ms_per_s", "gemm_gflops")
+    }
+    fp32_gflops = 1000.0 * cost.trunk_gflop_per_s / cost.streamed_fp32_ms_per_s.median
+    return {
+        **{name: round(figure.median, 4) for name, figure in figures.items()},
+        "stages_ms_per_s": {name: round(figure.median, 4) for name, figure in cost.stages_ms_per_s.items()},
+        "peak_rss_mb": round(cost.peak_rss_mb, 1),
+        "naive_over_streamed_fp32": round(cost.naive_ms_per_s.median / cost.streamed_fp32_ms_per_s.median, 2),
+        "streamed_fp32_over_int8": round(cost.streamed_fp32_ms_per_s.median / cost.streamed_int8_ms_per_s.median, 2),
+        "trunk_gflop_per_s": round(cost.trunk_gflop_per_s, 4),
+        "streamed_fp32_gflops": round(fp32_gflops, 2),
+        "streamed_fp32_fraction_of_gemm": round(fp32_gflops / cost.gemm_gflops.median, 3),
+        "intervals": {name: [round(figure.low, 4), round(figure.high, 4)] for name, figure in figures.items()},
+        "repeats": arguments.repeats,
+        "coreset": arguments.coreset,
+        "threads": THREADS,
+        "machine": machine(),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures were measured on."""
+    return {
+        "processor": _processor(),
+        "architecture": platform.machine(),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "onnxruntime": metadata.version("onnxruntime"),
+        "numpy": metadata.version("numpy"),
+    }
+
+
+def _processor() -> str:
+    """Return the processor's name; ARM boards name the board instead."""
+    for path, key in ((Path("/proc/device-tree/model"), None), (Path("/proc/cpuinfo"), "model name")):
+        try:
+            text = path.read_text(errors="replace")
+        except OSError:
+            continue
+        if key is None:
+            return text.strip("\0\n ")
+        for line in text.splitlines():
+            if line.startswith(key):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
+
+
+def _text(document: Mapping[str, Any]) -> list[str]:
+    def line(label: str, key: str, note: str = "") -> str:
+        low, high = document["intervals"][key]
+        return f"{label:<34}{document[key]:>9.2f}   {low:.2f} - {high:.2f}{note}"
+
+    about = document["machine"]
+    return [
+        f"{about['processor']}, {about['architecture']}, one of {about['cores']} cores; ONNX Runtime {about['onnxruntime']}",
+        "",
+        f"{'ms of one core per second of audio':<34}{'median':>9}   smallest - largest",
+        line("trunk, 10 s windows every 0.5 s", "naive_ms_per_s"),
+        line("trunk, streamed fp32", "streamed_fp32_ms_per_s", f"   {document['naive_over_streamed_fp32']:.1f} times cheaper"),
+        line("trunk, streamed int8", "streamed_int8_ms_per_s", f"   {document['streamed_fp32_over_int8']:.1f} times cheaper than fp32"),
+        line(f"pipeline, int8, coreset {document['coreset']}", "pipeline_ms_per_s"),
+        *(f"  {name:<32}{milliseconds:>9.2f}" for name, milliseconds in document["stages_ms_per_s"].items()),
+        "",
+        line("matrix product, GFLOP/s", "gemm_gflops"),
+        f"{'trunk, streamed fp32, GFLOP/s':<34}{document['streamed_fp32_gflops']:>9.2f}"
+        f"   {document['streamed_fp32_fraction_of_gemm']:.2f} of the matrix product's",
+        f"{'peak memory of `auscult run`, MB':<34}{document['peak_rss_mb']:>9.1f}",
+    ]

@@ -1,0 +1,162 @@
+"""The parity gate on what users see: anomaly maps, window scores and alarms of torch offline, fp32 streamed and int8 streamed.
+
+A machine is synthesised and learned twice, with the fp32 backbone and with the int8 one, as a device would; then both listen
+to more of it, with a knock, a tone and a bearing fault in it. torch sees the recordings as a whole, with the fp32 bundle.
+"""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from calibrate.anomaly_map import anomaly_map
+from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.offline_backbone import OfflineBackbone
+from edge.backbone import Backbone
+from edge.errors import AuscultError
+from edge.model import Model
+from edge.scoring import score_file
+from export.gate import Candidate
+from export.synthesis import RotatingMachine, bearing_fault, inject, knock_fault, tone_fault
+
+Float32 = NDArray[np.float32]
+
+SEED = 7
+RECORDINGS, RECORDING_S = 8, 10.0
+TEST_S = 15.0
+
+FP32_MAP_DIFFERENCE = 0.02  # of the alarm threshold, in any cell out of reach of the ends
+FP32_SCORE_DIFFERENCE = 0.02
+INT8_MAP_CORRELATION = 0.9  # over all cells; the two bundles were calibrated apart
+INT8_SCORE_RATIO = 1.5  # of any window score, either way
+UNDECIDED = 0.15  # a window this close to the threshold may fall on either side
+END_CELLS = 8  # offline pads its ends with zeros, a stream has the mirror there
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What one variant made of all test recordings."""
+
+    cells: Float32  # (cell,) all maps, flat, without their ends
+    scores: Float32  # (window,)
+
+    @property
+    def alarms(self) -> NDArray[np.bool_]:
+        return self.scores >= 1.0
+
+
+class ScoreGate:
+    """Compares maps, scores and alarms; handed to `auscult export` by the front door."""
+
+    name = "scores"
+
+    def __call__(self, candidate: Candidate) -> Mapping[str, object]:
+        """Return the figures; AuscultError, naming the figure and its bound, when one is outside."""
+        with tempfile.TemporaryDirectory(prefix="auscult-parity-") as name:
+            folder = Path(name)
+            normal, test = _sound(folder, candidate.fp32.front_end.sample_rate_hz)
+            fp32 = _learned(folder, candidate.fp32, candidate.models["fp32"], normal)
+            int8 = _learned(folder, candidate.int8, candidate.models["int8"], normal)
+            streamed, quantized = _listen(fp32, test), _listen(int8, test)
+            whole = _listen_offline(fp32, test, candidate)
+        figures = {
+            "fp32_streamed_vs_torch": {
+                "largest_map_difference": float(np.abs(streamed.cells - whole.cells).max()),
+                "largest_score_difference": float(np.abs(streamed.scores - whole.scores).max()),
+                "different_alarms": _different_alarms(streamed, whole),
+            },
+            "int8_streamed_vs_fp32": {
+                "map_correlation": float(np.corrcoef(np.log(streamed.cells), np.log(quantized.cells))[0, 1]),
+                "largest_score_ratio": float(np.exp(np.abs(np.log(quantized.scores / streamed.scores)).max())),
+                "different_alarms": _different_alarms(streamed, quantized),
+            },
+            "windows": len(streamed.scores),
+            "alarms": int(streamed.alarms.sum()),
+        }
+        _check(figures, candidate.int8.name)
+        return figures
+
+
+def _sound(folder: Path, rate_hz: int) -> tuple[list[Path], list[Path]]:
+    """Normal recordings of one machine, and recordings of it to test with, most of them with a fault."""
+    machine = RotatingMachine(SEED, rate_hz)
+    normal = [_write(folder / f"normal{index}.wav", machine.render(RECORDING_S), rate_hz) for index in range(RECORDINGS)]
+    faults = [
+        None,
+        knock_fault(rate_hz, SEED, peak=0.5),
+        tone_fault(rate_hz, SEED, 5.0, 3150.0, -34.0),
+        bearing_fault(rate_hz, SEED, 5.0, level_dbfs=-32.0),
+    ]
+    test = []
+    for index, fault in enumerate(faults):
+        samples = machine.render(TEST_S)
+        if fault is not None:
+            samples = inject(samples, fault.heard_through(machine.colour), 6.0)
+        test.append(_write(folder / f"test{index}.wav", samples, rate_hz))
+    return normal, test
+
+
+def _write(path: Path, samples: Float32, rate_hz: int) -> Path:
+    soundfile.write(path, samples, rate_hz, subtype="FLOAT")
+    return path
+
+
+def _learned(folder: Path, backbone: Backbone, model: bytes, normal: Sequence[Path]) -> Model:
+    """Calibrate with a backbone that no device has yet: it travels in the bundle, as an exported one does."""
+    path = folder / f"{backbone.name}.onnx"
+    path.write_bytes(model)
+    path.with_suffix(".json").write_bytes(msgspec.json.encode(backbone.card))
+    bundle = folder / f"{backbone.name}.auscult"
+    calibrate(list(normal), bundle, CalibrationSettings(backbone=path))
+    return Model.load(bundle)
+
+
+def _listen(model: Model, test: Sequence[Path]) -> _Heard:
+    maps = [anomaly_map(model, path)[END_CELLS:-END_CELLS].ravel() for path in test]
+    scores = [window.score for path in test for window in score_file(model, path).windows]
+    return _Heard(np.concatenate(maps), np.array(scores, np.float32))
+
+
+def _listen_offline(model: Model, test: Sequence[Path], candidate: Candidate) -> _Heard:
+    """The same, with the features of each recording computed by torch as a whole."""
+    heard = []
+    for path in test:
+        variant = copy.copy(model)
+        variant.feature_source = OfflineBackbone(model.front_end, candidate.torch_offline)
+        anomaly_map(variant, path)
+        heard.append(_listen(variant, [path]))
+    return _Heard(np.concatenate([one.cells for one in heard]), np.concatenate([one.scores for one in heard]))
+
+
+def _different_alarms(one: _Heard, other: _Heard) -> int:
+    """Windows in which only one of two raises an alarm, and neither is close to the threshold."""
+    decided = (np.abs(one.scores - 1.0) > UNDECIDED) & (np.abs(other.scores - 1.0) > UNDECIDED)
+    return int(np.count_nonzero((one.alarms != other.alarms) & decided))
+
+
+def _check(figures: dict[str, object], subject: str) -> None:
+    streamed, quantized = figures["fp32_streamed_vs_torch"], figures["int8_streamed_vs_fp32"]
+    assert isinstance(streamed, dict)
+    assert isinstance(quantized, dict)
+    outside = [
+        (f"{comparison}.{figure}", values[figure], bound)
+        for comparison, values, figure, most, bound in (
+            ("fp32_streamed_vs_torch", streamed, "largest_map_difference", True, FP32_MAP_DIFFERENCE),
+            ("fp32_streamed_vs_torch", streamed, "largest_score_difference", True, FP32_SCORE_DIFFERENCE),
+            ("fp32_streamed_vs_torch", streamed, "different_alarms", True, 0),
+            ("int8_streamed_vs_fp32", quantized, "map_correlation", False, INT8_MAP_CORRELATION),
+            ("int8_streamed_vs_fp32", quantized, "largest_score_ratio", True, INT8_SCORE_RATIO),
+            ("int8_streamed_vs_fp32", quantized, "different_alarms", True, 0),
+        )
+        if not (values[figure] <= bound if most else values[figure] >= bound)
+    ]
+    for name, value, bound in outside:
+        raise AuscultError(subject, f"fails the parity gate: scores.{name} is {value:.3g}, the bound is {bound:g}; nothing was written")

@@ -1,0 +1,101 @@
+"""Score audio files with a bundle: one JSON line per file, from the daemon's own code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from edge.audio_file import find_audio_files
+from edge.channels import parse_channel
+from edge.errors import UserError
+from edge.model import Model
+from edge.payloads import LocalizationPayload, localization_payload, probability, rounded
+from edge.progress import progress
+from edge.scoring import FileScore, score_file
+from edge.window import Window
+
+EXAMPLE = """examples:
+  auscult score --bundle pump1.auscult recordings/
+  auscult score --bundle pump1.auscult monday.flac --format text"""
+
+
+class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One window of a file; times are seconds of the file."""
+
+    t_start_s: float
+    t_end_s: float
+    score: float | None
+    p_value: float | None
+    anomalous: bool
+    heads: dict[str, float | None]
+    lost_s: float
+    localization: LocalizationPayload
+
+
+class FileResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of output."""
+
+    file: str
+    score: float | None
+    seconds: float
+    windows: list[WindowResult]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.epilog = EXAMPLE
+    parser.add_argument("--bundle", type=Path, required=True, metavar="B.auscult", help="what `auscult calibrate` wrote")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="audio files, or folders of them")
+    parser.add_argument("--channel", type=parse_channel, default=0, help='channel, counted from 0, or "mix" (default: 0)')
+    parser.add_argument(
+        "--format", choices=("jsonl", "text"), default="jsonl", help="a JSON line or a short line per file (default: jsonl)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Score every file; one that cannot be scored is told on stderr and costs the exit code, not the others' results."""
+    model = Model.load(arguments.bundle)
+    code = 0
+    for path in progress(find_audio_files(arguments.paths), label="scoring"):
+        try:
+            result = score_file(model, path, arguments.channel)
+        except UserError as error:  # this file's: unreadable, or too narrow for the bundle
+            print(f"auscult: {error}", file=sys.stderr)
+            code = error.exit_code
+            continue
+        print(_line(result) if arguments.format == "jsonl" else _text(result), flush=True)
+    return code
+
+
+def _line(result: FileScore) -> str:
+    return msgspec.json.encode(
+        FileResult(
+            file=str(result.file),
+            score=rounded(result.score, 6),
+            seconds=round(result.seconds, 3),
+            windows=[_window(window) for window in result.windows],
+        )
+    ).decode()
+
+
+def _window(window: Window) -> WindowResult:
+    return WindowResult(
+        t_start_s=round(window.t_start_s, 3),
+        t_end_s=round(window.t_end_s, 3),
+        score=rounded(window.score, 6),
+        p_value=probability(window.p_value),
+        anomalous=window.anomalous,
+        heads={head: rounded(score, 6) for head, score in window.heads.items()},
+        lost_s=round(window.lost_s, 3),
+        localization=localization_payload(window.localization),
+    )
+
+
+def _text(result: FileScore) -> str:
+    verdict = "ANOMALOUS" if result.score >= 1.0 else "normal"
+    regions = [region for window in result.windows for region in window.localization.regions if window.score == result.score]
+    where = "".join(f"  {r.t0_s:.2f}-{r.t1_s:.2f} s {r.f_lo_hz:.0f}-{r.f_hi_hz:.0f} Hz" for r in regions[:1])
+    return f"{result.score:8.3f}  {verdict:<9}  {result.seconds:8.1f} s  {result.file}{where}"

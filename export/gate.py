@@ -1,0 +1,37 @@
+"""The seam of the parity gates: export knows that there are gates, not which.
+
+`export.parity` compares features. What compares maps, scores and alarms needs detectors, which are built on top of this room; so it is
+handed in from outside, as one more `Gate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge.backbone import Backbone
+from export.graph import Precision
+from export.sound import Clip
+from export.trunk import Float32Array
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A backbone in both precisions, before anything is written: as `edge` would load it."""
+
+    fp32: Backbone
+    int8: Backbone
+    models: Mapping[Precision, bytes]  # content of the .onnx files
+    clips: tuple[Clip, ...]  # sound that neither batch norms nor int8 ranges were calibrated on
+    torch_offline: Callable[[Float32Array], Mapping[str, Float32Array]]  # (time, mel) -> block2 .. block4, each (time, mel, channel)
+
+
+class Gate(Protocol):
+    """Compares the two precisions of a candidate."""
+
+    name: str  # the key of its figures on the card
+
+    def __call__(self, candidate: Candidate) -> Mapping[str, object]:
+        """Return figures that JSON can hold; AuscultError, naming the figure and its bound, when one is outside."""
+        ...

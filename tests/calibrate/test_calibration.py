@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from calibrate.calibration import CalibrationSettings, calibrate, threshold_note
+from calibrate.fitters.patchcore import PatchCoreFitter, PatchCoreSettings
+from edge.backbone import BUILT_IN
+from edge.bundle import Bundle
+from edge.errors import AudioError, AuscultError, BackboneError, BundleError
+from edge.event import Event
+from edge.model import Model
+from edge.pipeline import Listener
+from edge.scoring import listen, score_file
+from export.synthesis import Fault, MachineDesign, RotatingMachine, inject, knock_fault, tone_fault
+
+RATE_HZ = 16000
+SMALL = PatchCoreSettings(coreset=60, texture_coreset=30)
+QUICK = CalibrationSettings(patchcore=SMALL)
+STEADY = MachineDesign(load_hold_s=1e6)
+FAULT_S = 12.0
+
+
+def write(path: Path, samples: NDArray[np.float32], rate_hz: int = RATE_HZ, subtype: str = "PCM_16") -> Path:
+    path.parent.mkdir(exist_ok=True)
+    soundfile.write(path, samples, rate_hz, subtype=subtype)
+    return path
+
+
+def noise(seconds: float, seed: int = 0, rate_hz: int = RATE_HZ) -> NDArray[np.float32]:
+    return (0.05 * np.random.default_rng(seed).standard_normal(round(seconds * rate_hz))).astype(np.float32)
+
+
+class Site:
+    """A steady machine: normal recordings to learn from, later ones with and without a fault, and the bundle."""
+
+    def __init__(self, folder: Path) -> None:
+        machine = RotatingMachine(3, RATE_HZ, STEADY)
+        self.normal = [write(folder / "normal" / f"{number}.wav", machine.render(15.0)) for number in range(6)]
+        self.fresh = [write(folder / "fresh" / f"{number}.wav", machine.render(20.0)) for number in range(3)]
+        # As loud as the machine itself where they sound (-26 dBFS), or softer
+        tone = tone_fault(RATE_HZ, 1, seconds=4.0, frequency_hz=3150.0, level_dbfs=-38.0)
+        knock = knock_fault(RATE_HZ, 1, peak=0.4)
+        self.tone, self.knock = (self._with(fault, machine, folder / f"{fault.kind}.wav") for fault in (tone, knock))
+        self.bundle = folder / "pump1.auscult"
+        self.summary = calibrate(self.normal, self.bundle, QUICK)
+        self.model = Model.load(self.bundle)
+
+    @staticmethod
+    def _with(fault: Fault, machine: RotatingMachine, path: Path) -> Path:
+        return write(path, inject(machine.render(25.0), fault.heard_through(machine.colour), FAULT_S))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site(tmp_path_factory.mktemp("site"))
+
+
+def test_calibrate_normal_recordings_gives_a_bundle_that_scores_new_ones_below_the_threshold(site: Site) -> None:
+    scores = [score_file(site.model, path).score for path in site.fresh]
+    assert max(scores) < 1.0
+    assert min(scores) > 0.0
+
+
+@pytest.mark.parametrize(("kind", "head"), [("tone", "texture"), ("knock", "patch")])
+def test_calibrate_steady_machine_hears_a_fault_while_it_lasts(site: Site, kind: str, head: str) -> None:
+    result = score_file(site.model, getattr(site, kind))
+    assert result.score > 1.0
+    worst = max(result.windows, key=lambda window: window.score or 0.0)
+    assert max(value for name, value in worst.heads.items() if name.endswith(head)) > 1.0
+    assert all((window.score or 0.0) < 1.0 for window in result.windows if window.t_end_s < FAULT_S)
+    events = [event for event in listen(Listener(site.model, RATE_HZ), getattr(site, kind)) if isinstance(event, Event)]
+    assert len({event.id for event in events}) == 1
+
+
+def test_calibrate_summary_and_manifest_say_what_was_learned_from(site: Site) -> None:
+    manifest = site.model.bundle.manifest
+    assert (site.summary.recordings, site.summary.seconds) == (6, 90.0)
+    assert (site.summary.bandwidth_hz, manifest.bandwidth_hz) == (8000.0, 8000.0)
+    assert site.summary.bytes == site.bundle.stat().st_size
+    assert manifest.data.sources == tuple(f"{number}.wav" for number in range(6))
+    assert manifest.data.seconds == 90.0
+    assert manifest.detector.parameters["coreset"] == 60
+    assert manifest.threshold.supported_false_alarms_per_week == pytest.approx(7 * 86400 / 90)
+    assert manifest.threshold.note == site.summary.threshold_note != ""
+    assert manifest.threshold.score_scale == pytest.approx(site.model.tail.surprise_at(1.0))
+
+
+def test_calibrate_with_the_same_seed_gives_the_same_bundle_but_for_its_date(site: Site, tmp_path: Path) -> None:
+    again = Bundle.read(calibrate(site.normal, tmp_path / "again.auscult", QUICK).bundle)
+    first = site.model.bundle
+    assert msgspec.structs.replace(again.manifest, created_at="") == msgspec.structs.replace(first.manifest, created_at="")
+    assert again.manifest.members == first.manifest.members  # the digests of everything else
+
+
+def test_calibrate_with_another_seed_gives_another_bundle_that_hears_the_same(site: Site, tmp_path: Path) -> None:
+    settings = CalibrationSettings(patchcore=PatchCoreSettings(60, 30, seed=1))
+    model = Model.load(calibrate(site.normal, tmp_path / "b.auscult", settings).bundle)
+    assert model.bundle.manifest.members["projection.npz"] != site.model.bundle.manifest.members["projection.npz"]
+    assert score_file(model, site.fresh[0]).score < 1.0 < score_file(model, site.tone).score
+
+
+def test_calibrate_with_shared_banks_gives_a_bundle_that_scores(site: Site, tmp_path: Path) -> None:
+    settings = CalibrationSettings(patchcore=PatchCoreSettings(60, 30, banks="shared"))
+    model = Model.load(calibrate(site.normal, tmp_path / "shared.auscult", settings).bundle)
+    assert model.bundle.manifest.detector.parameters["banks"] == "shared"
+    assert score_file(model, site.fresh[0]).score < 1.0
+
+
+def test_calibrate_more_false_alarms_allowed_gives_a_lower_threshold(site: Site, tmp_path: Path) -> None:
+    settings = CalibrationSettings(patchcore=SMALL, false_alarms_per_week=100.0)
+    threshold = Bundle.read(calibrate(site.normal, tmp_path / "b.auscult", settings).bundle).manifest.threshold
+    assert threshold.score_scale < site.model.alarm_surprise
+    assert threshold.false_alarms_per_week == 100.0
+
+
+def test_calibrate_with_an_exported_backbone_puts_it_into_the_bundle(tmp_path: Path) -> None:
+    exported = tmp_path / "backbones" / "mine.onnx"
+    exported.parent.mkdir()
+    for suffix in (".onnx", ".json"):
+        shutil.copy(BUILT_IN / f"cnn14-random{suffix}", exported.with_suffix(suffix))
+    recording = write(tmp_path / "a.wav", noise(12.0))
+    settings = CalibrationSettings(backbone=exported, patchcore=SMALL)
+    bundle = calibrate([recording], tmp_path / "b.auscult", settings).bundle
+    content = exported.read_bytes()
+    shutil.rmtree(exported.parent)
+    model = Model.load(bundle)
+    assert model.bundle.blobs["backbone.onnx"] == content
+    assert np.isfinite(score_file(model, recording).score)
+
+
+@pytest.mark.parametrize("name", ["cnn14-random", str(BUILT_IN / "cnn14-random.onnx")])
+def test_calibrate_with_a_built_in_backbone_does_not_copy_it(name: str, tmp_path: Path) -> None:
+    settings = CalibrationSettings(backbone=name, patchcore=SMALL)
+    assert Bundle.read(calibrate([write(tmp_path / "a.wav", noise(12.0))], tmp_path / "b.auscult", settings).bundle).blobs == {}
+
+
+@pytest.mark.parametrize("name", ["cnn15", "missing.onnx"])
+def test_calibrate_with_an_unknown_backbone_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(BackboneError):
+        calibrate([], tmp_path / "b.auscult", CalibrationSettings(backbone=name))
+
+
+@pytest.mark.parametrize("seconds", [(20.0,), (10.0,), (5.0, 5.0), (0.5,) * 20])
+def test_calibrate_on_little_sound_gives_a_bundle_that_knows_new_sound(seconds: tuple[float, ...], tmp_path: Path) -> None:
+    recordings = [write(tmp_path / f"{index}.wav", noise(length, index)) for index, length in enumerate(seconds)]
+    said: list[str] = []
+    model = Model.load(calibrate(recordings, tmp_path / "b.auscult", QUICK, said.append).bundle)
+    assert score_file(model, write(tmp_path / "later.wav", noise(20.0, 99))).score < 1.0
+    assert "extrapolated" in said[-1]
+
+
+def test_calibrate_mixed_rates_learns_what_all_of_them_carry(tmp_path: Path) -> None:
+    narrow = write(tmp_path / "narrow.wav", noise(8.0, 0, 16000), 16000)
+    wide = write(tmp_path / "wide.wav", noise(8.0, 1, 48000), 48000)
+    said: list[str] = []
+    summary = calibrate([narrow, wide], tmp_path / "b.auscult", QUICK, said.append)
+    assert summary.bandwidth_hz == 8000.0
+    assert any("mixed sample rates (16000, 48000 Hz)" in line for line in said)
+    model = Model.load(summary.bundle)
+    assert all(np.isfinite(score_file(model, path).score) for path in (narrow, wide))
+
+
+def test_calibrate_other_channel_learns_from_it(tmp_path: Path) -> None:
+    both = np.stack([np.zeros(12 * RATE_HZ, np.float32), noise(12.0)], axis=1)
+    recording = write(tmp_path / "stereo.wav", both)
+    with pytest.raises(AudioError, match="silent"):
+        calibrate([recording], tmp_path / "b.auscult", QUICK)
+    calibrate([recording], tmp_path / "b.auscult", CalibrationSettings(channel=1, patchcore=SMALL))
+
+
+@pytest.mark.parametrize("bad", ["text", "silent", "short", "duplicate"])
+def test_calibrate_with_an_unusable_recording_names_it_or_leaves_it_out(bad: str, tmp_path: Path) -> None:
+    good = [write(tmp_path / f"{index}.wav", noise(6.0, index)) for index in range(2)]
+    path = tmp_path / "bad.wav"
+    if bad == "text":
+        path.write_text("not a sound")
+    else:
+        write(path, {"silent": np.zeros(6 * RATE_HZ, np.float32), "short": noise(0.2), "duplicate": noise(6.0, 0)}[bad])
+    output = tmp_path / "b.auscult"
+    with pytest.raises(AudioError, match="bad.wav") as refused:
+        calibrate([*good, path], output, QUICK)
+    assert "\n" not in str(refused.value)
+    assert not output.exists()
+    said: list[str] = []
+    summary = calibrate([*good, path], output, CalibrationSettings(patchcore=SMALL, bad_recordings="drop"), said.append)
+    assert (summary.recordings, summary.dropped) == (2, (str(path),))
+    assert Bundle.read(output).manifest.data.dropped == ("bad.wav",)
+    assert "bad.wav: left out" in said[0]
+
+
+@pytest.mark.parametrize("seconds", [(), (9.0,)])
+def test_calibrate_on_too_little_sound_is_refused(seconds: tuple[float, ...], tmp_path: Path) -> None:
+    recordings = [write(tmp_path / "a.wav", noise(length)) for length in seconds]
+    with pytest.raises(AudioError, match="10 s are the least"):
+        calibrate(recordings, tmp_path / "b.auscult", QUICK)
+
+
+def test_calibrate_on_sound_below_the_lowest_band_is_refused(tmp_path: Path) -> None:
+    rumble = (3e-4 * np.sin(2 * np.pi * 20.0 * np.arange(12 * RATE_HZ) / RATE_HZ)).astype(np.float32)
+    with pytest.raises(AudioError, match="hold no sound above"):
+        calibrate([write(tmp_path / "a.wav", rumble, subtype="FLOAT")], tmp_path / "b.auscult", QUICK)
+
+
+def test_calibrate_recordings_whose_names_are_no_text_are_shown_as_well_as_can_be(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", noise(12.0)).rename(tmp_path / os.fsdecode(b"pump\xff.wav"))
+    summary = calibrate([path], tmp_path / "b.auscult", QUICK)
+    assert Bundle.read(summary.bundle).manifest.data.sources == ("pump\N{REPLACEMENT CHARACTER}.wav",)
+
+
+def test_calibrate_output_that_cannot_be_written_is_said_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = write(tmp_path / "a.wav", noise(1.0))
+    before = recording.read_bytes()
+    monkeypatch.delattr("calibrate.calibration.check_recordings")
+    for output, problem in (
+        (tmp_path / "missing" / "b.auscult", "cannot be written: No such file or directory"),
+        (recording / "b.auscult", "cannot be written: Not a directory"),
+        (tmp_path, "exists and is not a bundle"),
+        (recording, "exists and is not a bundle"),
+        (Path(os.devnull), "exists and is not a bundle"),
+    ):
+        with pytest.raises(BundleError, match=problem):
+            calibrate([recording], output, QUICK)
+    assert recording.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == [recording]
+
+
+@pytest.mark.parametrize("name", ["pump1", "pump1.bundle", "b.auscult"])
+def test_calibrate_writes_the_file_that_was_named_over_an_older_bundle_or_an_empty_file(name: str, tmp_path: Path) -> None:
+    recording = write(tmp_path / "a.wav", noise(12.0))
+    output = tmp_path / name
+    output.touch()
+    for _ in range(2):
+        calibrate([recording], output, QUICK)
+        assert Model.load(output).bundle.path == output
+    assert sorted(tmp_path.iterdir()) == sorted([recording, output])
+
+
+def _full_disk(descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _ctrl_c(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("place", "fails", "error"),
+    [
+        ("edge.atomic_file.os.fsync", _full_disk, BundleError),
+        ("edge.atomic_file.os.fsync", _ctrl_c, KeyboardInterrupt),
+        ("calibrate.calibration.write_bundle", _ctrl_c, KeyboardInterrupt),
+        ("calibrate.fitters.patchcore.greedy_k_center", _ctrl_c, KeyboardInterrupt),
+    ],
+)
+def test_calibrate_that_fails_late_leaves_the_older_bundle_and_nothing_else(
+    place: str, fails: object, error: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = write(tmp_path / "a.wav", noise(12.0))
+    output = tmp_path / "b.auscult"
+    calibrate([recording], output, QUICK)
+    before = output.read_bytes()
+    monkeypatch.setattr(place, fails)
+    with pytest.raises(error):
+        calibrate([recording], output, CalibrationSettings(patchcore=PatchCoreSettings(60, 30, seed=1)))
+    assert output.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == [recording, output]
+
+
+def test_calibrate_recording_that_vanishes_after_the_checks_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = write(tmp_path / "a.wav", noise(12.0))
+    fit = PatchCoreFitter.fit
+    monkeypatch.setattr(PatchCoreFitter, "fit", lambda self, recordings: (recording.unlink(), fit(self, recordings))[1])
+    with pytest.raises(AuscultError, match=r"a\.wav: cannot be read: No such file"):
+        calibrate([recording], tmp_path / "b.auscult", QUICK)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "false_alarms_per_week", "said"),
+    [
+        (32.0, 1.0, "32 s of recordings show by themselves only 1.89e+04 false alarms per week or more; 1 per week is extrapolated"),
+        (7200.0, 1.0, "Recordings of 7 days would show it"),
+        (7200.0, 50.0, "Recordings of 3.36 h would show it"),
+    ],
+)
+def test_threshold_note_of_short_recordings_says_what_they_show_and_what_it_takes(
+    seconds: float, false_alarms_per_week: float, said: str
+) -> None:
+    assert said in threshold_note(seconds, false_alarms_per_week)
+
+
+@pytest.mark.parametrize(("seconds", "false_alarms_per_week"), [(7 * 86400.0, 1.0), (3600.0, 168.0)])
+def test_threshold_note_of_long_recordings_is_empty(seconds: float, false_alarms_per_week: float) -> None:
+    assert threshold_note(seconds, false_alarms_per_week) == ""

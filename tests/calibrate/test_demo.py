@@ -1,0 +1,74 @@
+"""The demo from end to end: synthesis, calibration, the embedded broker, the daemon in its own process, a subscriber, the verdict."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from calibrate.demo_daemon import run_daemon, write_config
+from edge.errors import AuscultError
+
+pytest.importorskip("amqtt")
+pytest.importorskip("matplotlib")
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def demo(*arguments: str, prelude: str = "pass") -> subprocess.CompletedProcess[str]:
+    """Run `auscult demo` as a user does, on a machine without torch."""
+    code = f"import sys; sys.modules['torch'] = None; {prelude}; from edge.cli import run_room; from calibrate.__main__ import COMMANDS; "
+    code += "sys.exit(run_room(COMMANDS, 'calibrate', 'calibrate', sys.argv[1:]))"
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-c", code, "demo", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=environment)
+
+
+def check_result(done: subprocess.CompletedProcess[str], folder: Path) -> None:
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(done.stdout)
+    assert result["passed"] is True
+    assert result["failures"] == []
+    assert [alert["injection"] for alert in result["alerts"]] == ["knock", "tone", "bearing"]
+    for alert, injection in zip(result["alerts"], result["injections"], strict=True):
+        assert alert["closed"] is True
+        assert alert["peak_score"] >= 1.0
+        assert alert["start_s"] <= injection["end_s"] + 0.5
+        assert alert["end_s"] >= injection["start_s"] - 0.5
+    tone = result["injections"][1]
+    assert any(region["f_lo_hz"] <= tone["f_lo_hz"] <= region["f_hi_hz"] for region in result["alerts"][1]["regions"])
+    assert result["windows"] > 400  # two scores per second of stream
+    assert (folder / "demo.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "machine.auscult").exists()
+    assert "Traceback" not in done.stderr
+
+
+def test_demo_with_a_short_calibration_hears_each_fault_once(tmp_path: Path) -> None:
+    check_result(demo("--minutes", "6", "--output", str(tmp_path / "demo"), "--format", "json"), tmp_path / "demo")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_demo_at_full_length_hears_each_fault_once(tmp_path: Path, seed: int) -> None:
+    check_result(demo("--seed", str(seed), "--output", str(tmp_path), "--format", "json"), tmp_path)
+
+
+@pytest.mark.parametrize("package", ["amqtt", "matplotlib"])
+def test_demo_without_its_extra_says_what_to_install_before_working(tmp_path: Path, package: str) -> None:
+    done = demo("--output", str(tmp_path / "demo"), prelude=f"sys.modules['{package}'] = None")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == f"auscult: this needs the package {package}; install it with: pip install 'auscult[demo]'\n"
+    assert not (tmp_path / "demo").exists()
+
+
+def test_daemon_that_fails_is_told_in_its_own_words(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    write_config(config, tmp_path / "machine.auscult", tmp_path / "stream.flac", "127.0.0.1", 1)
+    with pytest.raises(AuscultError, match=r"the daemon ended with exit code 2: .*stream\.flac"):
+        run_daemon(config, 60.0)
