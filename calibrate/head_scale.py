@@ -24,7 +24,7 @@ class HeadScale:
     gain: Float32  # (band,)
 
 
-def fit_head_scale(distances: Float32, blocks: NDArray[np.int64], count: int) -> tuple[HeadScale, Float64]:
+def fit_head_scale(distances: Float32, blocks: NDArray[np.int64], count: int, least: float = 0.0) -> tuple[HeadScale, Float64]:
     """Fit one head.
 
     Bands differ in how far apart normal patches lie, so each is centred on its median and scaled by its median absolute
@@ -39,6 +39,8 @@ def fit_head_scale(distances: Float32, blocks: NDArray[np.int64], count: int) ->
         The block that each row belongs to, shape = (rows,), ascending.
     count
         Number of blocks in all.
+    least
+        The distance that a unit of surprise is at least worth, in every band.
 
     Returns
     -------
@@ -53,7 +55,7 @@ def fit_head_scale(distances: Float32, blocks: NDArray[np.int64], count: int) ->
     spoken = per_block[np.isfinite(per_block)]
     onset = float(np.quantile(spoken, ONSET_QUANTILE))
     above = spoken[spoken > onset]
-    scale = max(float((above - onset).mean()) if len(above) else 0.0, LEAST_SCALE * abs(onset), 1e-6)
+    scale = max(float((above - onset).mean()) if len(above) else 0.0, LEAST_SCALE * abs(onset), least / float(spread.min()), 1e-6)
     offset = (median + onset * spread).astype(np.float32)
     gain = (1.0 / (spread * scale)).astype(np.float32)
     return HeadScale(offset, gain), (per_block - onset) / scale

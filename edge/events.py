@@ -63,10 +63,11 @@ class EventTracker:
         if event is None:
             if window.score < ALARM:
                 return []
-            start_s, end_s = _hot_span(window)
+            start_s, end_s = _hot_span(window) or (window.t_start_s, window.t_end_s)
             event = self._open = _Open(self._new_id(), window.t_end_s, start_s, end_s, window, window, window.t_end_s)
         elif window.score >= ALARM:
-            event.t_end_s = max(event.t_end_s, _hot_span(window)[1])
+            if span := _hot_span(window):
+                event.t_end_s = span[1]  # not the latest ever: what a texture says of its newest cells, the next ones correct
             if window.score > (event.peak.score or 0.0):
                 event.peak = window
             if _evidence(window) >= _evidence(event.shown):
@@ -107,7 +108,8 @@ class EventTracker:
             for region in event.shown.localization.regions
             if region.t1_s + shift_s > 0.0
         )
-        assert peak.score is not None and peak.p_value is not None
+        assert peak.score is not None
+        assert peak.p_value is not None
         message = Event(
             id=event.id,
             seq=self._seq,
@@ -129,9 +131,11 @@ def _evidence(window: Window) -> float:
     return float(time_scores[time_scores >= hot_level(time_scores)].sum())
 
 
-def _hot_span(window: Window) -> tuple[float, float]:
-    """Stream time of the first and last cells that sound wrong."""
+def _hot_span(window: Window) -> tuple[float, float] | None:
+    """Stream time of the first and last cells that sound wrong; None when none does on its own."""
     time_scores = np.nan_to_num(window.localization.time_scores)  # (time,)
     hot = np.flatnonzero(time_scores >= hot_level(time_scores))
+    if not len(hot):
+        return None
     cell_s = window.localization.cell_s
     return window.t_start_s + float(hot[0]) * cell_s, window.t_start_s + float(hot[-1] + 1) * cell_s

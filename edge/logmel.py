@@ -47,7 +47,7 @@ class LogMel:
         return blocks
 
     def finish(self) -> Float32:
-        """End the signal: the remaining frames, shape = (fewer than 64, mel) float32 dB. The mirror needs more than half a window of signal."""
+        """End the signal: the remaining frames, shape = (fewer than 64, mel) float32 dB."""
         if not self._primed:
             if len(self._pending) < 2:
                 return np.zeros((0, self.front_end.mel_bands), np.float32)

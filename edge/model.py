@@ -99,8 +99,9 @@ class Model:
         if not difference <= probe.tolerance:
             raise BundleError(
                 self.bundle.path,
-                f"this processor computes the backbone {self.backbone.name} ({self.backbone.precision}) differently from the one that calibrated "
-                f"(relative difference {difference:.3f}, at most {probe.tolerance:g}); calibrate on this device or use an fp32 backbone",
+                f"this processor computes the backbone {self.backbone.name} ({self.backbone.precision}) differently from the one that "
+                f"calibrated (relative difference {difference:.3f}, at most {probe.tolerance:g}); calibrate on this device or use "
+                "an fp32 backbone",
             )
 
 

@@ -13,15 +13,17 @@ Float32 = NDArray[np.float32]
 ALARM = 1.0  # scores are in units of the threshold
 CORE_FRACTION = 0.5  # a region is drawn around what reaches half its peak, so that a loud fault is not a large one
 NEARLY = 0.9
+LEAST_HOT = 0.5
 MOST_REGIONS = 8
 
 
 def hot_level(scores: Float32) -> float:
     """From which score on a cell of an anomalous window sounds wrong, of its cell scores without NaN, of any shape.
 
-    That is the alarm threshold, or a little below the highest cell where a texture alarms that no cell fills alone.
+    That is the alarm threshold, or a little below the highest cell where a texture alarms that no cell fills alone; but
+    never so low that a window which alarms for the rest of a fault it has left behind calls its own noise wrong.
     """
-    return min(ALARM, NEARLY * float(scores.max()))
+    return min(ALARM, max(LEAST_HOT, NEARLY * float(scores.max())))
 
 
 def find_regions(scores: Float32, front_end: FrontEnd) -> tuple[Region, ...]:
@@ -31,8 +33,6 @@ def find_regions(scores: Float32, front_end: FrontEnd) -> tuple[Region, ...]:
     """
     scores = np.nan_to_num(scores, nan=0.0)
     level = hot_level(scores)
-    if level <= 0.0:
-        return ()
     hot = scores >= level  # (time, band)
     regions = []
     for cells in _components(hot):

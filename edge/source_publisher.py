@@ -22,7 +22,7 @@ from edge.payloads import (
 from edge.stream_clock import StreamClock
 from edge.window import Window
 
-LOG = logging.getLogger("auscult.event")
+LOG = logging.getLogger("auscult.source")
 
 
 class SourcePublisher:

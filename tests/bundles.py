@@ -77,7 +77,9 @@ def _calibrated(samples: Float32, rate_hz: int, folder: Path) -> CalibratedMachi
     return CalibratedMachine(tuple(recordings), bundle, Model.load(bundle), resampled(rest, rate_hz, RATE_HZ))
 
 
-def tampered(source: Path, target: Path, change: Callable[[dict[str, Any], dict[str, dict[str, NDArray[Any]]], dict[str, bytes]], object]) -> Path:
+def tampered(
+    source: Path, target: Path, change: Callable[[dict[str, Any], dict[str, dict[str, NDArray[Any]]], dict[str, bytes]], object]
+) -> Path:
     """A copy of a bundle, with right digests, after `change(manifest, arrays, blobs)`."""
     bundle = Bundle.read(source)
     manifest = msgspec.to_builtins(bundle.manifest)

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from calibrate.demo import DemoResult, Message, run_demo
-from calibrate.demo_daemon import NODE, SOURCE
-from calibrate.demo_verdict import Alert, injection_of
+from calibrate.demo.daemon import NODE, SOURCE
+from calibrate.demo.show import DemoResult, Message, run_demo
+from calibrate.demo.verdict import Alert, injection_of
 from edge.mqtt.topics import Topics
 
 SHORTEST_MINUTES = 3.0

@@ -34,6 +34,8 @@ HeadBanks = dict[str, dict[int, list[Float32]]]  # head -> fold -> band -> (n, d
 CANDIDATES_PER_PATCH = 8  # the coreset is chosen from so many times its size
 BLOCKS_AT_ONCE = 64  # compared in one search
 SCALE_SECONDS = 60.0  # of sound that tells how large each block's features are
+# A steady machine is steady to a hundredth of a decibel for an hour; over the weeks its microphone, and the air before it, are not.
+LEAST_DISTANCE = {"level": 0.1}  # dB per unit of surprise
 BLOCK_CHANNELS = {"block2": 128, "block3": 256, "block4": 512}
 
 
@@ -152,7 +154,8 @@ class PatchCoreFitter:
         combined = np.full(count, -np.inf)  # (block,)
         scales = {}
         for head in HEADS:
-            scales[head], per_block = fit_head_scale(np.concatenate(distances[head]), np.concatenate(blocks[head]), count)
+            least = LEAST_DISTANCE.get(head, 0.0)
+            scales[head], per_block = fit_head_scale(np.concatenate(distances[head]), np.concatenate(blocks[head]), count, least)
             combined = np.fmax(combined, per_block)
         return scales, [part for part in np.split(combined, ends[:-1]) if len(part)]
 

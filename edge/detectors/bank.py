@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 
+# A search is about a few patches: handing it to threads costs more than it saves, and waiting threads keep an idle board awake.
+faiss.omp_set_num_threads(1)
+
 
 class Banks:
     """Exact nearest neighbours (faiss IndexFlatL2), rebuilt from arrays at load."""

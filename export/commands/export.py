@@ -27,7 +27,7 @@ EXAMPLE = """examples:
   auscult export --random --seed 0 --output backbones/      the built-in cnn14-random, made again"""
 
 BATCH_NORM_S = 700.0
-CALIBRATION_S = 120.0
+CALIBRATION_S = 240.0
 CHECK_S = 60.0
 BATCH_NORM_SEED, CALIBRATION_SEED, CHECK_SEED = 0, 1, 2  # of the synthesis: three sets of machines that share none
 

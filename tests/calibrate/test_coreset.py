@@ -48,7 +48,9 @@ def test_greedy_k_center_covers_within_twice_the_best_possible_radius(seed: int)
 
 @pytest.mark.parametrize("distinct", [1, 5])
 def test_greedy_k_center_of_many_equal_candidates_takes_none_twice_and_each_value_first(distinct: int) -> None:
-    values = 1000.0 + grid_points(distinct, 0) / 7  # far from the origin: the differences of their squares are not exact
+    values = np.float32(1000.0) + grid_points(distinct, 0) / np.float32(
+        7
+    )  # far from the origin: the differences of their squares are not exact
     points = np.repeat(values, 40, axis=0)
     chosen = greedy_k_center(points, 20, np.random.default_rng(0))
     assert len(set(chosen.tolist())) == 20

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from calibrate.demo_daemon import run_daemon, write_config
+from calibrate.demo.daemon import run_daemon, write_config
 from edge.errors import AuscultError
 
 pytest.importorskip("amqtt")

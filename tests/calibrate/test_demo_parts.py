@@ -14,13 +14,13 @@ import soundfile
 from paho.mqtt.enums import CallbackAPIVersion
 
 from calibrate.commands import demo as command
-from calibrate.demo import DemoResult, Message
-from calibrate.demo_broker import DemoBroker
-from calibrate.demo_picture import ScoreTrace, draw_picture
-from calibrate.demo_replay import Replay
-from calibrate.demo_scene import STREAM_S, TONE_HZ, Injection, Scene, build_scene
-from calibrate.demo_subscriber import DemoSubscriber
-from calibrate.demo_verdict import Alert, failures
+from calibrate.demo.broker import DemoBroker
+from calibrate.demo.picture import ScoreTrace, draw_picture
+from calibrate.demo.replay import Replay
+from calibrate.demo.scene import STREAM_S, TONE_HZ, Injection, Scene, build_scene
+from calibrate.demo.show import DemoResult, Message
+from calibrate.demo.subscriber import DemoSubscriber
+from calibrate.demo.verdict import Alert, failures
 from edge.frontend import PANNS
 from edge.payloads import EventPayload, RegionPayload
 from edge.window import Region

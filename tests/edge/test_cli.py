@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 import auscult
-from edge.cli import guarded, run_command
+from edge.cli import find_command, guarded, run_command
 from edge.errors import AuscultError, ConfigError
 from edge.version import VERSION
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["run", "score", "calibrate", "evaluate", "export", "benchmark", "devices", "schema", "demo"]
+COMMANDS = ["run", "score", "calibrate", "calibrate record", "evaluate", "export", "benchmark", "devices", "schema", "demo"]
 
 
 def _call(*arguments: str, module: str = "auscult", **variables: str) -> subprocess.CompletedProcess[str]:
@@ -77,7 +77,7 @@ def test_unknown_command_unlike_any_lists_them() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_help_explains_with_an_example(command: str) -> None:
-    done = _call(command, "--help")
+    done = _call(*command.split(), "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"usage: auscult {command}")
     assert re.search(rf"examples?:\s+auscult {command}", done.stdout)
@@ -85,7 +85,7 @@ def test_command_help_explains_with_an_example(command: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_with_an_unknown_argument_is_one_line(command: str) -> None:
-    done = _call(command, "--no-such-option")
+    done = _call(*command.split(), "--no-such-option")
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch(rf"auscult {command}.*: .+; see `auscult {command}.* --help`\n", done.stderr)
 
@@ -95,6 +95,15 @@ def test_room_runs_without_the_front_door(room: str) -> None:
     done = _call("--help", module=room)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"usage: python -m {room}")
+
+
+def test_find_command_of_two_words_wins_over_the_first_of_them() -> None:
+    commands = {"calibrate", "calibrate record", "run"}
+    assert find_command(commands, ["calibrate", "record", "--minutes", "1"]) == "calibrate record"
+    assert find_command(commands, ["calibrate", "--output", "record"]) == "calibrate"
+    assert find_command(commands, ["run"]) == "run"
+    assert find_command(commands, ["record"]) is None
+    assert find_command(commands, []) is None
 
 
 def test_room_runs_a_named_command() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,10 @@ def int8() -> Backbone:
 def sound(samples: int = SAMPLES) -> Float32:
     rng = np.random.default_rng(4)
     time_s = np.arange(samples) / 32000
-    return (0.02 * rng.standard_normal(samples) * (1 + np.sin(9 * time_s)) + 0.05 * np.sin(2 * np.pi * 700 * time_s)).astype(np.float32)
+    samples: Float32 = (0.02 * rng.standard_normal(samples) * (1 + np.sin(9 * time_s)) + 0.05 * np.sin(2 * np.pi * 700 * time_s)).astype(
+        np.float32
+    )
+    return samples
 
 
 def features(backbone: Backbone, samples: Float32, cuts: list[int], bandwidth_hz: float = 16000.0) -> tuple[dict[str, Float32], int]:
@@ -171,5 +175,5 @@ def test_features_block_shows_the_frames_around_it(int8: Backbone) -> None:
     stream = FeatureStream(int8, 16000.0)
     shown = [block.log_mel.copy() for block in stream.push(sound())]
     assert shown[0].shape == (36, 64)
-    for before, after in zip(shown, shown[1:], strict=False):
+    for before, after in pairwise(shown):
         np.testing.assert_array_equal(before[-4:], after[:4])

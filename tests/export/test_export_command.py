@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -39,12 +39,11 @@ class Refuses:
 
 
 @pytest.fixture(autouse=True)
-def _short_sound(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _short_sound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "BATCH_NORM_S", 20.0)
     monkeypatch.setattr(command, "CALIBRATION_S", 10.0)
     monkeypatch.setattr(command, "CHECK_S", 6.0)
     monkeypatch.setattr(command, "extra_gates", [])
-    yield
 
 
 @pytest.fixture(scope="session")

@@ -41,9 +41,9 @@ def test_fit_never_compares_sound_with_itself(
     """No patch is thinned out here, so whatever is compared with its own fold has a distance of zero."""
     measured: list[NDArray[np.float32]] = []
 
-    def noted(distances: NDArray[np.float32], blocks: NDArray[np.int64], count: int) -> tuple[HeadScale, NDArray[np.float64]]:
+    def noted(distances: NDArray[np.float32], blocks: NDArray[np.int64], count: int, least: float) -> tuple[HeadScale, NDArray[np.float64]]:
         measured.append(distances)
-        return fit_head_scale(distances, blocks, count)
+        return fit_head_scale(distances, blocks, count, least)
 
     monkeypatch.setattr(fitter, "CANDIDATES_PER_PATCH", 100)
     monkeypatch.setattr(fitter, "fit_head_scale", noted)

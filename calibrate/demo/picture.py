@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.demo_replay import Replay
-from calibrate.demo_scene import Injection, Scene
-from calibrate.demo_verdict import Alert
+from calibrate.demo.replay import Replay
+from calibrate.demo.scene import Injection, Scene
+from calibrate.demo.verdict import Alert
 from edge.frontend import CELL_MELS, FrontEnd, mel_edges_hz
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from calibrate.calibration import CalibrationSettings, calibrate
-from calibrate.demo_broker import DemoBroker
-from calibrate.demo_daemon import NODE, SOURCE, run_daemon, write_config
-from calibrate.demo_picture import ScoreTrace, draw_picture
-from calibrate.demo_replay import replay
-from calibrate.demo_scene import STREAM_S, Scene, build_scene
-from calibrate.demo_subscriber import DemoSubscriber
-from calibrate.demo_verdict import Alert, failures
+from calibrate.demo.broker import DemoBroker
+from calibrate.demo.daemon import NODE, SOURCE, run_daemon, write_config
+from calibrate.demo.picture import ScoreTrace, draw_picture
+from calibrate.demo.replay import replay
+from calibrate.demo.scene import STREAM_S, Scene, build_scene
+from calibrate.demo.subscriber import DemoSubscriber
+from calibrate.demo.verdict import Alert, failures
 from calibrate.fitters.patchcore import PatchCoreSettings
 from edge.errors import AuscultError
 from edge.payloads import EventPayload

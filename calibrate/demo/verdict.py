@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from calibrate.demo_scene import Injection, Scene
+from calibrate.demo.scene import Injection, Scene
 from edge.window import Region
 
 TOLERANCE_S = 0.5

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.backbone import BUILT_IN, DEFAULT_BACKBONE, Backbone
+from edge.errors import BundleError, UserError
+from edge.model import BACKBONE_MEMBER, CARD_MEMBER, Model
+from tests.bundles import CalibratedMachine, tampered
+
+Manifest = dict[str, Any]
+Arrays = dict[str, dict[str, NDArray[Any]]]
+Blobs = dict[str, bytes]
+Change = Callable[[Manifest, Arrays, Blobs], object]
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        Model.load(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(f"{path}: ")
+    return message
+
+
+def test_model_of_a_fresh_bundle_knows_its_window_and_threshold(machine: CalibratedMachine) -> None:
+    model = machine.model
+    assert (model.window_s, model.hop_s, model.window_cells) == (10.0, 0.5, 250)
+    assert model.score(model.alarm_surprise) == pytest.approx(1.0)
+    assert model.detector.bands == 16
+
+
+def test_model_score_rises_with_surprise_and_stays_positive(machine: CalibratedMachine) -> None:
+    surprise = np.array([-20.0, -3.0, 0.0, 1.0, 5.0, 50.0, 1000.0], np.float32)
+    scores = machine.model.scores(surprise)
+    assert (np.diff(scores) > 0).all()
+    assert (scores >= 0).all()
+    np.testing.assert_allclose(scores, [machine.model.score(float(one)) for one in surprise], rtol=1e-5)
+    assert np.isnan(machine.model.scores(np.array([np.nan], np.float32))).all()
+    assert machine.model.score(1000.0) == pytest.approx(1000.0 / np.logaddexp(0, machine.model.alarm_surprise))
+
+
+def test_model_missing_bundle_is_one_line(tmp_path: Path) -> None:
+    assert "no such bundle" in refusal(tmp_path / "pump1.auscult")
+
+
+def set_in(*path: str, value: object) -> Change:
+    def change(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+        place: Any = manifest
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = value
+
+    change.__name__ = f"{'.'.join(path)}={value}"
+    return change
+
+
+def nan_in_bank(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+    bank = arrays["cnn14_patch"]["bank_4"].copy()
+    bank[0, 0] = np.nan
+    arrays["cnn14_patch"]["bank_4"] = bank
+
+
+def missing_head(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+    del arrays["logmel_patch"]
+
+
+def missing_bank(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+    del arrays["logmel_patch"]["bank_15"]
+
+
+def missing_middle_bank(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+    del arrays["logmel_patch"]["bank_3"]
+
+
+def wrong_shape(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+    arrays["cnn14_texture"]["bank_2"] = arrays["cnn14_texture"]["bank_2"][:, :-1]
+
+
+def fewer_bands(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+    for head in ("cnn14_patch", "cnn14_texture", "logmel_patch", "logmel_texture"):
+        arrays[head] = {
+            name: array[:15] if name in ("offset", "gain") else array for name, array in arrays[head].items() if name != "bank_15"
+        }
+
+
+def no_projection(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+    del arrays["projection"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [nan_in_bank, missing_head, missing_bank, missing_middle_bank, wrong_shape, fewer_bands, no_projection],
+    ids=lambda change: change.__name__,
+)
+def test_model_tampered_detector_is_refused_in_one_line(machine: CalibratedMachine, tmp_path: Path, change: Change) -> None:
+    assert "its detector" in refusal(tampered(machine.bundle, tmp_path / "b.auscult", change))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (set_in("front_end", value="vggish"), "unknown front end"),
+        (set_in("detector", "name", value="oracle"), "unknown detector"),
+        (set_in("detector", "parameters", value={}), "its detector is incomplete"),
+        (set_in("detector", "parameters", "tail", value=[1, 2]), "its detector is incomplete"),
+        (
+            set_in("detector", "parameters", "tail", value={"onset": 0, "rate_per_s": 1, "scale": 0, "shape": 0}),
+            "its detector is incomplete",
+        ),
+        (
+            set_in("detector", "parameters", "tail", value={"onset": 0, "rate_per_s": 1, "scale": 1, "shape": -1}),
+            "its detector is incomplete",
+        ),
+        (set_in("detector", "parameters", "window_s", value="ten"), "its detector is incomplete"),
+        (set_in("detector", "parameters", "window_s", value=1e9), "make no sense"),
+        (set_in("detector", "parameters", "hop_s", value=0.0), "make no sense"),
+        (set_in("detector", "parameters", "hop_s", value=1e-9), "make no sense"),
+        (set_in("threshold", "score_scale", value=-1.0), "its threshold"),
+        (set_in("bandwidth_hz", value=4000.0), "does not fit its bandwidth"),
+        (set_in("backbone", "name", value="cnn14-trained"), "needs the backbone cnn14-trained"),
+        (set_in("backbone", "name", value="../../secret.onnx"), "is no name"),
+        (set_in("backbone", "sha256", value="0" * 64), "another backbone"),
+        (set_in("probe", "members", value=["other"]), "its probe is missing"),
+        (set_in("probe", "members", value=[]), "its probe is missing"),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_model_manifest_that_does_not_fit_is_refused_in_one_line(
+    machine: CalibratedMachine, tmp_path: Path, change: Change, says: str
+) -> None:
+    assert says in refusal(tampered(machine.bundle, tmp_path / "b.auscult", change))
+
+
+def other_cells(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+    arrays["probe"]["cells"] = arrays["probe"]["cells"] * np.float16(1.1)
+
+
+def nan_cells(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+    arrays["probe"]["cells"] = np.full_like(arrays["probe"]["cells"], np.nan)
+
+
+def fewer_cells(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+    arrays["probe"]["cells"] = arrays["probe"]["cells"][1:]
+
+
+@pytest.mark.parametrize("change", [other_cells, nan_cells, fewer_cells], ids=lambda change: change.__name__)
+def test_model_probe_that_comes_out_differently_is_refused_in_one_line(machine: CalibratedMachine, tmp_path: Path, change: Change) -> None:
+    assert "differently from the one that calibrated" in refusal(tampered(machine.bundle, tmp_path / "b.auscult", change))
+
+
+@pytest.mark.parametrize("samples", [np.zeros(0), np.zeros((4, 4)), np.array(["a"]), np.zeros(10)])
+def test_model_probe_that_is_no_sound_is_refused_in_one_line(machine: CalibratedMachine, tmp_path: Path, samples: NDArray[Any]) -> None:
+    def change(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+        arrays["probe"]["samples"] = samples
+
+    assert "its probe is missing or damaged" in refusal(tampered(machine.bundle, tmp_path / "b.auscult", change))
+
+
+def test_model_embedded_backbone_travels_in_the_bundle(machine: CalibratedMachine, tmp_path: Path) -> None:
+    def embed(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+        blobs[BACKBONE_MEMBER] = (BUILT_IN / f"{DEFAULT_BACKBONE}.onnx").read_bytes()
+        blobs[CARD_MEMBER] = (BUILT_IN / f"{DEFAULT_BACKBONE}.json").read_bytes()
+        manifest["backbone"]["name"] = "not-built-in"
+
+    model = Model.load(tampered(machine.bundle, tmp_path / "b.auscult", embed))
+    assert model.backbone.sha256 == Backbone.load(DEFAULT_BACKBONE).sha256
+
+
+@pytest.mark.parametrize("card", [None, b"", b"{}"])
+def test_model_embedded_backbone_without_its_card_is_refused_in_one_line(
+    machine: CalibratedMachine, tmp_path: Path, card: bytes | None
+) -> None:
+    def embed(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+        blobs[BACKBONE_MEMBER] = (BUILT_IN / f"{DEFAULT_BACKBONE}.onnx").read_bytes()
+        if card is not None:
+            blobs[CARD_MEMBER] = card
+
+    assert "the card of its backbone is damaged" in refusal(tampered(machine.bundle, tmp_path / "b.auscult", embed))
+
+
+def test_model_embedded_rubbish_is_refused_in_one_line(machine: CalibratedMachine, tmp_path: Path) -> None:
+    def embed(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+        card = (BUILT_IN / f"{DEFAULT_BACKBONE}.json").read_text()
+        blobs[BACKBONE_MEMBER] = b"rubbish"
+        digest = hashlib.sha256(b"rubbish").hexdigest()
+        blobs[CARD_MEMBER] = card.replace(Backbone.load(DEFAULT_BACKBONE).sha256, digest).encode()
+
+    assert "cannot open it" in refusal(tampered(machine.bundle, tmp_path / "b.auscult", embed))
+
+
+def test_model_rate_that_is_too_low_is_refused_in_one_line(machine: CalibratedMachine) -> None:
+    with pytest.raises(BundleError, match=r"machine\.auscult: .* mic carries only 8000 Hz \(16000 Hz sample rate\)") as caught:
+        machine.model.check_rate(16000, "mic")
+    assert "\n" not in str(caught.value)
+    machine.model.check_rate(48000, "mic")
