@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -37,9 +38,9 @@ def to_mono(samples: NDArray[np.float32], channel: Channel) -> NDArray[np.float3
 
 
 def parse_channel(text: str) -> Channel:
-    """A channel as it is written on a command line; ValueError when it is neither a number from 0 on nor "mix"."""
+    """A channel as it is written on a command line; argparse's error when it is neither a number from 0 on nor "mix"."""
     if text == "mix":
         return "mix"
     if not text.isdecimal():
-        raise ValueError(f"{text!r} is not a channel: a number, 0 for the first, or mix")
+        raise ArgumentTypeError(f"{text!r} must be a number, 0 for the first channel, or mix")
     return int(text)

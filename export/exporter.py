@@ -18,12 +18,12 @@ from edge.card import Card
 from edge.frontend import FrontEnd
 from export.cnn14 import offline_blocks
 from export.gate import Candidate, Gate
-from export.graph import Precision, build_graph
+from export.graph import build_graph
 from export.parity import check_bounds, feature_parity
 from export.quantize import calibrate_ranges
 from export.sound import Clip
 from export.speed import Speed, measure_speed
-from export.trunk import Parameters, fold
+from export.trunk import Parameters, Precision, fold
 
 log = logging.getLogger("auscult.export")
 

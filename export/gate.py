@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge.backbone import Backbone
-from export.graph import Precision
 from export.sound import Clip
-from export.trunk import Float32Array
+from export.trunk import Float32Array, Precision
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,22 +6,22 @@ Block 2 holds its last frame back (`state_block2_delay`) before it pools: blocks
 
 int8 is QDQ: activations uint8 with zero point 0 (they all follow a ReLU), weights int8 per output channel, biases int32. A tensor is
 quantized before it is joined to its past, so its state is uint8 as well. The first convolution has one input channel and stays float32.
+On x86 without VNNI, two u8s8 products are added in 16 bits and can saturate. Weights keep all their 8 bits nevertheless: few boards are
+concerned, and a bundle's probe finds those that are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from export.trunk import BLOCK_CHANNELS, FIRST_OUTPUT_BLOCK, KERNEL, MEL_BANDS, POOL, FoldedConv, FoldedTrunk
+from export.trunk import BLOCK_CHANNELS, FIRST_OUTPUT_BLOCK, KERNEL, MEL_BANDS, POOL, FoldedConv, FoldedTrunk, Precision
 
-Precision = Literal["fp32", "int8"]
 Shape = list[str | int | None]
 
 OPSET = 17

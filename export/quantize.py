@@ -1,9 +1,9 @@
 """Static calibration: the largest value that each uint8 activation shall represent.
 
 A range that holds the very largest value wastes steps on a few outliers; one that is too small clips what matters. It is the 99.98th
-percentile of the positive values. On nine recordings of real machines, cnn14-random's int8 errors against what the features of blocks 2, 3, 4
-change in time were 0.064, 0.090, 0.113 with it; 0.077, 0.108, 0.134 with the ranges of least mean squared error, which the few loudest
-machines decide; 0.051, 0.071, 0.089 with the 99.8th, which clips the tones of tonal machines.
+percentile of the positive values. On nine recordings of real machines, cnn14-random's int8 errors, against what the features of
+blocks 2, 3, 4 change in time, were 0.064, 0.090, 0.113 with it; 0.077, 0.108, 0.134 with the ranges of least mean squared error, which the
+few loudest machines decide; 0.051, 0.071, 0.089 with the 99.8th, which clips the tones of tonal machines.
 """
 
 from __future__ import annotations

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Float32Array = NDArray[np.float32]
+Precision = Literal["fp32", "int8"]
 Parameters = Mapping[str, NDArray[np.generic]]  # named as in PANNs' checkpoints
 
 MEL_BANDS = 64

@@ -84,7 +84,9 @@ class Connection:
         while self._connack is None:
             if time.monotonic() > deadline_s:
                 self.abort()
-                raise ConnectError("the broker takes the connection but does not answer")
+                # Some brokers that know only 3.1.1 wait for more of a CONNECT that they misread.
+                hint = "; if it is an old one, set mqtt.protocol: '3.1.1'" if self._is_v5 else ""
+                raise ConnectError(f"the broker takes the connection but does not answer{hint}")
             self.step(0.1)
         if self._connack.is_failure:
             self.abort()

@@ -80,6 +80,18 @@ def test_calibrate_steady_machine_hears_a_fault_while_it_lasts(site: Site, kind:
     assert len({event.id for event in events}) == 1
 
 
+def test_calibrate_steady_machine_forgives_the_drift_of_a_microphone_but_not_a_louder_machine(site: Site, tmp_path: Path) -> None:
+    """Its level stood within a few hundredths of a decibel while it was recorded."""
+    heard = soundfile.read(site.fresh[0], dtype="float32")[0]
+    scores = {
+        gain_db: score_file(site.model, write(tmp_path / "f.wav", heard * np.float32(10 ** (gain_db / 20)))).score
+        for gain_db in (-0.5, 0.5, 6.0)
+    }
+    assert scores[-0.5] < 1.0
+    assert scores[0.5] < 1.0
+    assert scores[6.0] > 1.0
+
+
 def test_calibrate_summary_and_manifest_say_what_was_learned_from(site: Site) -> None:
     manifest = site.model.bundle.manifest
     assert (site.summary.recordings, site.summary.seconds) == (6, 90.0)

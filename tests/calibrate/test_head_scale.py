@@ -71,3 +71,16 @@ def test_fit_head_scale_of_one_steady_band_does_not_let_it_drown_the_others() ->
     scale, per_block = fit_head_scale(distances, blocks, 500)
     assert (per_block > 0).mean() == pytest.approx(1 - ONSET_QUANTILE, abs=0.01)
     assert surprise(scale, distances)[:, 2].max() <= 0
+
+
+def test_fit_head_scale_with_a_least_distance_is_no_finer_than_that() -> None:
+    distances = 45.0 + np.random.default_rng(0).exponential(0.01, (500, 1)).astype(np.float32)
+    blocks = np.arange(500)
+    fine, per_block_fine = fit_head_scale(distances, blocks, 500)
+    coarse, per_block = fit_head_scale(distances, blocks, 500, least=0.1)
+    assert fine.gain[0] > 20
+    assert coarse.gain == pytest.approx(10.0)
+    assert per_block.max() < 1 < per_block_fine.max()
+    assert coarse.offset == pytest.approx(fine.offset)
+    rough, _ = fit_head_scale(100 * distances, blocks, 500, least=0.1)
+    assert rough.gain == pytest.approx(fit_head_scale(100 * distances, blocks, 500)[0].gain)  # it was coarser than that already

@@ -58,10 +58,8 @@ def int8() -> Backbone:
 def sound(samples: int = SAMPLES) -> Float32:
     rng = np.random.default_rng(4)
     time_s = np.arange(samples) / 32000
-    samples: Float32 = (0.02 * rng.standard_normal(samples) * (1 + np.sin(9 * time_s)) + 0.05 * np.sin(2 * np.pi * 700 * time_s)).astype(
-        np.float32
-    )
-    return samples
+    noise = 0.02 * rng.standard_normal(samples) * (1 + np.sin(9 * time_s))
+    return np.asarray(noise + 0.05 * np.sin(2 * np.pi * 700 * time_s), np.float32)
 
 
 def features(backbone: Backbone, samples: Float32, cuts: list[int], bandwidth_hz: float = 16000.0) -> tuple[dict[str, Float32], int]:

@@ -93,3 +93,9 @@ def test_score_recording_given_as_bundle_is_one_line(machine: CalibratedMachine,
     assert main(["score", "--bundle", str(machine.recordings[0]), str(machine.recordings[0])]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "not a zip archive" in line
+
+
+def test_score_channel_that_is_none_is_one_line(machine: CalibratedMachine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["score", "--bundle", str(machine.bundle), str(machine.recordings[0]), "--channel", "left"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "'left' must be a number" in line
