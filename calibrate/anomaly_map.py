@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.recordings import resampled
-from edge.audio_file import audio_info, read_blocks
+from edge.audio_file import audio_info
 from edge.channels import Channel
-from edge.features import FeatureStream
+from edge.hearing import Gap, hear_file
+from edge.judge import Judge
 from edge.model import Model
 from edge.timeline import Timeline
 
@@ -18,15 +18,15 @@ Float32 = NDArray[np.float32]
 
 
 def anomaly_map(model: Model, path: Path, channel: Channel = 0) -> Float32:
-    """Score every cell of a recording: shape = (time, band) float32, 1.0 is the alarm threshold. It is held in memory as a whole."""
-    info = audio_info(path)
-    features = FeatureStream(model.feature_source, model.bandwidth_hz)
-    judge = model.detector.stream()
-    cells = int(info.seconds / model.front_end.cell_s) + 1
-    timeline = Timeline(model.detector.heads, model.detector.bands, cells)
-    blocks = resampled(read_blocks(path, channel), info.rate_hz, model.front_end.sample_rate_hz)
-    for stream in (*map(features.push, blocks), features.finish()):
-        for block in stream:
-            for surprise in judge.push(block, features.cells):
-                timeline.put(surprise, 0)
+    """Score every cell of a recording: shape = (time, band) float32, 1.0 is the alarm threshold, NaN where nothing was heard.
+
+    The map is held in memory as a whole.
+    """
+    timeline = Timeline(model.detector.heads, model.detector.bands, int(audio_info(path).seconds / model.front_end.cell_s) + 1)
+    judge = Judge(model.detector, timeline)
+    for heard in hear_file(path, channel, model.feature_source, model.bandwidth_hz):
+        if isinstance(heard, Gap):
+            timeline.lose(timeline.cells, heard.until_cell)
+        else:
+            judge.judge(heard)
     return model.scores(timeline.read(timeline.cells, timeline.cells).anomaly_map)

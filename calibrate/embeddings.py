@@ -9,13 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.recordings import resampled
-from edge.audio_file import audio_info, read_blocks
 from edge.backbone import Backbone
 from edge.channels import Channel
 from edge.detectors.patchcore import HeadInputs
 from edge.embedding import Embedder
-from edge.features import FeatureBlock, FeatureStream
+from edge.hearing import Heard, hear_file
 
 CACHE_BYTES = 256 << 20  # of half-precision embeddings, about one hour; longer recordings are computed twice
 
@@ -34,19 +32,15 @@ class StoredInput:
     """A `HeadInput` in half precision, as the bundle will hold what is chosen of it."""
 
     head: str
-    first_cell: int
+    first_cell: int  # of the recording
     values: NDArray[np.float16]  # (time, band, dimension)
 
 
-def feature_blocks(recording: Recording, backbone: Backbone, bandwidth_hz: float) -> Iterator[tuple[FeatureBlock, int]]:
-    """The features of a recording block by block, each with the number of cells of real sound known by then."""
-    stream = FeatureStream(backbone, bandwidth_hz)
-    rate_hz = audio_info(recording.path).rate_hz
-    for samples in resampled(read_blocks(recording.path, recording.channel), rate_hz, backbone.front_end.sample_rate_hz):
-        for block in stream.push(samples):
-            yield block, stream.cells
-    for block in stream.finish():
-        yield block, stream.cells
+def heard_blocks(recording: Recording, backbone: Backbone, bandwidth_hz: float) -> Iterator[Heard]:
+    """The features of a recording block by block; gaps in it are passed over, as the daemon does."""
+    for heard in hear_file(recording.path, recording.channel, backbone, bandwidth_hz):
+        if isinstance(heard, Heard):
+            yield heard
 
 
 class EmbeddingStore:
@@ -78,11 +72,13 @@ class EmbeddingStore:
             self._cache[index] = kept
 
     def _compute(self, index: int) -> Iterator[list[StoredInput]]:
-        embedder, inputs = self._new_embedder(), HeadInputs()
-        for block, cells in feature_blocks(self.recordings[index], self._backbone, self._bandwidth_hz):
-            compared = inputs.push(embedder.push(block), cells)
+        segment = -1
+        for heard in heard_blocks(self.recordings[index], self._backbone, self._bandwidth_hz):
+            if heard.segment != segment:
+                embedder, inputs, segment = self._new_embedder(), HeadInputs(), heard.segment
+            compared = inputs.push(embedder.push(heard.block), heard.cells)
             if compared:
-                yield [StoredInput(one.head, one.first_cell, _half(one.values)) for one in compared]
+                yield [StoredInput(one.head, heard.base_cell + one.first_cell, _half(one.values)) for one in compared]
 
 
 def _half(values: NDArray[np.float32]) -> NDArray[np.float16]:

@@ -10,6 +10,7 @@ from edge.channels import channel_problem
 from edge.config_schema import Config, MqttConfig, SourceConfig, TlsConfig
 from edge.strict_yaml import Document, KeyPath
 
+RESERVED = ("cmd", "response", "status", "info", "health")  # topics beside the sources
 INPUTS = ("microphone", "files", "stdin")
 
 
@@ -23,6 +24,8 @@ def check_config(config: Config, document: Document) -> None:
     """
     _check_mqtt(config.mqtt, document)
     for name, source in config.sources.items():
+        if name in RESERVED:
+            raise document.error(("sources", name), f"{name} is a topic of the node itself; give the source another name")
         _check_source(source, document, ("sources", name))
     readers = [name for name, source in config.sources.items() if source.stdin is not None]
     if len(readers) > 1:

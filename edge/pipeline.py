@@ -8,18 +8,17 @@ Nothing here touches a clock, socket or device: the daemon, `auscult score`, cal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.event import Event
 from edge.events import EventSettings, EventTracker
-from edge.features import FeatureBlock, FeatureStream
-from edge.gaps import Gaps
+from edge.hearing import Gap, Heard, Hearing
+from edge.judge import Judge
 from edge.model import Model
 from edge.regions import ALARM, find_regions
-from edge.resampler import Resampler
 from edge.stopwatch import Stopwatch
 from edge.timeline import Span, Timeline
 from edge.ulid import new_ulid
@@ -40,77 +39,27 @@ class Listener:
         self.rate_hz = rate_hz
         self.stopwatch = Stopwatch()
         self._front_end = model.front_end
-        self._detector = model.detector
+        self._hearing = Hearing(model.feature_source, rate_hz, model.bandwidth_hz, self.stopwatch)
         self._timeline = Timeline(model.detector.heads, model.detector.bands, model.window_cells)
+        self._judge = Judge(model.detector, self._timeline, self.stopwatch)
         self._events = EventTracker(settings or EventSettings(), new_id)
-        self._gaps = Gaps(rate_hz)
-        self._heard_samples = 0  # native, pushed or lost, since the stream began
-        self._base_cell = 0  # absolute cell at which the segment starts
-        self._skip_samples = 0  # native, to drop so that a segment starts on the cell grid
         self._windows = 0  # passed on the regular grid
         self._last_window_end = 0  # absolute cell
-        self._start_segment()
-
-    def _start_segment(self) -> None:
-        """Begin an unbroken stretch of audio."""
-        self._resampler = Resampler(self.rate_hz, self._front_end.sample_rate_hz)
-        self._features = FeatureStream(self.model.feature_source, self.model.bandwidth_hz, self.stopwatch)
-        self._judge = self._detector.stream()
-        self._is_segment_empty = True
 
     def push(self, samples: Float32) -> list[Window | Event]:
         """Take mono audio at the native rate, shape = (n,) float32; return the windows and events that it completed, in order.
 
         Digital silence and samples that are not numbers count as lost.
         """
-        results: list[Window | Event] = []
-        for part in self._gaps.push(samples):
-            results += self._lose(part) if isinstance(part, int) else self._hear(part)
-        return results
-
-    def _hear(self, samples: Float32) -> list[Window | Event]:
-        self._heard_samples += len(samples)
-        if self._skip_samples:
-            skipped = min(self._skip_samples, len(samples))
-            self._skip_samples -= skipped
-            samples = samples[skipped:]
-        if not len(samples):
-            return []
-        self._is_segment_empty = False
-        with self.stopwatch.stage("resample"):
-            resampled = self._resampler.push(samples)
-        return [result for block in self._features.push(resampled) for result in self._take(block)]
+        return [result for heard in self._hearing.push(samples) for result in self._take(heard)]
 
     def lose(self, samples: int) -> list[Window | Event]:
         """So many native samples were lost here: what came before is judged to its end, and the gap is never scored as normal."""
-        if samples <= 0:
-            return []
-        return self._hear(self._gaps.interrupt()) + self._lose(samples)
-
-    def _lose(self, samples: int) -> list[Window | Event]:
-        results: list[Window | Event] = []
-        if not self._is_segment_empty:
-            results = self._end_segment()
-            self._start_segment()
-        self._heard_samples += samples
-        # The next segment starts on the next cell boundary; what lies before it counts as lost.
-        cell_samples = self._front_end.cell_s * self.rate_hz  # native samples per cell, may be fractional
-        self._base_cell = int(np.ceil(self._heard_samples / cell_samples - 1e-9))
-        self._skip_samples = round(self._base_cell * cell_samples) - self._heard_samples
-        cells = self._timeline.cells
-        near = min(self._base_cell, cells + self.model.window_cells)
-        if near > cells:
-            self._timeline.lose(cells, near)
-            results += self._due()
-        if self._base_cell > near:  # nothing was heard in any window that ends from here on in the gap
-            self._timeline.lose(near, self._base_cell)
-            while self._next_window_end() <= self._base_cell:
-                self._windows += 1
-        return results
+        return [result for heard in self._hearing.lose(samples) for result in self._take(heard)]
 
     def finish(self) -> list[Window | Event]:
         """The stream ends: judge what is left, in a last window that ends where the audio ends, and close open events."""
-        results = self._hear(self._gaps.flush()) + self._end_segment()
+        results = [result for heard in self._hearing.finish() for result in self._take(heard)]
         end = self._timeline.cells
         if end > self._last_window_end:
             results += self._window(end, min(self.model.window_cells, end))
@@ -129,21 +78,26 @@ class Listener:
     @property
     def heard_s(self) -> float:
         """Seconds of the stream so far, lost ones included."""
-        return self._heard_samples / self.rate_hz
+        return self._hearing.samples / self.rate_hz
 
-    def _end_segment(self) -> list[Window | Event]:
-        blocks: Iterable[FeatureBlock]
-        results: list[Window | Event] = []
-        for blocks in (self._features.push(self._resampler.finish()), self._features.finish()):
-            for block in blocks:
-                results += self._take(block)
-        return results
+    def _take(self, heard: Heard | Gap) -> Iterator[Window | Event]:
+        if isinstance(heard, Gap):
+            yield from self._pass_over(heard.until_cell)
+        else:
+            self._judge.judge(heard)
+            yield from self._due()
 
-    def _take(self, block: FeatureBlock) -> Iterator[Window | Event]:
-        with self.stopwatch.stage("detector"):
-            for surprise in self._judge.push(block, self._features.cells):
-                self._timeline.put(surprise, self._base_cell)
-        yield from self._due()
+    def _pass_over(self, until_cell: int) -> Iterator[Window | Event]:
+        """Nothing was heard up to a cell. Windows that still hold sound are scored; those that lie within the gap are left out."""
+        cells = self._timeline.cells
+        near = min(until_cell, cells + self.model.window_cells)
+        if near > cells:
+            self._timeline.lose(cells, near)
+            yield from self._due()
+        if until_cell > near:
+            self._timeline.lose(near, until_cell)
+            while self._next_window_end() <= until_cell:
+                self._windows += 1
 
     def _due(self) -> Iterator[Window | Event]:
         """Windows on the regular grid that are complete: window k ends on the last whole cell before k hops have passed."""

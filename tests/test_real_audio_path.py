@@ -102,6 +102,7 @@ def test_run_microphone_hears_a_tone_in_a_machine_and_alerts(
         hear(pulse, listener, wrong, RATE_HZ, wrong_from_s=15.0)
 
 
+@pytest.mark.slow  # half a minute of real time
 @pytest.mark.skipif(not FAN.is_dir(), reason="the shared fan recordings are not here")
 def test_run_microphone_hears_a_real_fan_fail_and_alerts(pulse: PulseServer, broker: Broker, tmp_path: Path) -> None:
     normal = sorted((FAN / "normal").glob("*.flac"))
@@ -111,7 +112,7 @@ def test_run_microphone_hears_a_real_fan_fail_and_alerts(pulse: PulseServer, bro
         samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
         soundfile.write(learned / f"{path.stem}.wav", samples[:, 0], rate_hz, subtype="FLOAT")
     bundle = tmp_path / "fan.auscult"
-    command = [sys.executable, PROJECT / "auscult.py", "calibrate", "--recordings", learned, "--output", bundle]
+    command: list[str | Path] = [sys.executable, PROJECT / "auscult.py", "calibrate", "--recordings", learned, "--output", bundle]
     subprocess.run(command, check=True, capture_output=True, timeout=100.0)
     wrong = sorted((FAN / "abnormal").glob("*.flac"))[:1]
     played = [soundfile.read(path, dtype="float32", always_2d=True)[0][:, 0] for path in [*normal[-2:], *wrong]]

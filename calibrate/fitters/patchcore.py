@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.coreset import Reservoir, greedy_k_center
-from calibrate.embeddings import EmbeddingStore, Recording, StoredInput, feature_blocks
+from calibrate.embeddings import EmbeddingStore, Recording, StoredInput, heard_blocks
 from calibrate.folds import Folds
 from calibrate.head_scale import HeadScale, fit_head_scale
 from edge.backbone import Backbone
 from edge.detectors.bank import Banks
-from edge.detectors.patchcore import HEADS
+from edge.detectors.patchcore import BLOCK_CHANNELS, HEADS
 from edge.embedding import Embedder, random_projection
 from edge.frontend import CELL_MELS, mels_below
 from edge.progress import progress
@@ -36,7 +36,6 @@ BLOCKS_AT_ONCE = 64  # compared in one search
 SCALE_SECONDS = 60.0  # of sound that tells how large each block's features are
 # A steady machine is steady to a hundredth of a decibel for an hour; over the weeks its microphone, and the air before it, are not.
 LEAST_DISTANCE = {"level": 0.1}  # dB per unit of surprise
-BLOCK_CHANNELS = {"block2": 128, "block3": 256, "block4": 512}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +86,11 @@ class PatchCoreFitter:
         block_s = self._backbone.front_end.block_samples / self._backbone.front_end.sample_rate_hz
         per_recording = max(1, round(SCALE_SECONDS / block_s / len(recordings)))
         for recording in recordings[: round(SCALE_SECONDS / block_s)]:
-            for count, (block, _) in enumerate(feature_blocks(recording, self._backbone, self._bandwidth_hz)):
-                if block.first_cell < 0:
+            for count, heard in enumerate(heard_blocks(recording, self._backbone, self._bandwidth_hz)):
+                if heard.block.first_cell < 0:
                     continue
                 for name in squares:
-                    squares[name] += float(np.square(getattr(block.features, name)).mean())
+                    squares[name] += float(np.square(getattr(heard.block.features, name)).mean())
                 if count > per_recording:
                     break
         projection = random_projection(self._settings.seed, BLOCK_CHANNELS)

@@ -1,7 +1,7 @@
 """Calibrating a working day of sound on a small board: DESIGN section 5 promises less than 1 GB.
 
 Eight hours take six minutes of a core, so memory is measured at two lengths, with a cache that both of them fill, and the
-line through them is followed to eight hours. (Measured in full once: 626 MB; this test's line says about the same.)
+line through them is followed to eight hours. (In full: 626 MB; the line says 590 MB.)
 """
 
 from __future__ import annotations

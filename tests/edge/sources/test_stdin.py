@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from edge.channels import Channel
 from edge.errors import AudioError
 from edge.pcm import SampleFormat
 from edge.sources.stdin import StdinSource
@@ -18,8 +19,10 @@ class Pipe:
     def __init__(self) -> None:
         self.read_end, self.write_end = os.pipe()
 
-    def source(self, channels: int = 1, sample_format: SampleFormat = "s16le") -> StdinSource:
-        source = StdinSource("pump1", rate_hz=RATE_HZ, channels=channels, sample_format=sample_format, descriptor=self.read_end)
+    def source(self, channels: int = 1, sample_format: SampleFormat = "s16le", channel: Channel = 0) -> StdinSource:
+        source = StdinSource(
+            "pump1", rate_hz=RATE_HZ, channels=channels, sample_format=sample_format, channel=channel, descriptor=self.read_end
+        )
         source.open()
         return source
 
@@ -38,7 +41,7 @@ def pipe() -> Iterator[Pipe]:
 
 
 def test_stdin_frame_in_two_writes_comes_out_whole(pipe: Pipe) -> None:
-    source = pipe.source(channels=2)
+    source = pipe.source(channels=2, channel="mix")
     data = np.array([[100, 300], [200, 600]], "<i2").tobytes()
     os.write(pipe.write_end, data[:5])
     first = source.read()
@@ -50,7 +53,7 @@ def test_stdin_frame_in_two_writes_comes_out_whole(pipe: Pipe) -> None:
 
 
 def test_stdin_part_of_a_frame_alone_gives_nothing(pipe: Pipe) -> None:
-    source = pipe.source(channels=2, sample_format="s24le")
+    source = pipe.source(channels=2, sample_format="s24le", channel="mix")
     os.write(pipe.write_end, b"12345")
     assert source.read() is None
     assert not source.finished
