@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import edge.threads  # noqa: F401  # before anything imports numpy
-from edge.cli import find_command, guarded, run_command
+from edge.console.cli import find_command, guarded, run_command
 from edge.errors import UserError
 from edge.version import VERSION
 
@@ -19,6 +19,7 @@ COMMANDS = {  # command -> (module, help)
     "calibrate record": ("calibrate.commands.record", "make those recordings, with a level meter"),
     "evaluate": ("calibrate.commands.evaluate", "how well a bundle tells normal files from anomalous ones"),
     "export": ("export.commands.export", "CNN14 checkpoint -> streaming backbone, fp32 and int8, with a parity gate"),
+    "export pretrain": ("export.commands.pretrain", "train that backbone ourselves, so that its weights may ship"),
     "benchmark": ("benchmarks.commands.benchmark", "measure cost per second of audio, and detection on sets of machines"),
     "devices": ("edge.commands.devices", "list the microphones of this node by name"),
     "schema": ("edge.commands.schema", "print the JSON Schema of everything that is published"),
@@ -41,7 +42,7 @@ def _with_score_gate(export: ModuleType) -> None:
     export.extra_gates[:] = [ScoreGate()]
 
 
-PREPARE = {"export": _with_score_gate}
+PREPARE = {"export": _with_score_gate, "export pretrain": _with_score_gate}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

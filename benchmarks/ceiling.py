@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.runtime import open_session
+from edge.features.runtime import open_session
 
 if TYPE_CHECKING:
     import onnxruntime as ort

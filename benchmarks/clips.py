@@ -10,7 +10,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from calibrate.recordings import resampled
-from edge.audio_file import audio_info, read_blocks
+from edge.audio.audio_file import audio_info, read_blocks
 
 CHANNEL = 0  # of microphone arrays: a device has one microphone
 

@@ -21,10 +21,10 @@ from benchmarks.memory import peak_rss_mb
 from benchmarks.trunk import NaiveTrunk, StreamedTrunk, machine_log_mel
 from calibrate.calibration import CalibrationSettings, calibrate
 from calibrate.fitters.patchcore import PatchCoreSettings
-from edge.backbone import DEFAULT_BACKBONE, Backbone
+from edge.console.progress import progress
+from edge.features.backbone import DEFAULT_BACKBONE, Backbone
 from edge.model import Model
 from edge.pipeline import Listener
-from edge.progress import progress
 from export.synthesis import RotatingMachine
 
 NATIVE_RATE_HZ = 48000  # of most USB microphones: resampling is part of the cost

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from edge.backbone import BUILT_IN, Backbone
 from edge.errors import BackboneError, UserError
+from edge.features.backbone import BUILT_IN, Backbone
 
 
 def fp32_backbone(int8: Backbone, loaded_from: str | Path, exported: Path | None, folder: Path) -> Backbone:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,6 @@ from benchmarks.clips import read_clip, write_clip
 from benchmarks.datasets.manifest import Unit
 from benchmarks.mixing import BackgroundMixer
 from calibrate.calibration import CalibrationSettings, calibrate
-from calibrate.fitters.patchcore import PatchCoreSettings
 from calibrate.metrics.bootstrap import percentile_interval, resampled_roc_auc
 from calibrate.metrics.sample import best_f1, pauc, roc_auc
 from edge.errors import UserError
@@ -25,6 +24,8 @@ from edge.model import Model
 from edge.scoring import score_file
 
 Report = Callable[[float], None]  # of files done
+
+DEFAULTS = CalibrationSettings(bad_recordings="drop")  # recordings that cannot be learned from are left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,11 @@ class Scores:
 FitAndScore = Callable[[Sequence[Path], Sequence[Path], int, Report], list[float]]
 
 
-def fit_and_score(fit: Sequence[Path], test: Sequence[Path], seed: int, report: Report) -> list[float]:
-    """Calibrate a bundle with Auscult's defaults and score with it; recordings that cannot be learned from are left out."""
-    settings = CalibrationSettings(bad_recordings="drop", patchcore=PatchCoreSettings(seed=seed))
+def fit_and_score(
+    fit: Sequence[Path], test: Sequence[Path], seed: int, report: Report, *, settings: CalibrationSettings = DEFAULTS
+) -> list[float]:
+    """Calibrate a bundle and score with it."""
+    settings = replace(settings, patchcore=replace(settings.patchcore, seed=seed))
     with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
         bundle = Path(folder, "machine.auscult")
         calibrate(list(fit), bundle, settings)

@@ -15,8 +15,8 @@ MEGA = 1e6
 # The process tells its own peak: what a parent learns of a child's (getrusage) also counts what the parent held when it started the child.
 PROGRAM = """
 import runpy, sys
-import edge.threads, edge.daemon
-edge.daemon.DELIVERY_TIMEOUT_S = 0.0  # nobody will come for the last messages
+import edge.threads, edge.node.daemon
+edge.node.daemon.DELIVERY_TIMEOUT_S = 0.0  # nobody will come for the last messages
 sys.argv = ["edge", "run", "--config", sys.argv[1]]
 try:
     runpy.run_module("edge", run_name="__main__", alter_sys=True)

@@ -7,10 +7,10 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.backbone import Backbone
-from edge.frontend import BLOCK_FRAMES
-from edge.level import normalise_offline
-from edge.logmel import offline_log_mel
+from edge.features.backbone import Backbone
+from edge.features.frontend import BLOCK_FRAMES
+from edge.features.level import normalise_offline
+from edge.features.logmel import offline_log_mel
 from export.synthesis import RotatingMachine
 
 WINDOW_S = 10.0

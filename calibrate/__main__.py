@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import edge.threads  # noqa: F401  # before anything imports numpy
-from edge.cli import run_room
+from edge.console.cli import run_room
 
 COMMANDS = {
     "calibrate": "calibrate.commands.calibrate",

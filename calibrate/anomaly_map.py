@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.audio_file import audio_info
-from edge.channels import Channel
-from edge.hearing import Gap, hear_file
-from edge.judge import Judge
+from edge.audio.audio_file import audio_info
+from edge.audio.channels import Channel
+from edge.features.hearing import Gap, hear_file
+from edge.judgement.judge import Judge
+from edge.judgement.timeline import Timeline
 from edge.model import Model
-from edge.timeline import Timeline
 
 Float32 = NDArray[np.float32]
 

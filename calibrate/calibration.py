@@ -17,13 +17,13 @@ from calibrate.checks import BadRecordings, CheckedRecordings, Outliers, check_r
 from calibrate.embeddings import Recording
 from calibrate.fitters.patchcore import PatchCoreFitter, PatchCoreSettings
 from calibrate.tail import fit_tail, supported_false_alarms_per_week
-from edge.backbone import BUILT_IN, DEFAULT_BACKBONE, Backbone
-from edge.bundle import write_bundle
-from edge.channels import Channel
+from edge.audio.channels import Channel
+from edge.bundles.bundle import write_bundle
 from edge.errors import AudioError, BundleError
-from edge.frontend import CELL_MELS, FrontEnd, mel_edges_hz, mels_below
+from edge.features.backbone import BUILT_IN, DEFAULT_BACKBONE, Backbone
+from edge.features.frontend import CELL_MELS, FrontEnd, mel_edges_hz, mels_below
+from edge.judgement.tail import Tail
 from edge.model import BACKBONE_MEMBER, CARD_MEMBER, PROBE_SECONDS, probe_cells
-from edge.tail import Tail
 from edge.version import VERSION
 
 WINDOW_S = 10.0
@@ -117,11 +117,11 @@ def threshold_note(seconds: float, false_alarms_per_week: float) -> str:
     supported = supported_false_alarms_per_week(seconds)
     if supported <= false_alarms_per_week:
         return ""
-    hours = 7 * 24 / false_alarms_per_week
+    enough_s = seconds * supported / false_alarms_per_week
     return (
-        f"threshold: {_duration(seconds)} of recordings show by themselves only {supported:.3g} false alarms per week or more; "
-        f"{false_alarms_per_week:g} per week is extrapolated. Recordings of {_duration(hours * 3600)} would show it; "
-        "more recordings, over all loads of the machine, make it more certain"
+        f"threshold: {_duration(seconds)} of recordings can vouch for at best {supported:.3g} false alarms per week (95 % confidence); "
+        f"{false_alarms_per_week:g} per week is extrapolated, {_duration(enough_s)} of recordings would vouch for it. "
+        "More recordings, over all loads of the machine, make it more certain"
     )
 
 
@@ -130,6 +130,8 @@ def _check_output(output: Path) -> None:
     try:
         if output.exists() and not _is_zip_or_empty(output):
             raise BundleError(output, "exists and is not a bundle; give --output another name")
+        if not output.parent.is_dir():
+            raise BundleError(output, f"there is no folder {output.parent}; make it first, or give --output another")
         with tempfile.TemporaryFile(dir=output.parent):
             pass
     except OSError as error:

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.recordings import Finding, Problem, RecordingReport, measure_recording
-from edge.channels import Channel
+from edge.audio.channels import Channel
+from edge.console.progress import progress
 from edge.errors import AudioError
-from edge.frontend import FrontEnd, mels_below
-from edge.progress import progress
+from edge.features.frontend import FrontEnd, mels_below
 
 BadRecordings = Literal["refuse", "drop"]
 Outliers = Literal["keep", "drop"]
@@ -121,8 +121,9 @@ def judge_recordings(
             f"{len(bad)} of {len(judged)} recordings",
             f"nothing can be learned from {_listed(bad)}; take them away or leave them out with --bad-recordings drop",
         )
-    dropped = [report for report in judged if not report.usable or (outliers == "drop" and report.has(Problem.OUTLIER))]
-    kept = [report for report in judged if report not in dropped]
+    kept = [report for report in judged if report.usable and not (outliers == "drop" and report.has(Problem.OUTLIER))]
+    kept_ids = {id(report) for report in kept}  # `in` would compare their arrays
+    dropped = [report for report in judged if id(report) not in kept_ids]
     seconds = sum(report.seconds for report in kept)
     if seconds < min_total_s:
         left_out = f" after {len(dropped)} were left out" if dropped else ""
@@ -144,7 +145,7 @@ def _mark_duplicates(reports: Sequence[RecordingReport]) -> list[RecordingReport
     marked = []
     for report in reports:
         original = first.setdefault(report.digest, report) if report.usable else report
-        marked.append(report if original is report else _with(report, Problem.DUPLICATE, f"the same sound as {original.path.name}"))
+        marked.append(report if original is report else _with(report, Problem.DUPLICATE, f"the same sound as {original.path}"))
     return marked
 
 

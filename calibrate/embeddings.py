@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.backbone import Backbone
-from edge.channels import Channel
+from edge.audio.channels import Channel
+from edge.detectors.embedding import Embedder
 from edge.detectors.patchcore import HeadInputs
-from edge.embedding import Embedder
-from edge.hearing import Heard, hear_file
+from edge.features.backbone import Backbone
+from edge.features.hearing import Heard, hear_file
 
 CACHE_BYTES = 256 << 20  # of half-precision embeddings, about one hour; longer recordings are computed twice
 

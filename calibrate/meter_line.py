@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.level_meter import Level
+from edge.audio.level_meter import Level
 
 _LOWEST_DBFS = -80.0
 _BAR_WIDTH = 30

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.backbone import Features
-from edge.frontend import BLOCK_CELLS, BLOCK_FRAMES, FrontEnd
+from edge.features.backbone import BLOCK_SHAPES, Features
+from edge.features.frontend import FrontEnd
 
 Float32 = NDArray[np.float32]
 Offline = Callable[[Float32], Mapping[str, Float32]]  # (time, mel) -> block2 .. block4, each (time, mel, channel)
@@ -39,18 +39,8 @@ class OfflineBackbone:
     def _whole(self, blocks: Mapping[str, Float32]) -> Iterator[Features]:
         yield _silence()  # what a stream says before its first block has come through
         for index in range(len(self._heard)):
-            yield Features(*(cells[index * step : (index + 1) * step] for cells, step in zip(_in_order(blocks), _steps(), strict=True)))
-
-
-def _in_order(blocks: Mapping[str, Float32]) -> tuple[Float32, ...]:
-    return blocks["block2"], blocks["block3"], blocks["block4"]
-
-
-def _steps() -> tuple[int, int, int]:
-    return BLOCK_CELLS, BLOCK_CELLS // 2, BLOCK_CELLS // 4
+            yield Features(**{name: blocks[name][index * cells : (index + 1) * cells] for name, (cells, _, _) in BLOCK_SHAPES.items()})
 
 
 def _silence() -> Features:
-    mels = BLOCK_FRAMES // 2  # 16 bands at block 2
-    shapes = ((BLOCK_CELLS, mels, 128), (BLOCK_CELLS // 2, mels // 2, 256), (BLOCK_CELLS // 4, mels // 4, 512))
-    return Features(*(np.zeros(shape, np.float32) for shape in shapes))
+    return Features(**{name: np.zeros(shape, np.float32) for name, shape in BLOCK_SHAPES.items()})

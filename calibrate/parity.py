@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from calibrate.anomaly_map import anomaly_map
 from calibrate.calibration import CalibrationSettings, calibrate
 from calibrate.offline_backbone import OfflineBackbone
-from edge.backbone import Backbone
-from edge.errors import AuscultError
+from edge.features.backbone import Backbone
+from edge.judgement.window import ALARM
 from edge.model import Model
 from edge.scoring import score_file
-from export.gate import Candidate
+from export.gate import Candidate, Side, check_bound
 from export.synthesis import RotatingMachine, bearing_fault, inject, knock_fault, tone_fault
 
 Float32 = NDArray[np.float32]
@@ -33,10 +33,15 @@ SEED = 7
 RECORDINGS, RECORDING_S = 8, 10.0
 TEST_S = 15.0
 
-FP32_MAP_DIFFERENCE = 0.02  # of the alarm threshold, in any cell out of reach of the ends
-FP32_SCORE_DIFFERENCE = 0.02
-INT8_MAP_CORRELATION = 0.9  # over all cells; the two bundles were calibrated apart
-INT8_SCORE_RATIO = 1.5  # of any window score, either way
+# comparison, figure, whether the bound is the most or the least it may be, bound
+BOUNDS: tuple[tuple[str, str, Side, float], ...] = (
+    ("fp32_streamed_vs_torch", "largest_map_difference", "most", 0.02),  # of the alarm threshold, in any cell out of reach of the ends
+    ("fp32_streamed_vs_torch", "largest_score_difference", "most", 0.02),
+    ("fp32_streamed_vs_torch", "different_alarms", "most", 0),
+    ("int8_streamed_vs_fp32", "map_correlation", "least", 0.9),  # over all cells; the two bundles were calibrated apart
+    ("int8_streamed_vs_fp32", "largest_score_ratio", "most", 1.5),  # of any window score, either way
+    ("int8_streamed_vs_fp32", "different_alarms", "most", 0),
+)
 UNDECIDED = 0.15  # a window this close to the threshold may fall on either side
 END_CELLS = 8  # offline pads its ends with zeros, a stream has the mirror there
 
@@ -50,7 +55,7 @@ class _Heard:
 
     @property
     def alarms(self) -> NDArray[np.bool_]:
-        return self.scores >= 1.0
+        return self.scores >= ALARM
 
 
 class ScoreGate:
@@ -67,7 +72,7 @@ class ScoreGate:
             int8 = _learned(folder, candidate.int8, candidate.models["int8"], normal)
             streamed, quantized = _listen(fp32, test), _listen(int8, test)
             whole = _listen_offline(fp32, test, candidate)
-        figures = {
+        compared = {
             "fp32_streamed_vs_torch": {
                 "largest_map_difference": float(np.abs(streamed.cells - whole.cells).max()),
                 "largest_score_difference": float(np.abs(streamed.scores - whole.scores).max()),
@@ -78,11 +83,10 @@ class ScoreGate:
                 "largest_score_ratio": float(np.exp(np.abs(np.log(quantized.scores / streamed.scores)).max())),
                 "different_alarms": _different_alarms(streamed, quantized),
             },
-            "windows": len(streamed.scores),
-            "alarms": int(streamed.alarms.sum()),
         }
-        _check(figures, candidate.int8.name)
-        return figures
+        for comparison, figure, side, bound in BOUNDS:
+            check_bound(candidate.int8.name, f"{self.name}.{comparison}.{figure}", compared[comparison][figure], side, bound)
+        return {**compared, "windows": len(streamed.scores), "alarms": int(streamed.alarms.sum())}
 
 
 def _sound(folder: Path, rate_hz: int) -> tuple[list[Path], list[Path]]:
@@ -138,25 +142,5 @@ def _listen_offline(model: Model, test: Sequence[Path], candidate: Candidate) ->
 
 def _different_alarms(one: _Heard, other: _Heard) -> int:
     """Windows in which only one of two raises an alarm, and neither is close to the threshold."""
-    decided = (np.abs(one.scores - 1.0) > UNDECIDED) & (np.abs(other.scores - 1.0) > UNDECIDED)
+    decided = (np.abs(one.scores - ALARM) > UNDECIDED) & (np.abs(other.scores - ALARM) > UNDECIDED)
     return int(np.count_nonzero((one.alarms != other.alarms) & decided))
-
-
-def _check(figures: dict[str, object], subject: str) -> None:
-    streamed, quantized = figures["fp32_streamed_vs_torch"], figures["int8_streamed_vs_fp32"]
-    assert isinstance(streamed, dict)
-    assert isinstance(quantized, dict)
-    outside = [
-        (f"{comparison}.{figure}", values[figure], bound)
-        for comparison, values, figure, most, bound in (
-            ("fp32_streamed_vs_torch", streamed, "largest_map_difference", True, FP32_MAP_DIFFERENCE),
-            ("fp32_streamed_vs_torch", streamed, "largest_score_difference", True, FP32_SCORE_DIFFERENCE),
-            ("fp32_streamed_vs_torch", streamed, "different_alarms", True, 0),
-            ("int8_streamed_vs_fp32", quantized, "map_correlation", False, INT8_MAP_CORRELATION),
-            ("int8_streamed_vs_fp32", quantized, "largest_score_ratio", True, INT8_SCORE_RATIO),
-            ("int8_streamed_vs_fp32", quantized, "different_alarms", True, 0),
-        )
-        if not (values[figure] <= bound if most else values[figure] >= bound)
-    ]
-    for name, value, bound in outside:
-        raise AuscultError(subject, f"fails the parity gate: scores.{name} is {value:.3g}, the bound is {bound:g}; nothing was written")

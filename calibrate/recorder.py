@@ -10,8 +10,9 @@ import msgspec
 
 from calibrate.segments import SegmentWriter
 from calibrate.signal_watch import SignalWatch
+from edge.audio.level_meter import Level, LevelMeter
+from edge.console.output import printable
 from edge.errors import AuscultError
-from edge.level_meter import Level, LevelMeter
 from edge.sources.source import Source
 
 STALLED_AFTER_S = 5.0
@@ -119,7 +120,7 @@ class Recorder:
             silent_s=self._watch.silent_s,
             dead_s=self._watch.dead_s,
             warnings=warnings,
-            folder=str(self._folder),
+            folder=printable(self._folder),
             files=[file.name for file in self._writer.files] if self._writer else [],
         )
 

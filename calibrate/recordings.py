@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.audio_file import audio_info, read_blocks
-from edge.channels import Channel
+from edge.audio.audio_file import audio_info, read_blocks
+from edge.audio.channels import Channel
+from edge.audio.level_meter import Level, LevelMeter
+from edge.audio.resampler import Resampler
 from edge.errors import AudioError
-from edge.frontend import FLOOR_DB, FrontEnd, mel_edges_hz
-from edge.level_meter import Level, LevelMeter
-from edge.logmel import LogMel
-from edge.resampler import Resampler
+from edge.features.frontend import FLOOR_DB, FrontEnd, mel_edges_hz
+from edge.features.logmel import LogMel
 
 MIN_RECORDING_S = 0.5  # less does not tell the level of a recording
 SILENT_DBFS = -80.0  # a 16-bit converter's last two bits

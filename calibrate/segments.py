@@ -89,7 +89,8 @@ class SegmentWriter:
             self._path = self._folder / f"{stem}-{again}.flac"
         self._temporary = self._folder / f".{self._path.name}.part"
         try:
-            self._file = soundfile.SoundFile(self._temporary, "w", self._rate_hz, 1, "PCM_24", format="FLAC")
+            name = os.fsencode(self._temporary)  # it need not be UTF-8
+            self._file = soundfile.SoundFile(name, "w", self._rate_hz, 1, "PCM_24", format="FLAC")
         except soundfile.LibsndfileError as error:
             raise AuscultError(self._temporary, f"cannot be written: {error.error_string}") from error
         self._written = 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from edge.level_meter import Level
+from calibrate.recordings import SILENT_DBFS
+from edge.audio.level_meter import Level
 
-SILENT_DBFS = -80.0
 CLIPPED_FRACTION = 1e-4  # of a second: five samples at 48 kHz; a machine that knocks may touch full scale once
 DEAD_AFTER_S = 2
 SILENT_AFTER_S = 5

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.tail import SECONDS_PER_WEEK, Tail
+from edge.judgement.tail import SECONDS_PER_WEEK, Tail
 
 Float64 = NDArray[np.float64]
 
@@ -21,6 +21,7 @@ CLUSTER_S = 2.0  # peaks closer than this are one
 PRIOR_SHAPE = 0.1
 PRIOR_PEAKS = 40
 LARGEST_SHAPE = 0.5
+RULE_OF_THREE = 3.0
 
 
 def fit_tail(series: list[Float64], step_s: float) -> Tail:
@@ -45,8 +46,11 @@ def fit_tail(series: list[Float64], step_s: float) -> Tail:
 
 
 def supported_false_alarms_per_week(seconds: float) -> float:
-    """The rate that so much normal sound shows by itself: less than one alarm in all of it (lower rates are extrapolated)."""
-    return SECONDS_PER_WEEK / seconds
+    """The rate that so much normal sound can vouch for without extrapolation.
+
+    No alarm in all of it leaves, with 95 % confidence, at most three in as much again (the rule of three, Hanley and Lippman-Hand 1983).
+    """
+    return RULE_OF_THREE * SECONDS_PER_WEEK / seconds
 
 
 def _cluster_peaks(series: Float64, onset: float, gap_steps: float) -> Float64:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.backbone import Backbone
-from edge.bundle import AGAIN, Bundle
-from edge.card import Card
+from edge.bundles.bundle import AGAIN, Bundle
 from edge.detectors import detector_named
 from edge.detectors.detector import Detector
 from edge.errors import BackboneError, BundleError
-from edge.features import FeatureSource, FeatureStream
-from edge.frontend import CELL_MELS, FrontEnd, front_end_named, mels_below
-from edge.tail import Tail
+from edge.features.backbone import Backbone
+from edge.features.card import decode_card
+from edge.features.feature_stream import FeatureSource, FeatureStream
+from edge.features.frontend import CELL_MELS, FrontEnd, front_end_named, mels_below
+from edge.judgement.tail import Tail
 
 Float32 = NDArray[np.float32]
 
@@ -33,7 +34,7 @@ class Model:
     def __init__(self, bundle: Bundle, providers: tuple[str, ...] = ("cpu",), threads: int = 1) -> None:
         """Raises BundleError when the bundle needs a backbone, detector or arithmetic that is not to be had here."""
         manifest = bundle.manifest
-        self.bundle = bundle
+        self.bundle = replace(bundle, arrays={}, blobs={})  # what is in them lives on in the backbone and the detector
         self.front_end: FrontEnd = front_end_named(manifest.front_end, bundle.path)
         self.bandwidth_hz = manifest.bandwidth_hz
         self.backbone = _backbone_of(bundle, providers, threads)
@@ -55,7 +56,7 @@ class Model:
         if not self.front_end.cell_s <= self.hop_s <= self.window_s <= LONGEST_WINDOW_S:
             raise BundleError(bundle.path, f"its windows of {self.window_s:g} s every {self.hop_s:g} s make no sense; {AGAIN}")
         self.window_cells = int(self.window_s / self.front_end.cell_s + 1e-6)  # whole cells, so that the first window begins at 0
-        self._check_probe()
+        self._check_probe(bundle)
 
     @classmethod
     def load(cls, path: Path | str, providers: tuple[str, ...] = ("cpu",), threads: int = 1) -> Model:
@@ -84,12 +85,12 @@ class Model:
         """One surprise in units of the alarm threshold."""
         return float(np.logaddexp(0.0, surprise) / np.logaddexp(0.0, self.alarm_surprise))
 
-    def _check_probe(self) -> None:
-        probe = self.bundle.manifest.probe
+    def _check_probe(self, bundle: Bundle) -> None:
+        probe = bundle.manifest.probe
         if probe is None:
             return
         try:
-            arrays = self.bundle.arrays[probe.members[0]]
+            arrays = bundle.arrays[probe.members[0]]
             expected = np.asarray(arrays["cells"], np.float32)
             samples = np.asarray(arrays["samples"], np.float32)
             cells = probe_cells(self.backbone, self.bandwidth_hz, samples)
@@ -119,22 +120,33 @@ def relative_difference(found: Float32, expected: Float32) -> float:
     return float(np.sqrt(np.mean(np.square(found - expected)) / max(float(np.mean(np.square(expected))), 1e-30)))
 
 
+@lru_cache(maxsize=4)
+def _built_in(name: str, providers: tuple[str, ...], threads: int) -> Backbone:
+    """One session for all bundles that need the same backbone: it costs 15 MB, and all of its state is in the streams."""
+    return Backbone.load(name, providers, threads)
+
+
 def _backbone_of(bundle: Bundle, providers: tuple[str, ...], threads: int) -> Backbone:
     wanted = bundle.manifest.backbone
     if BACKBONE_MEMBER in bundle.blobs:
         try:
-            card: Any = msgspec.json.decode(bundle.blobs[CARD_MEMBER], type=Card)
-        except (KeyError, msgspec.MsgspecError) as error:
-            raise BundleError(bundle.path, f"the card of its backbone is damaged; {AGAIN}") from error
+            card = decode_card(bundle.blobs[CARD_MEMBER], CARD_MEMBER)
+        except (KeyError, BackboneError) as error:
+            raise BundleError(bundle.path, f"the card of its backbone is damaged ({error}); {AGAIN}") from error
         backbone = Backbone(bundle.blobs[BACKBONE_MEMBER], card, bundle.path, providers, threads)
     else:
         if Path(wanted.name).name != wanted.name or wanted.name.endswith(".onnx"):  # never a file of the bundle's choice
             raise BundleError(bundle.path, f"names a backbone that is no name ({wanted.name!r}); {AGAIN}")
         try:
-            backbone = Backbone.load(wanted.name, providers, threads)
+            backbone = _built_in(wanted.name, providers, threads)
         except BackboneError as error:
             raise BundleError(bundle.path, f"needs the backbone {error}") from error
-    if backbone.sha256 != wanted.sha256 or backbone.front_end.name != bundle.manifest.front_end:
+    if backbone.front_end.name != bundle.manifest.front_end:
+        raise BundleError(
+            bundle.path,
+            f"was calibrated with the front end {bundle.manifest.front_end}, which its backbone {backbone.name} does not take; {AGAIN}",
+        )
+    if backbone.sha256 != wanted.sha256:
         raise BundleError(
             bundle.path,
             f"was calibrated with another backbone ({wanted.name}, sha256 {wanted.sha256[:12]}) than the {backbone.name} here "

@@ -13,16 +13,16 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.event import Event
-from edge.events import EventSettings, EventTracker
-from edge.hearing import Gap, Heard, Hearing
-from edge.judge import Judge
+from edge.features.hearing import Gap, Heard, Hearing
+from edge.judgement.event import Event
+from edge.judgement.event_tracker import EventSettings, EventTracker
+from edge.judgement.judge import Judge
+from edge.judgement.regions import find_regions
+from edge.judgement.timeline import Span, Timeline
+from edge.judgement.ulid import new_ulid
+from edge.judgement.window import ALARM, Localization, Window
 from edge.model import Model
-from edge.regions import ALARM, find_regions
 from edge.stopwatch import Stopwatch
-from edge.timeline import Span, Timeline
-from edge.ulid import new_ulid
-from edge.window import Localization, Window
 
 Float32 = NDArray[np.float32]
 
@@ -66,11 +66,6 @@ class Listener:
         return [*results, *self._events.finish()]
 
     @property
-    def is_event_open(self) -> bool:
-        """Whether an announced event is going on: the source's state, ON or OFF."""
-        return self._events.is_open
-
-    @property
     def timings_s(self) -> dict[str, float]:
         """CPU seconds spent so far, by stage."""
         return dict(self.stopwatch.seconds)
@@ -96,6 +91,9 @@ class Listener:
             yield from self._due()
         if until_cell > near:
             self._timeline.lose(near, until_cell)
+            # Close to the last window that ends by then in one step: a month's gap is millions of them.
+            hops = int((until_cell * self._front_end.cell_s - self.model.window_s) / self.model.hop_s)
+            self._windows = max(self._windows, hops - 1)
             while self._next_window_end() <= until_cell:
                 self._windows += 1
 
@@ -129,8 +127,8 @@ class Listener:
             score = self.model.score(surprise)
             p_value = self.model.tail.p_value(surprise, cells * cell_s)
         anomalous = score is not None and score >= ALARM
-        scores = self.model.scores(span.anomaly_map)  # (time, band), NaN where lost
-        regions = find_regions(scores, self._front_end) if anomalous else ()
+        time_scores = self.model.scores(span.anomaly_map.max(axis=1))  # (time,) NaN where lost
+        regions = find_regions(self.model.scores(span.anomaly_map), self._front_end) if anomalous else ()
         return Window(
             t_start_s=span.first * cell_s,
             t_end_s=span.last * cell_s,
@@ -139,5 +137,5 @@ class Listener:
             anomalous=anomalous,
             heads={head: self.model.score(value) for head, value in span.heads.items()},
             lost_s=span.lost_cells * cell_s,
-            localization=Localization(cell_s, scores.max(axis=1), regions),
+            localization=Localization(cell_s, time_scores, regions),
         )

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.audio_file import audio_info, read_blocks
-from edge.channels import Channel
+from edge.audio.audio_file import audio_info, read_blocks
+from edge.audio.channels import Channel
 from edge.errors import AudioError
-from edge.event import Event
+from edge.judgement.event import Event
+from edge.judgement.window import Window
 from edge.model import Model
 from edge.pipeline import Listener
-from edge.window import Window
 
 SHORTEST_S = 0.25  # less has no whole block to judge
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 import edge.threads  # noqa: F401  # before anything imports numpy
-from edge.cli import run_room
+from edge.console.cli import run_room
 
-COMMANDS = {"export": "export.commands.export"}
+COMMANDS = {"export": "export.commands.export", "pretrain": "export.commands.pretrain"}
 
 if __name__ == "__main__":
     sys.exit(run_room(COMMANDS, "export", "export", sys.argv[1:]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.frontend import CLAP, PANNS, FrontEnd
+from edge.features.frontend import CLAP, PANNS, FrontEnd
 from export.trunk import trunk_shapes
 
 Shape = tuple[int, ...]

@@ -13,9 +13,9 @@ import msgspec
 import onnx
 
 from edge.atomic_file import replacing
-from edge.backbone import Backbone
-from edge.card import Card
-from edge.frontend import FrontEnd
+from edge.features.backbone import Backbone
+from edge.features.card import Card
+from edge.features.frontend import FrontEnd
 from export.cnn14 import offline_blocks
 from export.gate import Candidate, Gate
 from export.graph import build_graph

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
-from edge.backbone import Backbone
+from edge.errors import AuscultError
+from edge.features.backbone import Backbone
 from export.sound import Clip
 from export.trunk import Float32Array, Precision
+
+Side = Literal["most", "least"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,12 @@ class Candidate:
     models: Mapping[Precision, bytes]  # content of the .onnx files
     clips: tuple[Clip, ...]  # sound that neither batch norms nor int8 ranges were calibrated on
     torch_offline: Callable[[Float32Array], Mapping[str, Float32Array]]  # (time, mel) -> block2 .. block4, each (time, mel, channel)
+
+
+def check_bound(subject: object, name: str, value: float, side: Side, bound: float) -> None:
+    """AuscultError that names the figure when `value` is more than `bound`, at side "most", or less than it, at side "least"."""
+    if not (value <= bound if side == "most" else value >= bound):  # written so that NaN is outside
+        raise AuscultError(subject, f"fails the parity gate: {name} is {value:.3g}, may be at {side} {bound:g}; nothing was written")
 
 
 class Gate(Protocol):

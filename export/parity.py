@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from edge.errors import AuscultError
-from edge.progress import progress
+from edge.console.progress import progress
 from export.cnn14 import offline_blocks
+from export.gate import Side, check_bound
 from export.sound import Clip
 from export.streamed import LAG_CELLS, StreamedGraph
 from export.trunk import FRAMES_PER_STEP, Float32Array, Parameters
@@ -26,7 +26,7 @@ INT8_RELATIVE_RMS = 0.08  # root of error power over feature power, of the media
 INT8_MEAN_COSINE = 0.99  # between the channel vectors of a cell
 
 # comparison, figure, whether the bound is the most or the least it may be, bound
-BOUNDS = (
+BOUNDS: tuple[tuple[str, str, Side, float], ...] = (
     ("fp32_offline_vs_torch", "largest_difference", "most", FP32_LARGEST_DIFFERENCE),
     ("fp32_streamed_vs_torch", "largest_difference", "most", FP32_LARGEST_DIFFERENCE),
     ("fp32_streamed_vs_offline", "largest_difference", "most", FP32_LARGEST_DIFFERENCE),
@@ -67,12 +67,7 @@ def check_bounds(figures: Figures, subject: object) -> None:
     """AuscultError that names the first figure outside its bound."""
     for comparison, figure, side, bound in BOUNDS:
         for block, values in figures[comparison].items():
-            value = values[figure]
-            if not (value <= bound if side == "most" else value >= bound):  # written so that NaN is outside
-                name = f"{comparison}.{block}.{figure}"
-                raise AuscultError(
-                    subject, f"fails the parity gate: {name} is {value:.3g}, may be at {side} {bound:g}; nothing was written"
-                )
+            check_bound(subject, f"{comparison}.{block}.{figure}", values[figure], side, bound)
 
 
 def _inner(blocks: Blocks, missing: int = LAG_CELLS) -> dict[str, Float32Array]:

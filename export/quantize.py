@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 import onnx
 
-from edge.progress import progress
+from edge.console.progress import progress
 from export.graph import activation_names
 from export.sound import Clip
 from export.streamed import StreamedGraph

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.audio_file import audio_info, find_audio_files, read_blocks
+from edge.audio.audio_file import audio_info, find_audio_files, read_blocks
+from edge.audio.resampler import Resampler
 from edge.errors import AudioError
-from edge.frontend import BLOCK_FRAMES, FrontEnd, mels_below
-from edge.level import normalise_offline
-from edge.logmel import offline_log_mel
-from edge.resampler import Resampler
+from edge.features.frontend import BLOCK_FRAMES, FrontEnd, mels_below
+from edge.features.level import normalise_offline
+from edge.features.logmel import offline_log_mel
 from export.synthesis import machine_corpus
 from export.trunk import Float32Array
 

@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from statistics import median
 
-from edge.backbone import Backbone, BackboneStream
-from edge.frontend import BLOCK_FRAMES
+from edge.features.backbone import Backbone, BackboneStream
+from edge.features.frontend import BLOCK_FRAMES
 from export.sound import Clip
 
 RUNS = 7

@@ -9,20 +9,20 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edge.frontend import BLOCK_FRAMES
-from edge.runtime import open_session
+from edge.features.backbone import NUMPY_TYPES
+from edge.features.frontend import BLOCK_FRAMES
+from edge.features.runtime import open_session
 from export.trunk import Float32Array
 
 LAG_CELLS = 2  # every block comes out two of its own cells late
-_NUMPY_TYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
 
 
 class StreamedGraph:
-    """One session; each call of `run` is a stream of its own that starts with empty states."""
+    """One session; each call of `steps` or `blocks` is a stream of its own that starts with empty states."""
 
     def __init__(self, model: onnx.ModelProto | bytes, subject: object = "exported graph") -> None:
         self._session = open_session(model if isinstance(model, bytes) else model.SerializeToString(), subject)
-        self._states = {v.name: np.zeros(v.shape, _NUMPY_TYPES[v.type]) for v in self._session.get_inputs() if v.name.startswith("state_")}
+        self._states = {v.name: np.zeros(v.shape, NUMPY_TYPES[v.type]) for v in self._session.get_inputs() if v.name.startswith("state_")}
         self.output_names = [v.name for v in self._session.get_outputs()]
 
     def steps(self, log_mel: Float32Array, block_frames: int | Sequence[int] = BLOCK_FRAMES) -> Iterator[dict[str, NDArray[np.generic]]]:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from calibrate.calibration import CalibrationSettings, calibrate
 from calibrate.fitters.patchcore import PatchCoreSettings
-from edge.bundle import Bundle, write_bundle
+from edge.audio.resampler import Resampler
+from edge.bundles.bundle import Bundle, write_bundle
 from edge.model import Model
-from edge.resampler import Resampler
 from export.synthesis import MachineDesign, RotatingMachine
 
 Float32 = NDArray[np.float32]

@@ -14,7 +14,7 @@ import yaml
 
 from edge.commands.schema import schema_document
 from edge.model import Model
-from edge.payloads import probability, rounded
+from edge.mqtt.encoding import probability, rounded
 from edge.scoring import score_file
 from export.synthesis import MachineDesign, RotatingMachine, inject, tone_fault
 from tests.broker import HOST, USERNAME, Broker, MakeBroker

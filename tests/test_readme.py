@@ -12,7 +12,8 @@ from msgspec import inspect
 
 import auscult
 from edge.commands.schema import schema_document
-from edge.config import Config, load_config
+from edge.config.load import load_config
+from edge.config.schema import Config, FilesConfig, MicrophoneConfig, StdinConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -54,6 +55,20 @@ def test_readme_configuration_table_gives_the_defaults_that_apply(tmp_path: Path
                 f"[{', '.join(value)}]" if isinstance(value, (list, tuple)) else f"{value:g}" if isinstance(value, float) else str(value)
             )
             assert re.search(rf"^\| `{section}\.{key}` \| `?{re.escape(written)}`? \|", README, re.MULTILINE), f"{section}.{key}: {written}"
+
+
+def test_readme_configuration_table_gives_the_defaults_of_every_input() -> None:
+    for kind, required in ((MicrophoneConfig, {"device": "USB"}), (FilesConfig, {"paths": ("a.wav",)}), (StdinConfig, {"rate_hz": 48000})):
+        config = msgspec.to_builtins(kind(**required), enc_hook=str)
+        section = kind.__name__.removesuffix("Config").lower()
+        for key in config.keys() - required.keys():
+            value = config[key]
+            if value is not None:  # what the device has, which the table says in words
+                written = str(value).lower()
+                assert f"| `sources.<name>.{section}.{key}` | `{written}` |".replace(f"`{written}` |", "") in README
+                assert re.search(rf"^\| `sources\.<name>\.{section}\.{key}` \| `?{written}`? \|", README, re.MULTILINE), (
+                    f"{section}.{key}: {written}"
+                )
 
 
 @pytest.mark.parametrize("command", auscult.COMMANDS)

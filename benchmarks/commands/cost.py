@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.commands.arguments import count, seed
 from benchmarks.cost import Cost, Figure, measure_cost
 from benchmarks.fp32 import fp32_backbone
-from edge.backbone import DEFAULT_BACKBONE, Backbone
+from edge.features.backbone import DEFAULT_BACKBONE, Backbone
 
 THREADS = 1
 

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.commands.arguments import count, decibels, seed
-from benchmarks.datasets.manifest import background, chosen_units, read_manifest, units
-from benchmarks.machines import UnitResult, measure_unit, splits
+from benchmarks.commands.system import add_system_arguments, system_document, system_settings
+from benchmarks.datasets.manifest import Unit, background, chosen_units, read_manifest, units
+from benchmarks.machines import UnitResult, fit_and_score, measure_unit, splits
 from benchmarks.mixing import BackgroundMixer
+from benchmarks.singles import cut, single_units
 from calibrate.metrics.sample import require_scikit_learn
+from edge.console.progress import Progress
 from edge.errors import UserError
-from edge.progress import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the benchmark takes."""
-    parser.description = "Fit each machine on its fit rows with one set of defaults, score its test rows file by file."
+    parser.description = "Fit each machine on its fit rows with one set of settings, score its test rows file by file."
     parser.epilog = "example: auscult benchmark machines --manifest recordings/manifest.csv --repeats 5 --snr -12 --format json"
     parser.add_argument(
         "--manifest",
@@ -42,6 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DB",
         help="mix background rows into every clip at this ratio of machine to background; drawn independently for fit and test",
     )
+    parser.add_argument(
+        "--single",
+        action="store_true",
+        help="measure the machines with one normal and one anomalous recording instead: each microphone's first half against its second",
+    )
+    add_system_arguments(parser)
     parser.add_argument("--seed", type=seed, default=0, help="of every random choice (default: %(default)s)")
 
 
@@ -49,23 +59,32 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure every unit and print the figures."""
     require_scikit_learn()
     recordings = read_manifest(arguments.manifest)
-    chosen = chosen_units(units(recordings), arguments.units)
+    if arguments.single and arguments.repeats is not None:
+        raise UserError("--repeats", "would learn from and test with the same moments of a single recording; leave it out with --single")
+    chosen = chosen_units(single_units(recordings) if arguments.single else units(recordings), arguments.units)
     mixer = None
     if arguments.snr is not None:
         backgrounds = background(recordings)
         if not backgrounds:
             raise UserError(arguments.manifest, "has no background rows to mix in; leave out --snr")
         mixer = BackgroundMixer(backgrounds, arguments.snr)
-    skipped = {unit.key: unit.lacks for unit in chosen if unit.lacks is not None}
-    measurable = [unit for unit in chosen if unit.lacks is None]
+    measured = partial(fit_and_score, settings=system_settings(arguments))
     results: dict[str, UnitResult] = {}
-    files = sum(split.files for unit in measurable for split in splits(unit, arguments.repeats, arguments.seed))
-    with Progress("measuring machines", files) as bar:
-        for unit in measurable:
-            try:
-                results[unit.key] = measure_unit(unit, repeats=arguments.repeats, mixer=mixer, seed=arguments.seed, report=bar.update)
-            except UserError as error:  # too little sound, an unreadable file: the other machines are measured all the same
-                skipped[unit.key] = str(error)
+    skipped: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
+        if arguments.single:
+            chosen = _cut(chosen, Path(folder), skipped)
+        skipped |= {unit.key: unit.lacks for unit in chosen if unit.lacks is not None}
+        measurable = [unit for unit in chosen if unit.lacks is None]
+        files = sum(split.files for unit in measurable for split in splits(unit, arguments.repeats, arguments.seed))
+        with Progress("measuring machines", files) as bar:
+            for unit in measurable:
+                try:
+                    results[unit.key] = measure_unit(
+                        unit, repeats=arguments.repeats, mixer=mixer, seed=arguments.seed, fit_and_score=measured, report=bar.update
+                    )
+                except UserError as error:  # too little sound, an unreadable file: the other machines are measured all the same
+                    skipped[unit.key] = str(error)
     document = _document(arguments, results, skipped)
     if arguments.format == "json":
         print(json.dumps(document, indent=2))
@@ -74,12 +93,27 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _cut(chosen: Sequence[Unit], folder: Path, skipped: dict[str, str]) -> tuple[Unit, ...]:
+    """Cut the recordings of single units; note those that cannot be read."""
+    halved = []
+    for number, unit in enumerate(chosen):
+        place = folder / str(number)
+        place.mkdir()
+        try:
+            halved.append(cut(unit, place))
+        except UserError as error:
+            skipped[unit.key] = str(error)
+    return tuple(halved)
+
+
 def _document(arguments: argparse.Namespace, results: Mapping[str, UnitResult], skipped: Mapping[str, str]) -> dict[str, Any]:
     return {
         "manifest": arguments.manifest.name,
         "repeats": arguments.repeats,
         "snr_db": arguments.snr,
+        "single": arguments.single,
         "seed": arguments.seed,
+        "system": system_document(arguments),
         "units": {key: asdict(result) for key, result in results.items()},
         "mean": sum(result.roc_auc for result in results.values()) / len(results) if results else None,
         "skipped": dict(skipped),

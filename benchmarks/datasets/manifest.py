@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.errors import UserError
@@ -79,18 +79,16 @@ def read_manifest(path: Path) -> tuple[Recording, ...]:
 def units(recordings: Sequence[Recording]) -> tuple[Unit, ...]:
     """Gather recordings into units, in the order in which the manifest names them; background rows belong to none.
 
-    A unit's key is the manifest's own name for it, and `dataset/unit` where two datasets share that name.
+    A unit's key is the manifest's own name for it, unless another unit of that name has a better claim or as good a one: then it is
+    `dataset/unit`. A unit that can be measured has a better claim than one that lacks something.
     """
     groups: dict[tuple[str, str], list[Recording]] = defaultdict(list)
     for recording in recordings:
         if recording.role != "background":
             groups[recording.dataset, recording.unit].append(recording)
-    datasets_of: dict[str, set[str]] = defaultdict(set)
-    for dataset, unit in groups:
-        datasets_of[unit].add(dataset)
-    return tuple(
+    gathered = [
         Unit(
-            key=unit if len(datasets_of[unit]) == 1 else f"{dataset}/{unit}",
+            key=f"{dataset}/{unit}",
             dataset=dataset,
             unit=unit,
             fit=tuple(r.path for r in rows if r.role == "fit" and r.label == "normal"),
@@ -98,7 +96,13 @@ def units(recordings: Sequence[Recording]) -> tuple[Unit, ...]:
             anomalous=tuple(r.path for r in rows if r.role == "test" and r.label == "anomalous"),
         )
         for (dataset, unit), rows in groups.items()
-    )
+    ]
+    return tuple(replace(unit, key=unit.unit) if _owns_its_name(unit, gathered) else unit for unit in gathered)
+
+
+def _owns_its_name(unit: Unit, others: Sequence[Unit]) -> bool:
+    rivals = [other for other in others if other is not unit and other.unit == unit.unit]
+    return not rivals or (unit.lacks is None and all(rival.lacks is not None for rival in rivals))
 
 
 def chosen_units(all_units: Sequence[Unit], names: Sequence[str] | None) -> tuple[Unit, ...]:

@@ -13,10 +13,10 @@ import msgspec
 from calibrate.calibration import CalibrationSettings, calibrate
 from calibrate.checks import add_check_arguments
 from calibrate.fitters.patchcore import PatchCoreSettings
-from edge.audio_file import find_audio_files
-from edge.backbone import DEFAULT_BACKBONE
-from edge.channels import parse_channel
-from edge.output import print_result
+from edge.audio.audio_file import find_audio_files
+from edge.audio.channels import parse_channel
+from edge.console.output import print_result
+from edge.features.backbone import DEFAULT_BACKBONE
 
 Number = TypeVar("Number", int, float)
 

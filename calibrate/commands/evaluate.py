@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from calibrate.metrics.sample import SampleMetrics, require_scikit_learn, sample_metrics
-from edge.audio_file import find_audio_files
-from edge.channels import Channel, parse_channel
+from edge.audio.audio_file import find_audio_files
+from edge.audio.channels import Channel, parse_channel
+from edge.console.progress import Progress
 from edge.errors import AudioError, UserError
+from edge.judgement.window import ALARM
 from edge.model import Model
-from edge.progress import Progress
-from edge.regions import ALARM
 from edge.scoring import score_file
 
 EXAMPLE = """example:
@@ -48,10 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _seed(text: str) -> int:
-    seed = int(text)
-    if seed < 0:
-        raise argparse.ArgumentTypeError("must be 0 or more")
-    return seed
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"must be a whole number of 0 or more, not {text!r}")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:

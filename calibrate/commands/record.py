@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import re
 import shutil
 import signal
@@ -17,10 +18,10 @@ import msgspec
 from calibrate.meter_line import meter_line
 from calibrate.recorder import Recorder, RecordingSummary
 from calibrate.segments import BYTES_PER_SAMPLE
-from edge.channels import parse_channel
-from edge.config import load_config
+from edge.audio.channels import parse_channel
+from edge.audio.level_meter import Level
+from edge.config.load import load_config
 from edge.errors import ConfigError, UserError
-from edge.level_meter import Level
 from edge.sources import Microphone, Source, make_source
 
 _EXAMPLE = """examples:
@@ -42,9 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _minutes(text: str) -> float:
-    minutes = float(text)
-    if not 0 < minutes < math.inf:
-        raise argparse.ArgumentTypeError("must be more than 0")
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not 0 < minutes < math.inf:  # also refuses what is not a number
+        raise argparse.ArgumentTypeError(f"must be a number of minutes above 0, not {text!r}")
     return minutes
 
 
@@ -91,7 +95,7 @@ def _source(args: argparse.Namespace) -> Source:
 
 
 def _missing_bytes(folder: Path, samples: float) -> float:
-    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if os.access(parent, os.F_OK))
     return samples * BYTES_PER_SAMPLE - shutil.disk_usage(existing).free
 
 

@@ -35,7 +35,7 @@ def run_daemon(config: Path, timeout_s: float) -> None:
         It failed or did not end in time; with the last line it wrote.
     """
     command: Sequence[str] = (sys.executable, "-m", "edge", "run", "--config", str(config.resolve()))
-    project = Path(__file__).resolve().parent.parent  # -m must find edge when the demo runs from a checkout
+    project = Path(__file__).resolve().parents[2]  # -m must find edge when the demo runs from a checkout
     try:
         done = subprocess.run(command, cwd=project, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired as error:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from calibrate.demo.replay import Replay
 from calibrate.demo.scene import Injection, Scene
 from calibrate.demo.verdict import Alert
-from edge.frontend import CELL_MELS, FrontEnd, mel_edges_hz
+from edge.features.frontend import CELL_MELS, FrontEnd, mel_edges_hz
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from calibrate.anomaly_map import anomaly_map
 from calibrate.recordings import resampled
-from edge.audio_file import audio_info, read_blocks
-from edge.frontend import FrontEnd
-from edge.logmel import offline_log_mel
+from edge.audio.audio_file import audio_info, read_blocks
+from edge.features.frontend import FrontEnd
+from edge.features.logmel import offline_log_mel
 from edge.model import Model
 
 Float32 = NDArray[np.float32]

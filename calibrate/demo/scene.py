@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from edge.frontend import PANNS
+from edge.features.frontend import PANNS
 from export.synthesis import Fault, MachineDesign, RotatingMachine, bearing_fault, inject, knock_fault, tone_fault
 from export.synthesis.level import amplitude, level_dbfs
 

@@ -21,10 +21,10 @@ from calibrate.demo.scene import STREAM_S, Scene, build_scene
 from calibrate.demo.subscriber import DemoSubscriber
 from calibrate.demo.verdict import Alert, failures
 from calibrate.fitters.patchcore import PatchCoreSettings
-from edge.errors import AuscultError
-from edge.payloads import EventPayload
-from edge.progress import Progress
-from edge.window import Region
+from edge.console.progress import Progress
+from edge.errors import AuscultError, UserError
+from edge.judgement.window import Region
+from edge.mqtt.payloads import EventPayload
 
 DAEMON_TIMEOUT_S = 600.0
 LAST_WORDS_S = 20.0
@@ -70,7 +70,10 @@ def run_demo(folder: Path, minutes: float, seed: int, say: Callable[[str], None]
     for package in ("amqtt.broker", "matplotlib.figure"):
         importlib.import_module(package)
     seconds: dict[str, float] = {}
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(folder, f"cannot make this folder: {error.strerror}; choose another --output") from error
     with _step(seconds, "synthesise"), Progress("synthesising", total=60.0 * minutes + STREAM_S) as bar:
         say(f"synthesising {minutes:g} minutes of a rotating machine, and a stream of it with three faults, in {folder}")
         scene = build_scene(folder, minutes, seed, bar.update)

@@ -12,8 +12,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.errors import AuscultError
+from edge.mqtt.payloads import EventPayload, ScorePayload
 from edge.mqtt.topics import Topics
-from edge.payloads import EventPayload, ScorePayload
 
 CONNECT_TIMEOUT_S = 20.0
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from calibrate.demo.scene import Injection, Scene
-from edge.window import Region
+from edge.judgement.window import Region
 
 TOLERANCE_S = 0.5
 

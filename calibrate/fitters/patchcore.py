@@ -18,12 +18,12 @@ from calibrate.coreset import Reservoir, greedy_k_center
 from calibrate.embeddings import EmbeddingStore, Recording, StoredInput, heard_blocks
 from calibrate.folds import Folds
 from calibrate.head_scale import HeadScale, fit_head_scale
-from edge.backbone import Backbone
+from edge.console.progress import progress
 from edge.detectors.bank import Banks
-from edge.detectors.patchcore import BLOCK_CHANNELS, HEADS
-from edge.embedding import Embedder, random_projection
-from edge.frontend import CELL_MELS, mels_below
-from edge.progress import progress
+from edge.detectors.embedding import Embedder, random_projection
+from edge.detectors.patchcore import HEADS
+from edge.features.backbone import BLOCK_SHAPES, Backbone
+from edge.features.frontend import CELL_MELS, mels_below
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -82,7 +82,7 @@ class PatchCoreFitter:
 
     def _projection(self, recordings: list[Recording]) -> dict[str, Float32]:
         """A random projection in which the three blocks weigh the same, whatever the size of their features."""
-        squares = dict.fromkeys(BLOCK_CHANNELS, 0.0)
+        squares = dict.fromkeys(BLOCK_SHAPES, 0.0)
         block_s = self._backbone.front_end.block_samples / self._backbone.front_end.sample_rate_hz
         per_recording = max(1, round(SCALE_SECONDS / block_s / len(recordings)))
         for recording in recordings[: round(SCALE_SECONDS / block_s)]:
@@ -93,7 +93,7 @@ class PatchCoreFitter:
                     squares[name] += float(np.square(getattr(heard.block.features, name)).mean())
                 if count > per_recording:
                     break
-        projection = random_projection(self._settings.seed, BLOCK_CHANNELS)
+        projection = random_projection(self._settings.seed, {name: channels for name, (_, _, channels) in BLOCK_SHAPES.items()})
         total = sum(squares.values())
         return {
             name: (matrix * np.sqrt(total / max(squares[name], 1e-12) / len(squares))).astype(np.float32)

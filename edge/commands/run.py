@@ -7,17 +7,18 @@ import logging
 import sys
 from pathlib import Path
 
-from edge.config import Config, SourceConfig, load_config
-from edge.daemon import Daemon
-from edge.events import EventSettings
-from edge.health import HealthReporter, InferenceTimes
+from edge.config.load import load_config
+from edge.config.schema import Config, SourceConfig
+from edge.judgement.event_tracker import EventSettings
 from edge.model import Model
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.settings import BrokerSettings
 from edge.mqtt.topics import Topics
+from edge.node.daemon import Daemon
+from edge.node.health import HealthReporter, InferenceTimes
+from edge.node.source_publisher import SourcePublisher
+from edge.node.source_worker import SourceWorker
 from edge.pipeline import Listener
-from edge.source_publisher import SourcePublisher
-from edge.source_worker import SourceWorker
 from edge.sources import make_source
 
 EXAMPLE = """example:
@@ -60,7 +61,7 @@ def make_daemon(config: Config) -> Daemon:
         when a bundle, the password or a TLS file cannot be used.
     """
     topics = Topics(config.node, config.mqtt.base_topic)
-    # Machines of one kind may share a bundle, and then its backbone too.
+    # Machines of one kind may share a bundle.
     models = {path: Model.load(path, config.inference.providers, config.inference.threads) for path in _bundle_paths(config)}
     publisher = Publisher(BrokerSettings.from_config(config.mqtt), topics.status)
     inference = InferenceTimes()

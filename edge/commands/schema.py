@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from edge import payloads
+from edge.mqtt import payloads
 from edge.mqtt.topics import Topics
 
 EXAMPLE = """example:

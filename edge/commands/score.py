@@ -8,14 +8,16 @@ from pathlib import Path
 
 import msgspec
 
-from edge.audio_file import find_audio_files
-from edge.channels import parse_channel
+from edge.audio.audio_file import find_audio_files
+from edge.audio.channels import parse_channel
+from edge.console.output import printable
+from edge.console.progress import progress
 from edge.errors import UserError
+from edge.judgement.window import ALARM, Window
 from edge.model import Model
-from edge.payloads import LocalizationPayload, localization_payload, probability, rounded
-from edge.progress import progress
+from edge.mqtt.encoding import localization_payload, probability, rounded
+from edge.mqtt.payloads import LocalizationPayload
 from edge.scoring import FileScore, score_file
-from edge.window import Window
 
 EXAMPLE = """examples:
   auscult score --bundle pump1.auscult recordings/
@@ -73,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _line(result: FileScore) -> str:
     return msgspec.json.encode(
         FileResult(
-            file=str(result.file),
+            file=printable(result.file),
             score=rounded(result.score, 6),
             seconds=round(result.seconds, 3),
             windows=[_window(window) for window in result.windows],
@@ -95,7 +97,10 @@ def _window(window: Window) -> WindowResult:
 
 
 def _text(result: FileScore) -> str:
-    verdict = "ANOMALOUS" if result.score >= 1.0 else "normal"
-    regions = [region for window in result.windows for region in window.localization.regions if window.score == result.score]
-    where = "".join(f"  {r.t0_s:.2f}-{r.t1_s:.2f} s {r.f_lo_hz:.0f}-{r.f_hi_hz:.0f} Hz" for r in regions[:1])
+    verdict = "ANOMALOUS" if result.score >= ALARM else "normal"
+    highest = next(window for window in result.windows if window.score == result.score)
+    where = "".join(
+        f"  {highest.t_start_s + region.t0_s:.2f}-{highest.t_start_s + region.t1_s:.2f} s {region.f_lo_hz:.0f}-{region.f_hi_hz:.0f} Hz"
+        for region in highest.localization.regions[:1]
+    )
     return f"{result.score:8.3f}  {verdict:<9}  {result.seconds:8.1f} s  {result.file}{where}"

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.features import FeatureBlock
+from edge.features.feature_stream import FeatureBlock
 
 Float32 = NDArray[np.float32]
 
@@ -40,7 +40,6 @@ class Detector(Protocol):
 
     heads: tuple[str, ...]
     bands: int  # cells along the mel axis that it judges
-    lag_cells: int  # how far its judgement stays behind the features
 
     def stream(self) -> DetectorStream:
         """Start a segment."""

@@ -14,18 +14,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.bundles.npz import Arrays
 from edge.detectors.bank import Banks
 from edge.detectors.detector import Surprise
+from edge.detectors.embedding import LOGMEL_DIMENSIONS, Embedder, Embeddings
 from edge.detectors.texture import Texture
-from edge.embedding import LAG_CELLS, LOGMEL_DIMENSIONS, Embedder, Embeddings
-from edge.features import FeatureBlock
-from edge.frontend import BLOCK_CELLS
-from edge.npz import Arrays
+from edge.features.backbone import BLOCK_SHAPES
+from edge.features.feature_stream import FeatureBlock
+from edge.features.frontend import BLOCK_CELLS
 
 Float32 = NDArray[np.float32]
 
 FEATURES = ("cnn14", "logmel")
-BLOCK_CHANNELS = {"block2": 128, "block3": 256, "block4": 512}
 HEADS = ("cnn14_patch", "cnn14_texture", "logmel_patch", "logmel_texture", "level")
 
 
@@ -72,7 +72,6 @@ class PatchCore:
     """A fitted PatchCore: a bank per head and band, and the affine map from distance to surprise."""
 
     heads: tuple[str, ...] = HEADS
-    lag_cells = LAG_CELLS
 
     def __init__(self, arrays: Mapping[str, Arrays]) -> None:
         """`arrays` are a bundle's: `projection` (block2..4), and for each head `bank_<b>`, `offset` and `gain`.
@@ -82,7 +81,7 @@ class PatchCore:
         dimensions = arrays["projection"]["block2"].shape[-1]
         self._projection = {
             name: _numbers(f"projection.{name}", arrays["projection"][name], (channels, dimensions))
-            for name, channels in BLOCK_CHANNELS.items()
+            for name, (_, _, channels) in BLOCK_SHAPES.items()
         }
         self._banks: dict[str, Banks] = {}
         self._offset: dict[str, Float32] = {}  # (band,) distance at surprise 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.frontend import BLOCK_CELLS
+from edge.features.frontend import BLOCK_CELLS
 
 Float32 = NDArray[np.float32]
 

@@ -62,8 +62,9 @@ def socket_failure(error: Exception, settings: BrokerSettings) -> ConnectError:
         if error.verify_code in {18, 19, 20, 21}:  # X509_V_ERR_*: self-signed, or no issuer that we know
             return RefusedError(f"the broker's certificate is not trusted ({what}): set mqtt.tls.ca_file to its authority's certificate")
         return RefusedError(f"the broker's certificate is not accepted ({what}): check mqtt.host and this device's clock")
-    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return ConnectError("the broker closed the connection during the TLS handshake")
+    is_reset = settings.tls is not None and isinstance(error, ConnectionResetError)
+    if is_reset or isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return ConnectError("the broker closed the connection during the TLS handshake; is mqtt.port its TLS port?")
     if isinstance(error, ssl.SSLError):
         reason = (error.reason or str(error)).replace("_", " ").lower()
         return RefusedError(f"the TLS handshake failed ({reason}): check that mqtt.port is the TLS port, and mqtt.tls")

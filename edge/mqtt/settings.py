@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from edge.config import MqttConfig
+from edge.config.schema import MqttConfig
 from edge.errors import BrokerError
 
 
@@ -49,12 +49,16 @@ class TlsSettings:
             try:
                 context.load_verify_locations(self.ca_file)
             except (OSError, ValueError) as error:
-                raise BrokerError(self.ca_file, f"cannot be used as mqtt.tls.ca_file ({_reason(error)})") from error
+                raise BrokerError(
+                    self.ca_file, f"cannot be used as mqtt.tls.ca_file ({_reason(error)}); give certificates as PEM"
+                ) from error
         if self.cert_file is not None:
             try:
                 context.load_cert_chain(self.cert_file, self.key_file, password=_no_password)
             except (OSError, ValueError) as error:
-                raise BrokerError(self.cert_file, f"cannot be used as mqtt.tls.cert_file with its key_file ({_reason(error)})") from error
+                raise BrokerError(
+                    self.cert_file, f"cannot be used as mqtt.tls.cert_file with its key_file ({_reason(error)}); give both as PEM"
+                ) from error
         return context
 
 
@@ -65,7 +69,7 @@ def _no_password() -> str:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
-        return error.reason or "not a PEM file"
+        return error.reason.replace("_", " ").lower() if error.reason else "not a PEM file"
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 

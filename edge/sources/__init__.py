@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.config_schema import SourceConfig
+from edge.config.schema import SourceConfig
 from edge.sources.files import FileSource
 from edge.sources.microphone import Microphone
 from edge.sources.source import Source
@@ -26,7 +26,7 @@ def make_source(name: str, settings: SourceConfig) -> Source:
         return FileSource(name, files.paths, realtime=files.realtime, loop=files.loop, channel=files.channel)
     if stdin := settings.stdin:
         return StdinSource(name, rate_hz=stdin.rate_hz, channels=stdin.channels, sample_format=stdin.format, channel=stdin.channel)
-    raise ValueError(f"source {name} has no input")  # edge.config refuses such a section
+    raise ValueError(f"source {name} has no input")  # edge.config.load refuses such a section
 
 
 def open_source(name: str, settings: SourceConfig) -> Source:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.audio_file import AudioInfo, audio_info, find_audio_files, read_blocks
-from edge.block import Block
-from edge.channels import Channel, channel_problem
+from edge.audio.audio_file import AudioInfo, audio_info, find_audio_files, read_blocks
+from edge.audio.block import Block
+from edge.audio.channels import Channel, channel_problem
 from edge.errors import AudioError
 from edge.sources.source import READ_WAIT_S
 

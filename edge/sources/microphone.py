@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.block import Block
-from edge.channels import Channel, channel_problem, to_mono
+from edge.audio.block import Block
+from edge.audio.channels import Channel, channel_problem, to_mono
+from edge.audio.ring import Ring
 from edge.errors import DeviceError
-from edge.ring import Ring
 from edge.sources.inputs import choose_input
 from edge.sources.portaudio import close_stream, list_inputs, open_stream
 from edge.sources.source import READ_WAIT_S
@@ -72,8 +72,10 @@ class Microphone:
         self.close()
         device = choose_input(list_inputs(), self._wanted, self._host_api)
         channels = self._wanted_channels or self._default_channels(device.channels)
-        if problem := channel_problem(self._channel, channels):
+        if problem := channel_problem(self._channel, min(channels, device.channels)):
             raise DeviceError(device, problem)
+        if channels > device.channels:  # PortAudio would say so too, and print its own opinion
+            raise DeviceError(device, f"does not record {channels} channels; it has {device.channels}")
         rate_hz = self._wanted_rate_hz or device.default_rate_hz
         self.rate_hz = rate_hz
         self._ring = Ring(round(RING_S * rate_hz), channels)

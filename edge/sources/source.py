@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from edge.block import Block
+from edge.audio.block import Block
 
 READ_WAIT_S = 0.1  # the longest that a read waits for sound
 

@@ -8,10 +8,10 @@ import time
 
 import numpy as np
 
-from edge.block import Block
-from edge.channels import Channel, channel_problem, to_mono
+from edge.audio.block import Block
+from edge.audio.channels import Channel, channel_problem, to_mono
+from edge.audio.pcm import SAMPLE_BYTES, SampleFormat, decode_pcm
 from edge.errors import AudioError
-from edge.pcm import SAMPLE_BYTES, SampleFormat, decode_pcm
 from edge.sources.source import READ_WAIT_S
 
 BLOCK_S = 0.5

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.errors import UserError
-from edge.frontend import PANNS
+from edge.features.frontend import PANNS
 
 if TYPE_CHECKING:
     from export.exporter import Export, Origin

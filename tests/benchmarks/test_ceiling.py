@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.ceiling import MATRIX_PRODUCT, Gemm, trunk_gflop_per_s
-from edge.backbone import DEFAULT_BACKBONE, Backbone
+from edge.features.backbone import DEFAULT_BACKBONE, Backbone
 
 
 def test_gemm_by_both_is_the_same_product() -> None:

@@ -11,9 +11,9 @@ from benchmarks.cost import PipelineMeter, make_bundle
 from benchmarks.fp32 import fp32_backbone
 from benchmarks.memory import peak_rss_mb
 from benchmarks.trunk import NaiveTrunk, StreamedTrunk, machine_log_mel
-from edge.backbone import DEFAULT_BACKBONE, Backbone
-from edge.cli import run_command
+from edge.console.cli import run_command
 from edge.errors import BackboneError, UserError
+from edge.features.backbone import DEFAULT_BACKBONE, Backbone
 from edge.model import Model
 
 FIXED_KEYS = {

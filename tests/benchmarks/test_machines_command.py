@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge.cli import run_command
+from edge.console.cli import run_command
 from export.synthesis import RotatingMachine
 
 pytest.importorskip("sklearn", reason="the figures need the extra [benchmark]")
@@ -82,9 +82,9 @@ def test_machines_in_text_is_a_table(manifest: Path, capsys: pytest.CaptureFixtu
     ("options", "problem"),
     [
         (["--units", "valve"], "valve: no such unit in the manifest"),
-        (["--repeats", "0"], "must be 1 or more"),
-        (["--snr", "loud"], "invalid decibels value: 'loud'"),
-        (["--seed", "-1"], "must be 0 or more"),
+        (["--repeats", "0"], "must be a whole number of 1 or more, not '0'"),
+        (["--snr", "loud"], "must be a number of decibels, not 'loud'"),
+        (["--seed", "-1"], "must be a whole number of 0 or more, not '-1'"),
     ],
 )
 def test_machines_with_a_mistake_is_one_line_and_exit_code_two(

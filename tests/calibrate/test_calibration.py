@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from calibrate.calibration import CalibrationSettings, calibrate, threshold_note
 from calibrate.fitters.patchcore import PatchCoreSettings
-from edge.backbone import BUILT_IN
-from edge.bundle import Bundle
+from edge.bundles.bundle import Bundle
 from edge.errors import AudioError
-from edge.event import Event
+from edge.features.backbone import BUILT_IN
+from edge.judgement.event import Event
 from edge.model import Model
 from edge.pipeline import Listener
 from edge.scoring import listen, score_file
@@ -100,7 +100,7 @@ def test_calibrate_summary_and_manifest_say_what_was_learned_from(site: Site) ->
     assert manifest.data.sources == tuple(f"{number}.wav" for number in range(6))
     assert manifest.data.seconds == 90.0
     assert manifest.detector.parameters["coreset"] == 60
-    assert manifest.threshold.supported_false_alarms_per_week == pytest.approx(7 * 86400 / 90)
+    assert manifest.threshold.supported_false_alarms_per_week == pytest.approx(3 * 7 * 86400 / 90)
     assert manifest.threshold.note == site.summary.threshold_note != ""
     assert manifest.threshold.score_scale == pytest.approx(site.model.tail.surprise_at(1.0))
 
@@ -144,7 +144,7 @@ def test_calibrate_with_an_exported_backbone_puts_it_into_the_bundle(tmp_path: P
     content = exported.read_bytes()
     shutil.rmtree(exported.parent)
     model = Model.load(bundle)
-    assert model.bundle.blobs["backbone.onnx"] == content
+    assert Bundle.read(bundle).blobs["backbone.onnx"] == content
     assert np.isfinite(score_file(model, recording).score)
 
 
@@ -202,17 +202,21 @@ def test_calibrate_writes_the_file_that_was_named_over_an_older_bundle_or_an_emp
 @pytest.mark.parametrize(
     ("seconds", "false_alarms_per_week", "said"),
     [
-        (32.0, 1.0, "32 s of recordings show by themselves only 1.89e+04 false alarms per week or more; 1 per week is extrapolated"),
-        (7200.0, 1.0, "Recordings of 7 days would show it"),
-        (7200.0, 50.0, "Recordings of 3.36 h would show it"),
+        (
+            32.0,
+            1.0,
+            "32 s of recordings can vouch for at best 5.67e+04 false alarms per week (95 % confidence); 1 per week is extrapolated",
+        ),
+        (7200.0, 1.0, "21 days of recordings would vouch for it"),
+        (7200.0, 50.0, "10.1 h of recordings would vouch for it"),
     ],
 )
-def test_threshold_note_of_short_recordings_says_what_they_show_and_what_it_takes(
+def test_threshold_note_of_short_recordings_says_what_they_vouch_for_and_what_it_takes(
     seconds: float, false_alarms_per_week: float, said: str
 ) -> None:
     assert said in threshold_note(seconds, false_alarms_per_week)
 
 
-@pytest.mark.parametrize(("seconds", "false_alarms_per_week"), [(7 * 86400.0, 1.0), (3600.0, 168.0)])
+@pytest.mark.parametrize(("seconds", "false_alarms_per_week"), [(21 * 86400.0, 1.0), (3600.0, 504.0)])
 def test_threshold_note_of_long_recordings_is_empty(seconds: float, false_alarms_per_week: float) -> None:
     assert threshold_note(seconds, false_alarms_per_week) == ""

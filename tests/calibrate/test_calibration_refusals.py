@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from calibrate.calibration import CalibrationSettings, calibrate
 from calibrate.embeddings import Recording
 from calibrate.fitters.patchcore import FittedPatchCore, PatchCoreFitter, PatchCoreSettings
-from edge.bundle import Bundle
+from edge.bundles.bundle import Bundle
 from edge.errors import AudioError, AuscultError, BackboneError, BundleError
 
 RATE_HZ = 16000
@@ -75,8 +75,8 @@ def test_calibrate_output_that_cannot_be_written_is_said_before_any_work(tmp_pat
     before = recording.read_bytes()
     monkeypatch.delattr("calibrate.calibration.check_recordings")
     for output, problem in (
-        (tmp_path / "missing" / "b.auscult", "cannot be written: No such file or directory"),
-        (recording / "b.auscult", "cannot be written: Not a directory"),
+        (tmp_path / "missing" / "b.auscult", "there is no folder .*missing; make it first"),
+        (recording / "b.auscult", "there is no folder .*a.wav; make it first"),
         (tmp_path, "exists and is not a bundle"),
         (recording, "exists and is not a bundle"),
         (Path(os.devnull), "exists and is not a bundle"),

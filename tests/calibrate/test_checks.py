@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from calibrate.checks import add_check_arguments, check_recordings, judge_recordings, spectral_distances_db
 from calibrate.recordings import Problem, measure_recording
 from edge.errors import AudioError
-from edge.frontend import PANNS
-from edge.logmel import offline_log_mel
+from edge.features.frontend import PANNS
+from edge.features.logmel import offline_log_mel
 
 RATE_HZ = 32000
 
@@ -108,7 +108,7 @@ def test_check_recordings_with_the_same_sound_in_another_container_finds_the_dup
     soundfile.write(paths[-1], soundfile.read(paths[2])[0], RATE_HZ)
     checked = check_recordings(paths, PANNS, bad_recordings="drop")
     assert [report.path.name for report in checked.dropped] == ["copy.flac"]
-    assert checked.warnings == (f"{paths[-1]}: left out: the same sound as normal2.wav",)
+    assert checked.warnings == (f"{paths[-1]}: left out: the same sound as {paths[2]}",)
 
 
 def test_check_recordings_with_bad_ones_refuses_in_one_line_that_names_them(tmp_path: Path) -> None:
@@ -193,3 +193,11 @@ def test_check_arguments_left_out_refuse_bad_recordings_and_keep_outliers() -> N
     add_check_arguments(parser)
     parsed = parser.parse_args([])
     assert (parsed.bad_recordings, parsed.outliers) == ("refuse", "keep")
+
+
+def test_check_recordings_of_an_unreadable_file_given_twice_drops_both(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"RIFF")
+    checked = check_recordings([*machine_set(tmp_path), broken, broken], PANNS, bad_recordings="drop")
+    assert len(checked.kept) == 6
+    assert len(checked.dropped) == 2

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from auscult import main
 from calibrate.demo.daemon import run_daemon, write_config
 from edge.errors import AuscultError
 
@@ -21,7 +22,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 def demo(*arguments: str, prelude: str = "pass") -> subprocess.CompletedProcess[str]:
     """Run `auscult demo` as a user does, on a machine without torch."""
-    code = f"import sys; sys.modules['torch'] = None; {prelude}; from edge.cli import run_room; from calibrate.__main__ import COMMANDS; "
+    code = f"import sys; sys.modules['torch'] = None; {prelude}; from edge.console.cli import run_room; "
+    code += "from calibrate.__main__ import COMMANDS; "
     code += "sys.exit(run_room(COMMANDS, 'calibrate', 'calibrate', sys.argv[1:]))"
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     command = [sys.executable, "-c", code, "demo", *arguments]
@@ -65,6 +67,12 @@ def test_demo_without_its_extra_says_what_to_install_before_working(tmp_path: Pa
     assert done.stdout == ""
     assert done.stderr == f"auscult: this needs the package {package}; install it with: pip install 'auscult[demo]'\n"
     assert not (tmp_path / "demo").exists()
+
+
+def test_demo_output_that_is_a_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    assert main(["demo", "--output", str(tmp_path / "file")]) == 2
+    assert capsys.readouterr().err == f"auscult: {tmp_path / 'file'}: cannot make this folder: File exists; choose another --output\n"
 
 
 def test_daemon_that_fails_is_told_in_its_own_words(tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ from calibrate.demo.scene import STREAM_S, TONE_HZ, Injection, Scene, build_scen
 from calibrate.demo.show import DemoResult, Message
 from calibrate.demo.subscriber import DemoSubscriber
 from calibrate.demo.verdict import Alert, failures
-from edge.frontend import PANNS
-from edge.payloads import EventPayload, RegionPayload
-from edge.window import Region
+from edge.features.frontend import PANNS
+from edge.judgement.window import Region
+from edge.mqtt.payloads import EventPayload, RegionPayload
 
 pytest.importorskip("amqtt")
 

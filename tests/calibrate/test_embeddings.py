@@ -8,9 +8,9 @@ import pytest
 import soundfile
 
 from calibrate.embeddings import EmbeddingStore, Recording, StoredInput
-from edge.backbone import Backbone
+from edge.detectors.embedding import Embedder, random_projection
 from edge.detectors.patchcore import HEADS
-from edge.embedding import Embedder, random_projection
+from edge.features.backbone import Backbone
 
 RATE_HZ = 32000
 BANDWIDTH_HZ = 14000.0

@@ -10,7 +10,7 @@ import soundfile
 
 from calibrate.calibration import CalibrationSettings, calibrate
 from calibrate.fitters.patchcore import PatchCoreSettings
-from edge.cli import run_command
+from edge.console.cli import run_command
 from export.synthesis import RotatingMachine
 
 pytest.importorskip("sklearn", reason="the figures need the extra [benchmark]")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from calibrate.meter_line import meter_line
-from edge.level_meter import Level
+from edge.audio.level_meter import Level
 
 
 def test_meter_line_shows_time_bar_and_figures() -> None:

@@ -9,9 +9,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from calibrate.recorder import Recorder
-from edge.block import Block
+from edge.audio.block import Block
+from edge.audio.level_meter import Level
 from edge.errors import AudioError, AuscultError
-from edge.level_meter import Level
 from edge.sources import FileSource
 
 RATE_HZ = 8000

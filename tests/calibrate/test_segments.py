@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import soundfile
 
 from calibrate.segments import SegmentWriter
-from edge.audio_file import find_audio_files
+from edge.audio.audio_file import find_audio_files
 from edge.errors import AuscultError, UserError
 
 RATE_HZ = 8000
@@ -64,6 +65,13 @@ def test_segments_unfinished_file_has_a_hidden_name(tmp_path: Path) -> None:
     segments.close()
     segments.close()
     assert len(segments.files) == 1
+
+
+def test_segments_folder_name_need_not_be_utf8(tmp_path: Path) -> None:
+    segments = writer(tmp_path / os.fsdecode(b"caf\xe9"))
+    segments.write(np.zeros(100, np.float32))
+    segments.close()
+    assert [path.stat().st_size > 0 for path in segments.files] == [True]
 
 
 def test_segments_same_time_again_overwrites_nothing(tmp_path: Path) -> None:

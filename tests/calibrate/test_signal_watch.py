@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from calibrate.signal_watch import AGAIN_AFTER_S, DEAD_AFTER_S, SILENT_AFTER_S, SignalWatch
-from edge.level_meter import Level
+from edge.audio.level_meter import Level
 
 FINE = Level(-30.0, -12.0, 0.0, dead=False)
 CLIPPED = Level(-6.0, 0.0, 0.02, dead=False)

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from calibrate.tail import CLUSTER_S, LARGEST_SHAPE, PRIOR_SHAPE, fit_tail, supported_false_alarms_per_week
-from edge.tail import SECONDS_PER_WEEK, Tail
+from edge.judgement.tail import SECONDS_PER_WEEK, Tail
 
 Float64 = NDArray[np.float64]
 
@@ -133,6 +133,6 @@ def test_fit_tail_of_a_day_of_exponential_noise_promises_what_the_next_weeks_hol
     assert false_alarms_per_week / 2 < observed < false_alarms_per_week * 2
 
 
-def test_supported_false_alarms_per_week_of_a_week_is_one() -> None:
-    assert supported_false_alarms_per_week(SECONDS_PER_WEEK) == 1.0
-    assert supported_false_alarms_per_week(3600.0) == pytest.approx(168.0)
+def test_supported_false_alarms_per_week_follows_the_rule_of_three() -> None:
+    assert supported_false_alarms_per_week(SECONDS_PER_WEEK) == 3.0
+    assert supported_false_alarms_per_week(3600.0) == pytest.approx(504.0)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.backbone import BUILT_IN, DEFAULT_BACKBONE, Backbone
 from edge.errors import BundleError, UserError
+from edge.features.backbone import BUILT_IN, DEFAULT_BACKBONE, Backbone
 from edge.model import BACKBONE_MEMBER, CARD_MEMBER, Model
 from tests.bundles import CalibratedMachine, tampered
 
@@ -107,6 +107,7 @@ def test_model_tampered_detector_is_refused_in_one_line(machine: CalibratedMachi
     ("change", "says"),
     [
         (set_in("front_end", value="vggish"), "unknown front end"),
+        (set_in("front_end", value="clap-44k"), "with the front end clap-44k, which its backbone cnn14-random does not take"),
         (set_in("detector", "name", value="oracle"), "unknown detector"),
         (set_in("detector", "parameters", value={}), "its detector is incomplete"),
         (set_in("detector", "parameters", "tail", value=[1, 2]), "its detector is incomplete"),

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from calibrate.calibration import CalibrationSettings, calibrate
 from calibrate.fitters.patchcore import PatchCoreSettings
-from edge.backbone import BUILT_IN, DEFAULT_BACKBONE
 from edge.errors import BundleError
-from edge.event import Event
+from edge.features.backbone import BUILT_IN, DEFAULT_BACKBONE
+from edge.judgement.event import Event
+from edge.judgement.window import Window
 from edge.model import Model
 from edge.pipeline import Listener
-from edge.window import Window
 from export.synthesis import inject, tone_fault
 from tests.bundles import RATE_HZ, CalibratedMachine, resampled
 
@@ -288,4 +288,3 @@ def test_listener_counts_the_time_of_each_stage(machine: CalibratedMachine) -> N
     listener.push(seconds(machine, 0, 11))
     assert set(listener.timings_s) == {"resample", "log_mel", "level", "backbone", "detector", "window"}
     assert listener.heard_s == pytest.approx(11.0)
-    assert not listener.is_event_open

@@ -7,10 +7,10 @@ import pytest
 import soundfile
 
 from edge.errors import AudioError, BundleError
-from edge.event import Event
+from edge.judgement.event import Event
+from edge.judgement.window import Window
 from edge.pipeline import Listener
 from edge.scoring import listen, score_file
-from edge.window import Window
 from export.synthesis import inject, tone_fault
 from tests.bundles import RATE_HZ, CalibratedMachine
 

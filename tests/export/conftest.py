@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from numpy.typing import NDArray
 
-from edge.frontend import PANNS
+from edge.features.frontend import PANNS
 from export.architecture import SOURCES
 from export.checkpoint import generate_checkpoint
 from export.graph import build_graph

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,12 @@ def test_load_checkpoint_truncated_says_so(tmp_path: Path, share: float, zipped:
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(None, "No such file"), (b"", "is empty"), (b"<!DOCTYPE html><html>not found</html>", "truncated, damaged or not a torch")],
+    [
+        (None, "No such file"),
+        (b"", "is empty"),
+        (b"<!DOCTYPE html><html>not found</html>", "truncated, damaged or not a torch"),
+        (pickle.dumps({"model": {}}, protocol=4), "truncated, damaged or not a torch"),  # torch would also warn of the protocol
+    ],
 )
 def test_load_checkpoint_that_is_no_checkpoint_says_so(tmp_path: Path, content: bytes | None, says: str) -> None:
     path = tmp_path / "no.pth"

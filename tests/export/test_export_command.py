@@ -9,9 +9,9 @@ import pytest
 import soundfile
 import torch
 
-from edge.backbone import Backbone
-from edge.cli import run_command
+from edge.console.cli import run_command
 from edge.errors import AuscultError
+from edge.features.backbone import Backbone
 from export.architecture import SOURCES
 from export.checkpoint import generate_checkpoint
 from export.commands import export as command

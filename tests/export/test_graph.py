@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge.backbone import Backbone
-from edge.card import Card
-from edge.frontend import BLOCK_FRAMES
+from edge.features.backbone import Backbone
+from edge.features.card import Card
+from edge.features.frontend import BLOCK_FRAMES
 from export.cnn14 import offline_blocks
 from export.sound import Clip
 from export.streamed import StreamedGraph

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge.backbone import BUILT_IN, DEFAULT_BACKBONE, Backbone
-from edge.frontend import BLOCK_FRAMES, PANNS
+from edge.features.backbone import BUILT_IN, DEFAULT_BACKBONE, Backbone
+from edge.features.frontend import BLOCK_FRAMES, PANNS
 from export.parity import BOUNDS
 from export.random_trunk import calibrated_random_trunk, random_parameters
 from export.sound import Clip, synthesised_clips

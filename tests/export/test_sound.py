@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from edge.errors import AudioError
-from edge.frontend import BLOCK_FRAMES, CLAP, PANNS, mels_below
-from edge.level import MASKED_DB
+from edge.features.frontend import BLOCK_FRAMES, CLAP, PANNS, mels_below
+from edge.features.level import MASKED_DB
 from export.sound import recorded_clips, synthesised_clips
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge.bundle import Bundle
-from edge.cli import run_command
+from edge.bundles.bundle import Bundle
+from edge.console.cli import run_command
 from edge.model import Model
 
 ROOT = Path(__file__).parents[3]
@@ -117,10 +117,11 @@ def test_calibrate_without_recordings_or_a_place_for_the_bundle_is_one_line(
 ) -> None:
     (tmp_path / "empty").mkdir()
     output = tmp_path / "b.auscult"
+    missing = tmp_path / "missing"
     for given, where, problem in (
         (tmp_path / "empty", output, f"{tmp_path / 'empty'}: no WAV, FLAC or OGG file in this folder"),
         (tmp_path / "missing", output, f"{tmp_path / 'missing'}: no such file or folder"),
-        (recordings, tmp_path / "missing" / "b.auscult", "b.auscult: cannot be written: No such file or directory"),
+        (recordings, tmp_path / "missing" / "b.auscult", f"there is no folder {missing}; make it first, or give --output another"),
         (recordings, recordings / "0.wav", "0.wav: exists and is not a bundle; give --output another name"),
         (recordings / "0.wav", output, "hold 5.0 s of sound, and 10 s are the least; record more"),
     ):

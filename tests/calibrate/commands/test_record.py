@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge.audio_file import find_audio_files
-from edge.cli import run_command
+from edge.audio.audio_file import find_audio_files
+from edge.console.cli import run_command
 from tests.pulse import PulseServer
 
 RATE_HZ = 8000
-PROGRAM = "import sys; from edge.cli import run_command; sys.exit(run_command('calibrate.commands.record', 'record', sys.argv[1:]))"
+PROGRAM = "import sys; from edge.console.cli import run_command; sys.exit(run_command('calibrate.commands.record', 'record', sys.argv[1:]))"
 
 
 def record(*arguments: str | Path) -> int:
@@ -62,7 +62,8 @@ def test_record_text_summary_is_for_people(config: Path, tmp_path: Path, capsys:
     [
         (["--source", "pump3"], "no source 'pump3'; there is: pump1, pump2"),
         ([], "needs --source NAME or --device TEXT"),
-        (["--source", "pump1", "--minutes", "0"], "must be more than 0"),
+        (["--source", "pump1", "--minutes", "0"], "must be a number of minutes above 0, not '0'"),
+        (["--source", "pump1", "--minutes", "half"], "must be a number of minutes above 0, not 'half'"),
         (["--device", "1"], "not a name"),
         (["--device", "default", "--channel", "left"], "must be a number"),
     ],

@@ -11,9 +11,9 @@ import calibrate.fitters.patchcore as fitter
 from calibrate.embeddings import Recording
 from calibrate.fitters.patchcore import PatchCoreFitter, PatchCoreSettings
 from calibrate.head_scale import HeadScale, fit_head_scale
-from edge.backbone import Backbone
 from edge.detectors.patchcore import HEADS, PatchCore
-from edge.frontend import mels_below
+from edge.features.backbone import Backbone
+from edge.features.frontend import mels_below
 
 RATE_HZ = 32000
 SMALL = PatchCoreSettings(coreset=50, texture_coreset=20)

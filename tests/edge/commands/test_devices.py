@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from edge.cli import run_command
+from edge.console.cli import run_command
 from edge.sources.inputs import choose_input
 from edge.sources.portaudio import list_inputs
 from tests.pulse import MICROPHONE, SPARE_MICROPHONE, PulseServer

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 import soundfile
 
 from auscult import main
+from edge.commands.score import _text
+from edge.judgement.window import Localization, Region, Window
+from edge.scoring import FileScore
 from export.synthesis import inject, tone_fault
 from tests.bundles import RATE_HZ, CalibratedMachine
 
@@ -73,6 +77,26 @@ def test_score_bad_files_among_good_ones_cost_the_exit_code_only(
     for line, name in zip(lines, ("b-broken.wav", "c-narrow.wav", "d-short.wav", "e-silent.wav"), strict=True):
         assert line.startswith("auscult: ")
         assert name in line
+
+
+def test_score_text_gives_times_of_the_file_not_of_its_window() -> None:
+    region = Region(t0_s=1.5, t1_s=2.0, f_lo_hz=100.0, f_hi_hz=200.0, score=3.0)
+    windows = [
+        Window(0.0, 10.0, 0.5, 0.1, False, {}, 0.0, Localization(0.04, np.zeros(250, np.float32), ())),
+        Window(20.0, 30.0, 3.0, 0.1, True, {}, 0.0, Localization(0.04, np.zeros(250, np.float32), (region,))),
+    ]
+    assert _text(FileScore(Path("fan.wav"), 3.0, 30.0, tuple(windows))).endswith("fan.wav  21.50-22.00 s 100-200 Hz")
+
+
+@pytest.mark.parametrize("form", ["jsonl", "text"])
+def test_score_file_name_that_is_no_utf8_is_told_with_its_bytes(
+    machine: CalibratedMachine, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    recording = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    shutil.copy(machine.recordings[0], recording)
+    assert main(["score", "--bundle", str(machine.bundle), str(recording), "--format", form]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "caf\\udce9.wav" in (json.loads(line)["file"] if form == "jsonl" else line)
 
 
 @pytest.mark.parametrize("missing", ["bundle", "recording", "sound"])

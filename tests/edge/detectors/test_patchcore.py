@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from edge.detectors.embedding import Embeddings
 from edge.detectors.patchcore import HEADS, HeadInput, HeadInputs, PatchCore
-from edge.embedding import Embeddings
 
 BANDS = 3
 DIMENSIONS = 6

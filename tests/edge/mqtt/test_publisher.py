@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 import time
@@ -14,6 +15,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from edge.errors import BrokerError
 from edge.mqtt.backoff import Backoff
 from edge.mqtt.publisher import TRANSIENT_EXPIRY_S, Publisher
+from edge.mqtt.refusal import socket_failure
 from edge.mqtt.settings import BrokerSettings, TlsSettings
 from tests.broker import HOST, PASSWORD, USERNAME, Broker, MakeBroker
 from tests.certificates import Authority
@@ -195,6 +197,13 @@ def test_publisher_tls_to_a_plain_port_raises(broker: Broker, tmp_path: Path) ->
     tls = TlsSettings(Authority(tmp_path).ca_file)
     with answering(b"this is no TLS") as port:
         refuses(replace(settings_of(broker), port=port, tls=tls), r"TLS handshake failed .*mqtt\.port")
+
+
+def test_socket_failure_reset_during_the_handshake_asks_for_the_port() -> None:
+    error = ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+    settings = BrokerSettings(HOST, "auscult-test", tls=TlsSettings())
+    assert "is mqtt.port its TLS port?" in str(socket_failure(error, settings))
+    assert str(socket_failure(error, replace(settings, tls=None))) == "connection reset by peer"
 
 
 @pytest.mark.parametrize(("protocol", "other"), [("5", "3.1.1"), ("3.1.1", "5")])

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.channels import Channel
+from edge.audio.channels import Channel
+from edge.audio.ring import Ring
 from edge.errors import DeviceError
-from edge.ring import Ring
 from edge.sources.inputs import choose_input
 from edge.sources.microphone import RING_S, Microphone
 from edge.sources.portaudio import list_inputs
@@ -122,6 +122,17 @@ def test_microphone_channel_beyond_its_channels_is_refused(pulse: PulseServer) -
         Microphone("pump1", "auscult", channels=200).open()
 
 
+@pytest.mark.parametrize(
+    ("channel", "channels", "problem"), [(99, None, "has 32 channels, so there is no channel 99"), (0, 200, "does not record 200 channels")]
+)
+def test_microphone_more_channels_than_there_are_is_one_line(
+    pulse: PulseServer, capfd: pytest.CaptureFixture[str], channel: int, channels: int | None, problem: str
+) -> None:
+    with pytest.raises(DeviceError, match=problem):
+        Microphone("pump1", "auscult", channel=channel, channels=channels).open()
+    assert "Expression" not in capfd.readouterr().err  # what PortAudio prints
+
+
 def test_microphone_late_reader_gets_the_newest_and_the_count_of_the_rest(pulse: PulseServer) -> None:
     microphone = Microphone("pump1", "auscult", rate_hz=16000)
     microphone.open()
@@ -217,7 +228,7 @@ import ctypes.util, ctypes
 ctypes.util.find_library = lambda name: None
 from edge.sources.microphone import Microphone
 from edge.errors import DeviceError
-from edge.ring import Ring
+from edge.audio.ring import Ring
 try:
     Microphone("pump1", "default").open()
 except DeviceError as error:
@@ -230,7 +241,7 @@ except DeviceError as error:
 
 
 def test_microphone_level_of_a_full_scale_tone_is_minus_three_dbfs(pulse: PulseServer) -> None:
-    from edge.level_meter import LevelMeter
+    from edge.audio.level_meter import LevelMeter
 
     microphone = Microphone("pump1", "auscult", rate_hz=48000, channel=0)
     microphone.open()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge.config_schema import FilesConfig, MicrophoneConfig, SourceConfig, StdinConfig
+from edge.config.schema import FilesConfig, MicrophoneConfig, SourceConfig, StdinConfig
 from edge.errors import AudioError
 from edge.sources import FileSource, Microphone, StdinSource, make_source, open_source
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from edge.channels import Channel
+from edge.audio.channels import Channel
+from edge.audio.pcm import SampleFormat
 from edge.errors import AudioError
-from edge.pcm import SampleFormat
 from edge.sources.stdin import StdinSource
 
 RATE_HZ = 16000

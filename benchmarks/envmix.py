@@ -1,0 +1,231 @@
+"""EnvMix: sounds of everyday life added to street sound, and how well they are heard, shown in frequency and shown in time.
+
+Each class of normal sound is one machine: a bundle learns half of its recordings; of the other half each is scored as it is (normal) and
+with one sound of every added class (anomalous). Where, what and which half is drawn anew in every repeat, and is the same at every ratio.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.clips import Clip, read_clip, read_clip_at, write_clip
+from benchmarks.datasets.envmix import Classes
+from benchmarks.injection import Injection, place
+from benchmarks.machines import DEFAULTS
+from calibrate.anomaly_map import anomaly_map
+from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.metrics.bootstrap import percentile_interval
+from calibrate.metrics.clusters import clustered_roc_auc, draw_clusters
+from calibrate.metrics.sample import best_f1, roc_auc
+from calibrate.metrics.spectrogram import cell_energy, cells_of, spectrogram_f1, spectrogram_roc_auc, spectrogram_truth, split_cells
+from calibrate.metrics.temporal import split_moments, temporal_f1, temporal_roc_auc, temporal_truth
+from calibrate.recordings import resampled
+from edge.errors import UserError
+from edge.features.frontend import FrontEnd
+from edge.model import Model
+from edge.scoring import score_file
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Report = Callable[[float], None]  # of clips done
+
+LEVELS = ("sample", "spectrogram", "temporal")
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was heard in one mixture, and what should have been."""
+
+    score: float
+    anomaly_map: Float32  # (time, band) float32
+    cells: Mask  # (time, band) truth
+    moments: Mask  # (time,) truth
+
+
+@dataclass(frozen=True, slots=True)
+class TestClip:
+    """One normal recording as it is and, per ratio, with each added sound."""
+
+    normal: float
+    mixtures: Mapping[float, list[Heard]]
+
+
+@dataclass(frozen=True, slots=True)
+class LevelResult:
+    """One level's figures: means over the repeats, and the ROC AUC of every resample of every repeat."""
+
+    roc_auc: float
+    f1: float
+    areas: Float64 = field(repr=False)  # (repeats x resamples,)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassResult:
+    """The figures of one class of normal sound, per ratio and level."""
+
+    levels: Mapping[float, Mapping[str, LevelResult]]
+    fit_clips: int
+    normal_clips: int
+    anomalous_clips: int  # per ratio
+
+
+Learn = Callable[[Sequence[Path], int], Model]
+
+
+def learn(paths: Sequence[Path], seed: int, *, settings: CalibrationSettings = DEFAULTS) -> Model:
+    """Calibrate a bundle."""
+    with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
+        bundle = Path(folder, "class.auscult")
+        calibrate(list(paths), bundle, replace(settings, patchcore=replace(settings.patchcore, seed=seed)))
+        return Model.load(bundle)
+
+
+def clips_of(recordings: int, sounds: int, ratios: int, repeats: int) -> int:
+    """Count the clips that one class takes, for a progress bar."""
+    tested = recordings // 2
+    return repeats * (recordings - tested + tested * (1 + sounds * ratios))
+
+
+def measure_class(
+    name: str,
+    recordings: Sequence[Path],
+    sounds: Classes,
+    ratios_db: Sequence[float],
+    *,
+    repeats: int = 1,
+    seed: int = 0,
+    learn: Learn = learn,
+    report: Report = lambda clips: None,
+) -> ClassResult:
+    """Learn and test one class in every repeat.
+
+    Raises
+    ------
+    UserError
+        When it has fewer than two recordings, too little sound to learn from, or a recording cannot be scored.
+    """
+    if len(recordings) < 2:
+        raise UserError(name, "has one recording; one to learn from and one to test with are the least")
+    found: dict[float, dict[str, list[LevelResult]]] = {ratio: {level: [] for level in LEVELS} for ratio in ratios_db}
+    tested = len(recordings) // 2
+    for repeat in range(repeats):
+        order = _random(seed, repeat, name, "halves").permutation(len(recordings))
+        fit, test = ([recordings[i] for i in sorted(part)] for part in (order[tested:], order[:tested]))
+        model = learn(fit, seed)
+        report(len(fit))
+        clips = []
+        for path in test:
+            # A generator for each recording, by its name: what happens to it does not depend on the others.
+            clips.append(_test_clip(model, path, sounds, ratios_db, _random(seed, repeat, name, path.name)))
+            report(1 + len(sounds) * len(ratios_db))
+        draws = draw_clusters(len(clips), seed=zlib.crc32(f"{seed}/{repeat}/{name}".encode()))
+        for ratio in ratios_db:
+            for level, result in _levels(clips, ratio, draws).items():
+                found[ratio][level].append(result)
+    return ClassResult(
+        levels={ratio: {level: _over_repeats(results) for level, results in levels.items()} for ratio, levels in found.items()},
+        fit_clips=len(recordings) - tested,
+        normal_clips=tested,
+        anomalous_clips=tested * len(sounds),
+    )
+
+
+def _test_clip(model: Model, path: Path, sounds: Classes, ratios_db: Sequence[float], random: np.random.Generator) -> TestClip:
+    recording = read_clip(path)
+    mixtures: dict[float, list[Heard]] = {ratio: [] for ratio in ratios_db}
+    with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
+        file = Path(folder, "clip.wav")
+        write_clip(file, recording)
+        normal = score_file(model, file).score
+        for paths in sounds.values():
+            injection = place(read_clip_at(paths[random.integers(len(paths))], recording.rate_hz), recording, random)
+            energy, added = truth_grid(injection, recording, model.front_end, model.detector.bands)
+            cells, moments = spectrogram_truth(energy, added), temporal_truth(energy, added)
+            for ratio in ratios_db:
+                write_clip(file, injection.into(recording, ratio))
+                heard_map = anomaly_map(model, file)
+                if len(heard_map) != len(energy):
+                    raise UserError(path, f"was heard as {len(heard_map)} cells, not the {len(energy)} that it lasts")
+                mixtures[ratio].append(Heard(score_file(model, file).score, heard_map, cells, moments))
+    return TestClip(normal, mixtures)
+
+
+def truth_grid(injection: Injection, recording: Clip, front_end: FrontEnd, bands: int) -> tuple[Float64, slice]:
+    """Return the added sound's energy on the anomaly map's grid, shape (time, band), and the time in which it was added, in cells.
+
+    The sound alone takes the way that the mixture takes: resampled by the same code and framed by the same front end. It has unit power,
+    so the truth does not depend on the ratio.
+    """
+    alone = injection.alone(len(recording.samples))
+    at_front_end = np.concatenate(list(resampled(iter([alone]), recording.rate_hz, front_end.sample_rate_hz)))
+    scale = front_end.sample_rate_hz / recording.rate_hz
+    added = cells_of(round(injection.first_sample * scale), round(injection.last_sample * scale), front_end)
+    energy = cell_energy(at_front_end, front_end, bands)
+    return energy, slice(added.start, min(added.stop, len(energy)))
+
+
+def _levels(clips: Sequence[TestClip], ratio: float, draws: NDArray[np.int64]) -> dict[str, LevelResult]:
+    """Return the figures of one repeat at one ratio; a resample takes a recording with all that was made of it."""
+    groups = [clip.mixtures[ratio] for clip in clips]
+    heard = [mixture for group in groups for mixture in group]
+    normal, anomalous = [np.array([clip.normal]) for clip in clips], [np.array([m.score for m in group]) for group in groups]
+    maps, cells, moments = [m.anomaly_map for m in heard], [m.cells for m in heard], [m.moments for m in heard]
+    normal_cells, anomalous_cells = _clusters(groups, lambda m: split_cells(m.anomaly_map, m.cells))
+    normal_moments, anomalous_moments = _clusters(groups, lambda m: split_moments(m.anomaly_map, m.moments))
+    pooled = np.concatenate(normal), np.concatenate(anomalous)
+    return {
+        "sample": LevelResult(roc_auc(*pooled), best_f1(*pooled), clustered_roc_auc(normal, anomalous, draws)),
+        "spectrogram": LevelResult(
+            spectrogram_roc_auc(maps, cells), spectrogram_f1(maps, cells), clustered_roc_auc(normal_cells, anomalous_cells, draws)
+        ),
+        "temporal": LevelResult(
+            temporal_roc_auc(maps, moments), temporal_f1(maps, moments), clustered_roc_auc(normal_moments, anomalous_moments, draws)
+        ),
+    }
+
+
+def _clusters(groups: Sequence[list[Heard]], split: Callable[[Heard], tuple[Float64, Float64]]) -> tuple[list[Float64], list[Float64]]:
+    """Gather what all mixtures of one recording gave: without and with the added sound."""
+    parts = [list(map(split, group)) for group in groups]
+    return [np.concatenate([n for n, _ in part]) for part in parts], [np.concatenate([a for _, a in part]) for part in parts]
+
+
+def _over_repeats(results: Sequence[LevelResult]) -> LevelResult:
+    return LevelResult(
+        roc_auc=float(np.mean([result.roc_auc for result in results])),
+        f1=float(np.mean([result.f1 for result in results])),
+        areas=np.concatenate([result.areas for result in results]),
+    )
+
+
+def mean_of(results: Sequence[LevelResult]) -> LevelResult:
+    """Return the plain mean of results; resample i of the mean is the mean of their resamples i."""
+    shortest = min(len(result.areas) for result in results)  # resamples without a class are left out, which is rare
+    return LevelResult(
+        roc_auc=float(np.mean([result.roc_auc for result in results])),
+        f1=float(np.mean([result.f1 for result in results])),
+        areas=np.mean([result.areas[:shortest] for result in results], axis=0),
+    )
+
+
+def document_of(result: LevelResult) -> dict[str, float]:
+    """Return the figures with the 95 % interval of the ROC AUC."""
+    interval = percentile_interval(result.areas)
+    return {"roc_auc": result.roc_auc, "low": interval.low, "high": interval.high, "f1": result.f1}
+
+
+def _random(seed: int, repeat: int, name: str, purpose: str) -> np.random.Generator:
+    return np.random.default_rng([seed, repeat, zlib.crc32(f"envmix/{name}/{purpose}".encode())])
+
+
+def means(results: Sequence[ClassResult], ratios_db: Sequence[float]) -> dict[str, LevelResult]:
+    """Return each level's mean over classes and ratios."""
+    return {level: mean_of([result.levels[ratio][level] for result in results for ratio in ratios_db]) for level in LEVELS}

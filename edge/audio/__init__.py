@@ -1,0 +1,1 @@
+"""Sound as samples: read, mixed to mono, resampled, measured, held in a ring."""

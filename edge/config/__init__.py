@@ -1,0 +1,1 @@
+"""config.yaml: strict YAML, frozen structs, and one line for whatever is wrong."""

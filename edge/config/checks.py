@@ -1,0 +1,100 @@
+"""What a configuration must satisfy beyond the types of its values: keys that need or exclude each other, files that must exist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from edge.audio.channels import channel_problem
+from edge.config.schema import Config, MqttConfig, SourceConfig, TlsConfig
+from edge.config.strict_yaml import Document, KeyPath
+
+RESERVED = ("cmd", "response", "status", "info", "health")  # topics beside the sources
+INPUTS = ("microphone", "files", "stdin")
+
+
+def check_config(config: Config, document: Document) -> None:
+    """Check a whole configuration.
+
+    Raises
+    ------
+    ConfigError
+        The first thing that is wrong, with its line.
+    """
+    _check_mqtt(config.mqtt, document)
+    for name, source in config.sources.items():
+        if name in RESERVED:
+            raise document.error(("sources", name), f"{name} is a topic of the node itself; give the source another name")
+        _check_source(source, document, ("sources", name))
+    readers = [name for name, source in config.sources.items() if source.stdin is not None]
+    if len(readers) > 1:
+        raise document.error(("sources", readers[1], "stdin"), f"standard input is already read by the source {readers[0]}; keep one")
+    providers = config.inference.providers
+    if len(set(providers)) != len(providers):
+        raise document.error(("inference", "providers"), "names a provider twice; keep each once, the preferred one first")
+
+
+def _check_mqtt(mqtt: MqttConfig, document: Document) -> None:
+    section: KeyPath = ("mqtt",)
+    if "/" in mqtt.host or any(character.isspace() for character in mqtt.host):
+        raise document.error(
+            (*section, "host"), "expected a host name or address alone, without mqtt:// or a path; the port has its own key"
+        )
+    if mqtt.password_file is not None and mqtt.password_env is not None:
+        raise document.error((*section, "password_env"), "the password already comes from password_file; keep one of them")
+    if mqtt.username is None:
+        for key in ("password_file", "password_env"):
+            if getattr(mqtt, key) is not None:
+                raise document.error((*section, key), "a password needs a username; add `username:`")
+    topic = mqtt.base_topic
+    if set("+#\0") & set(topic) or "" in topic.split("/") or topic.startswith("$"):
+        raise document.error(
+            (*section, "base_topic"), "expected a topic such as auscult or site/auscult, without +, #, $ or a / at either end"
+        )
+    if mqtt.tls is not None:
+        _check_tls(mqtt.tls, document, (*section, "tls"))
+
+
+def _check_tls(tls: TlsConfig, document: Document, section: KeyPath) -> None:
+    for key, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
+        if getattr(tls, key) is not None and getattr(tls, other) is None:
+            raise document.error((*section, key), f"a client certificate needs both files; add `{other}:`")
+    if not tls.enabled:
+        return
+    for key in ("ca_file", "cert_file", "key_file"):
+        path = getattr(tls, key)
+        if path is not None:
+            _check_exists(path, document, (*section, key), file_only=True)
+
+
+def _check_source(source: SourceConfig, document: Document, section: KeyPath) -> None:
+    given = [name for name in INPUTS if getattr(source, name) is not None]
+    if len(given) != 1:
+        found = " and ".join(given) if given else "none of them"
+        raise document.error(section, f"expected exactly one of microphone, files and stdin, found {found}")
+    name = given[0]
+    if source.files is not None:
+        for index, path in enumerate(source.files.paths):
+            _check_exists(path, document, (*section, "files", "paths", index), file_only=False)
+    chosen = getattr(source, name)
+    channels = getattr(chosen, "channels", None)
+    if channels is not None and (problem := channel_problem(chosen.channel, channels)):
+        raise document.error((*section, name, "channel"), problem)
+
+
+def _check_exists(path: Path, document: Document, key: KeyPath, *, file_only: bool) -> None:
+    try:
+        there = path.is_file() if file_only else path.exists()
+    except PermissionError:
+        there = True  # the daemon may run as another user, who can see it
+    if not there:
+        raise document.error(key, f"no such file{'' if file_only else ' or folder'}: {path}")
+
+
+def with_derived(config: Config) -> Config:
+    """Fill in what follows from other keys: the port from TLS, the client id from the node."""
+    mqtt = config.mqtt
+    port = mqtt.port or (8883 if mqtt.uses_tls else 1883)
+    client_id = mqtt.client_id or f"auscult-{config.node}"
+    return msgspec.structs.replace(config, mqtt=msgspec.structs.replace(mqtt, port=port, client_id=client_id))

@@ -1,0 +1,79 @@
+"""Read config.yaml: strict YAML -> frozen structs -> checks. `load_config` is the whole of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from edge.config.checks import check_config, with_derived
+from edge.config.problems import explain
+from edge.config.schema import NAME_PATTERN, NAME_RULE, Config, SourceConfig
+from edge.config.strict_yaml import Document, KeyPath, read_yaml
+
+_Struct = TypeVar("_Struct")
+
+# A section whose every line is commented out is empty, which is how people switch it off; these then take their defaults.
+_MAY_BE_EMPTY = ("inference", "events", "health", "log")
+
+
+def load_config(path: Path | str) -> Config:
+    """Read and check a configuration.
+
+    Relative paths in it are taken from the file's own folder. Bundles and the password are not opened here: they have errors of their own.
+
+    Raises
+    ------
+    ConfigError
+        The first mistake, as `config.yaml:12: sources.pump1.microphon: unknown key; did you mean 'microphone'?`.
+    """
+    document = read_yaml(Path(path))
+    data = document.data
+    if not isinstance(data, dict):
+        found = "an empty file" if data is None else "a list" if isinstance(data, list) else "a single value"
+        raise document.error((), f"expected keys such as `node:`, `mqtt:` and `sources:`, found {found}")
+    for section in _MAY_BE_EMPTY:
+        if section in data and data[section] is None:
+            del data[section]
+    _allow_bare_protocol(data)
+    _convert_sources(data, document)
+    config = with_derived(_convert(data, Config, document, ()))
+    check_config(config, document)
+    return config
+
+
+def _convert_sources(data: dict[str, object], document: Document) -> None:
+    """Convert each source alone first: for an error inside a mapping of names msgspec cannot say which name it was."""
+    sources = data.get("sources")
+    if not isinstance(sources, dict):
+        return  # the conversion of the whole says so
+    for name, source in sources.items():
+        if not re.search(NAME_PATTERN, name) or len(name) > 64:
+            raise document.error(("sources", name), f"a source needs {NAME_RULE}")
+        _convert(source, SourceConfig, document, ("sources", name))
+
+
+def _convert(data: object, schema: type[_Struct], document: Document, section: KeyPath) -> _Struct:
+    folder = document.path.parent
+
+    def resolve(kind: type, value: object) -> object:
+        if kind is not Path or not isinstance(value, str) or not value or "\0" in value:
+            raise ValueError("not a path")
+        try:
+            return folder / Path(value).expanduser()
+        except RuntimeError as error:  # ~nobody
+            raise ValueError("no such home folder") from error
+
+    try:
+        return msgspec.convert(data, schema, dec_hook=resolve)
+    except msgspec.ValidationError as error:
+        raise explain(error, document, section, schema) from error
+
+
+def _allow_bare_protocol(data: dict[str, object]) -> None:
+    """`protocol: 5` is what everybody writes, and YAML reads a number."""
+    mqtt = data.get("mqtt")
+    if isinstance(mqtt, dict) and type(mqtt.get("protocol")) is int and mqtt["protocol"] == 5:
+        mqtt["protocol"] = "5"

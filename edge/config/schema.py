@@ -1,0 +1,174 @@
+"""What config.yaml may say: one frozen struct per section.
+
+A field's `description` is what an error message tells the user to write; unknown keys are refused everywhere.
+Paths are absolute or relative to the current folder once loaded (`edge.config.load.load_config` resolves them from the file's folder).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from edge.errors import ConfigError
+
+NAME_PATTERN = r"\A[a-zA-Z0-9_-]+\Z"
+NAME_RULE = "a name of letters, digits, _ and - (it becomes part of an MQTT topic)"
+
+Name = Annotated[str, Meta(pattern=NAME_PATTERN, max_length=64, description=NAME_RULE)]
+Text = Annotated[str, Meta(min_length=1, description="text")]
+Port = Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")]
+RateHz = Annotated[int, Meta(ge=4000, le=384_000, description="a sample rate from 4000 to 384000 Hz")]
+Channels = Annotated[int, Meta(ge=1, le=256, description="a number of channels from 1 to 256")]
+ChannelIndex = Annotated[int, Meta(ge=0, le=255)]
+Seconds = Annotated[float, Meta(ge=0, le=86_400, description="seconds, from 0 to 86400")]
+IntervalSeconds = Annotated[float, Meta(ge=0.5, le=86_400, description="seconds, from 0.5 to 86400")]
+
+Channel = Annotated[ChannelIndex | Literal["mix"], Meta(description='"mix", or a channel\'s number (0 is the first)')]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A mapping in config.yaml."""
+
+
+class TlsConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """TLS to the broker. Without `ca_file` the system's certificates are trusted; the certificate is always verified."""
+
+    enabled: bool = True
+    ca_file: Path | None = None
+    cert_file: Path | None = None  # a client certificate, with its key
+    key_file: Path | None = None
+
+
+class MqttConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The broker."""
+
+    host: Text
+    port: Port = 0  # 0 never leaves load_config: it becomes 1883, or 8883 with TLS
+    protocol: Literal["5", "3.1.1"] = "5"
+    username: Text | None = None
+    password_file: Path | None = None
+    password_env: Text | None = None
+    client_id: str = ""  # load_config makes it auscult-<node>
+    keepalive_s: Annotated[int, Meta(ge=5, le=3600, description="whole seconds from 5 to 3600")] = 60
+    tls: TlsConfig | None = None
+    base_topic: Text = "auscult"
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.tls is not None and self.tls.enabled
+
+    def password(self) -> str | None:
+        """Read the broker's password from where the configuration says it is; None without one.
+
+        It is read when it is needed and never kept, so a rotated secret is picked up on the next connection.
+
+        Raises
+        ------
+        ConfigError
+            The file cannot be read or is empty, or the environment variable is not set.
+        """
+        if self.password_file is not None:
+            try:
+                secret = self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+                raise ConfigError(self.password_file, f"cannot read the broker's password (mqtt.password_file): {reason}") from error
+            if not secret:
+                raise ConfigError(self.password_file, "is empty; write the broker's password into it (mqtt.password_file)")
+            return secret
+        if self.password_env is not None:
+            secret = os.environ.get(self.password_env, "")
+            if not secret:
+                raise ConfigError(
+                    f"environment variable {self.password_env}", "is not set; mqtt.password_env expects the broker's password there"
+                )
+            return secret
+        return None
+
+
+class MicrophoneConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A microphone, chosen by a part of its name; indices change when a device is plugged in."""
+
+    device: Text
+    host_api: Text | None = None
+    rate_hz: RateHz | None = None  # the device's own rate
+    channels: Channels | None = None  # as many as the chosen channel needs
+    channel: Channel = 0
+
+
+class FilesConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Audio files and folders of them, played in order."""
+
+    paths: Annotated[tuple[Path, ...], Meta(min_length=1, description="a list of files or folders")]
+    realtime: bool = False
+    loop: bool = False
+    channel: Channel = 0
+
+
+class StdinConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Raw PCM on standard input."""
+
+    rate_hz: RateHz
+    channels: Channels = 1
+    format: Literal["s16le", "s24le", "s32le", "f32le"] = "s16le"
+    channel: Channel = 0
+
+
+class SourceConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One machine that is listened to: a bundle, and exactly one of microphone, files and stdin."""
+
+    bundle: Annotated[Path, Meta(description="the file that `auscult calibrate` wrote")]
+    microphone: MicrophoneConfig | None = None
+    files: FilesConfig | None = None
+    stdin: StdinConfig | None = None
+
+
+class InferenceConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the backbone runs."""
+
+    providers: Annotated[
+        tuple[Literal["cpu", "cuda", "tensorrt"], ...], Meta(min_length=1, description="a list of cpu, cuda and tensorrt")
+    ] = ("cpu",)
+    threads: Annotated[int, Meta(ge=1, le=64, description="a number of threads from 1 to 64")] = 1
+
+
+class EventsConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When windows above the threshold become an event."""
+
+    minimum_duration_s: Seconds = 0.5
+    cooldown_s: Seconds = 5.0
+    release_score: Annotated[float, Meta(gt=0, le=1, description="a score above 0 and at most 1 (1 is the alarm threshold)")] = 0.9
+    update_interval_s: IntervalSeconds = 10.0
+
+
+class HealthConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How often the node tells how it is."""
+
+    interval_s: IntervalSeconds = 60.0
+
+
+class LogConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is logged to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Config(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole of config.yaml."""
+
+    node: Name
+    mqtt: MqttConfig
+    sources: Annotated[dict[Name, SourceConfig], Meta(min_length=1, description="a mapping with at least one source")]
+    inference: InferenceConfig = InferenceConfig()
+    events: EventsConfig = EventsConfig()
+    health: HealthConfig = HealthConfig()
+    log: LogConfig = LogConfig()
+
+    def password(self) -> str | None:
+        """The broker's password; see `MqttConfig.password`."""
+        return self.mqtt.password()

@@ -1,0 +1,93 @@
+"""Patch embeddings: what detectors that compare patches see of each cell (PatchCore, Roth et al. 2022, section 3.1).
+
+PatchCore averages each feature over its 3x3 neighbourhood, aligns the layers and concatenates them; a random projection
+keeps distances (Johnson-Lindenstrauss) at a fraction of the cost. All of these are linear, so they are applied in
+the cheapest order: project each block at its own resolution, add them up on block 2's grid, then average.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.features.backbone import Features
+from edge.features.feature_stream import CONTEXT_FRAMES, FeatureBlock
+from edge.features.frontend import BLOCK_CELLS, BLOCK_FRAMES, CELL_FRAMES, CELL_MELS
+
+Float32 = NDArray[np.float32]
+
+CNN14_DIMENSIONS = 64
+LOGMEL_DIMENSIONS = (CELL_FRAMES + 2 * CONTEXT_FRAMES) * CELL_MELS  # 8 frames x 4 mels
+LAG_CELLS = 1  # a cell waits for its right-hand neighbour
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """The patch embeddings of 8 cells in all audible bands, one cell later than the features they come from."""
+
+    first_cell: int  # of the segment
+    cnn14: Float32  # (8, band, 64) float32
+    logmel: Float32  # (8, band, 32) float32
+    level_db: Float32  # (8,) float32
+
+
+class Embedder:
+    """Turns the feature blocks of one segment into patch embeddings."""
+
+    def __init__(self, projection: dict[str, Float32], bands: int) -> None:
+        """`projection` maps block2..block4 to matrices (channel, 64) float32; only the lowest `bands` are embedded."""
+        self._projection = projection
+        self._bands = bands
+        dimensions = projection["block2"].shape[1]
+        self._cnn14 = np.zeros((BLOCK_CELLS + 2, 16, dimensions), np.float32)  # (time, mel, dimension), two cells from before
+        self._logmel = np.zeros((BLOCK_CELLS + LAG_CELLS, bands, LOGMEL_DIMENSIONS), np.float32)
+        self._level_db = np.zeros(BLOCK_CELLS + LAG_CELLS, np.float32)
+
+    def push(self, block: FeatureBlock) -> Embeddings:
+        """Embed one block; the result is about the cells `block.first_cell - 1 ... block.first_cell + 6`."""
+        self._cnn14[:2] = self._cnn14[BLOCK_CELLS:]
+        self._cnn14[2:] = self._align(block.features)
+        self._logmel[:LAG_CELLS] = self._logmel[BLOCK_CELLS:]
+        self._logmel[LAG_CELLS:] = self._log_mel_patches(block.log_mel)
+        self._level_db[:LAG_CELLS] = self._level_db[BLOCK_CELLS:]
+        self._level_db[LAG_CELLS:] = block.level_db
+        return Embeddings(
+            block.first_cell - LAG_CELLS,
+            average_neighbours(self._cnn14)[:, : self._bands],
+            self._logmel[:BLOCK_CELLS].copy(),
+            self._level_db[:BLOCK_CELLS].copy(),
+        )
+
+    def _align(self, features: Features) -> Float32:
+        """Project the three blocks and add them up on block 2's grid, shape = (8, 16, dimension)."""
+        block2 = features.block2 @ self._projection["block2"]  # (8, 16, d)
+        block3 = features.block3 @ self._projection["block3"]  # (4, 8, d)
+        block4 = features.block4 @ self._projection["block4"]  # (2, 4, d)
+        dimensions = block2.shape[-1]
+        block2.reshape(4, 2, 8, 2, dimensions)[...] += block3[:, None, :, None]
+        block2.reshape(2, 4, 4, 4, dimensions)[...] += block4[:, None, :, None]
+        return block2
+
+    def _log_mel_patches(self, log_mel: Float32) -> Float32:
+        """8 frames x 4 mels around each cell, shape = (8, band, 32), from (2 + 32 + 2, mel)."""
+        frames = CELL_FRAMES + 2 * CONTEXT_FRAMES
+        patches = np.lib.stride_tricks.sliding_window_view(log_mel, (frames, CELL_MELS))[::CELL_FRAMES, ::CELL_MELS]
+        assert len(patches) == BLOCK_FRAMES // CELL_FRAMES
+        return patches[:, : self._bands].reshape(BLOCK_CELLS, self._bands, LOGMEL_DIMENSIONS)
+
+
+def average_neighbours(cells: Float32) -> Float32:
+    """3x3 mean over (time, mel), shape = (time - 2, mel, dimension); the outermost mel bands count their edge twice."""
+    in_time = cells[:-2] + cells[1:-1] + cells[2:]  # (time - 2, mel, d)
+    padded = np.concatenate([in_time[:, :1], in_time, in_time[:, -1:]], axis=1)
+    averaged: Float32 = (padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]) * np.float32(1.0 / 9.0)
+    return averaged
+
+
+def random_projection(seed: int, channels: dict[str, int], dimensions: int = CNN14_DIMENSIONS) -> dict[str, Float32]:
+    """Gaussian projections that keep the distances of the concatenated blocks, as block name -> (channel, dimension) float32."""
+    rng = np.random.default_rng(seed)
+    scale = 1.0 / np.sqrt(dimensions)
+    return {name: (rng.standard_normal((count, dimensions)) * scale).astype(np.float32) for name, count in channels.items()}

@@ -1,0 +1,56 @@
+"""ONNX Runtime sessions for a board that runs all day: few threads, no spinning, providers by config."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+# Read when the library is loaded. Microsoft's wheels would otherwise report sessions to Microsoft; nothing leaves this device but MQTT.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime as ort
+
+from edge.errors import BackboneError
+
+log = logging.getLogger("auscult.runtime")
+
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+
+
+def open_session(model: bytes, subject: object, providers: tuple[str, ...] = ("cpu",), threads: int = 1) -> ort.InferenceSession:
+    """Open `model` once and for all; a provider that this ONNX Runtime lacks is left out with a clear message, and CPU always remains."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # an idle board must idle
+    options.log_severity_level = 3  # what goes wrong comes back as an exception
+    try:
+        session = ort.InferenceSession(model, options, providers=_available(providers))
+    except Exception as error:  # ONNX Runtime has no common base class for what it raises
+        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BackboneError(subject, f"ONNX Runtime {ort.__version__} cannot open it ({first_line}); export it again") from error
+    wanted = PROVIDERS[providers[0]]
+    if wanted in ort.get_available_providers() and wanted not in session.get_providers():
+        log.warning("provider %s did not start; inference runs on %s", providers[0], session.get_providers()[0])
+    return session
+
+
+def _available(providers: tuple[str, ...]) -> list[str]:
+    present = set(ort.get_available_providers())
+    chosen = []
+    for name in providers:
+        if PROVIDERS[name] in present:
+            chosen.append(PROVIDERS[name])
+        else:
+            log.warning(
+                "provider %s is not in this ONNX Runtime (%s); on a Jetson install NVIDIA's onnxruntime-gpu wheel, or set "
+                "inference.providers: [cpu]; falling back",
+                name,
+                ", ".join(sorted(present)),
+            )
+    return list(dict.fromkeys([*chosen, PROVIDERS["cpu"]]))

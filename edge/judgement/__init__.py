@@ -1,0 +1,1 @@
+"""What a detector's word amounts to: a timeline, windows with a score, regions, events."""

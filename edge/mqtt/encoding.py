@@ -1,0 +1,101 @@
+"""Windows and events become payloads: stamped, rounded, and null where there is no number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta, timezone
+
+import msgspec
+
+from edge.judgement.event import Event
+from edge.judgement.window import Localization, Region, Window
+from edge.mqtt.payloads import SCHEMA_VERSION, EventPayload, LocalizationPayload, RegionPayload, ScorePayload
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+Stamp = Callable[[float], str]
+"""Turns seconds of a stream into a timestamp."""
+
+
+def timestamp(epoch_s: float) -> str:
+    """Return seconds since 1970 as `2026-11-20T10:00:00.000Z`."""
+    # isoformat cuts off instead of rounding, so whole milliseconds go in.
+    moment = _EPOCH + timedelta(milliseconds=round(epoch_s * 1000.0))
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def rounded(value: float | None, digits: int) -> float | None:
+    """Return `value` with `digits` decimals; None for what is not a number, which JSON cannot say."""
+    return round(float(value), digits) if value is not None and math.isfinite(value) else None
+
+
+def probability(value: float | None) -> float | None:
+    """Return a probability with three significant digits: the difference between 1e-5 and 1e-7 matters."""
+    return float(f"{min(max(value, 0.0), 1.0):.3g}") if value is not None and math.isfinite(value) else None
+
+
+def _regions(regions: Iterable[Region]) -> list[RegionPayload]:
+    return [
+        RegionPayload(
+            t0_s=round(region.t0_s, 3),
+            t1_s=round(region.t1_s, 3),
+            f_lo_hz=round(region.f_lo_hz, 1),
+            f_hi_hz=round(region.f_hi_hz, 1),
+            score=rounded(region.score, 4),
+        )
+        for region in regions
+    ]
+
+
+def localization_payload(localization: Localization) -> LocalizationPayload:
+    """Return what is told of where an anomaly is."""
+    return LocalizationPayload(
+        cell_s=round(localization.cell_s, 6),
+        time_scores=[rounded(value, 3) for value in localization.time_scores.tolist()],
+        regions=_regions(localization.regions),
+    )
+
+
+def score_payload(source: str, window: Window, stamp: Stamp, latency_ms: float) -> ScorePayload:
+    """Return what is published of a window."""
+    return ScorePayload(
+        schema=SCHEMA_VERSION,
+        source=source,
+        t_start=stamp(window.t_start_s),
+        t_end=stamp(window.t_end_s),
+        score=rounded(window.score, 4),
+        p_value=probability(window.p_value),
+        anomalous=bool(window.anomalous),
+        heads={name: rounded(score, 4) for name, score in window.heads.items()},
+        lost_s=round(window.lost_s, 3),
+        latency_ms=round(latency_ms, 1),
+        localization=localization_payload(window.localization),
+    )
+
+
+def event_payload(source: str, event: Event, stamp: Stamp, detector: str, bundle_sha256: str, clock_synced: bool | None) -> EventPayload:
+    """Return what is published of an event."""
+    return EventPayload(
+        schema=SCHEMA_VERSION,
+        id=event.id,
+        seq=event.seq,
+        type=event.type,
+        source=source,
+        t_start=stamp(event.t_start_s),
+        t_end=stamp(event.t_end_s),
+        peak_score=rounded(event.peak_score, 4),
+        p_value=probability(event.p_value),
+        regions=_regions(event.regions),
+        detector=detector,
+        bundle=f"sha256:{bundle_sha256}",
+        lost_s=round(event.lost_s, 3),
+        clock_synced=clock_synced,
+        replayed=False,
+        clip=None,
+    )
+
+
+def encode(payload: msgspec.Struct) -> bytes:
+    """Return a payload as JSON."""
+    return msgspec.json.encode(payload)

@@ -1,0 +1,160 @@
+"""Every payload that Auscult publishes (DESIGN section 7).
+
+A field never leaves a payload within a schema version, and every field is always there: what is unknown is null, never left out.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from edge.judgement.event import EventType
+
+SCHEMA_VERSION: Final = 1
+Schema = Literal[1]
+
+Timestamp = Annotated[
+    str,
+    Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", description="UTC, milliseconds", extra_json_schema={"format": "date-time"}),
+]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=0)]
+Sha256 = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+Status = Literal["online", "offline"]
+State = Literal["ON", "OFF"]
+
+
+class RegionPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """A region of time and frequency; times count from `t_start` of the window or event."""
+
+    t0_s: float
+    t1_s: float
+    f_lo_hz: float
+    f_hi_hz: float
+    score: float | None
+
+
+class LocalizationPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """Where in a window the anomaly is; a time score is null where audio was lost."""
+
+    cell_s: float
+    time_scores: list[float | None]
+    regions: list[RegionPayload]
+
+
+class ScorePayload(msgspec.Struct, frozen=True, kw_only=True):
+    """One window: `<source>/score`. The score is null when too much audio was lost to say; 1.0 is the alarm threshold."""
+
+    schema: Schema
+    source: str
+    t_start: Timestamp
+    t_end: Timestamp
+    score: float | None
+    p_value: Fraction | None
+    anomalous: bool
+    heads: dict[str, float | None]
+    lost_s: float
+    latency_ms: float
+    localization: LocalizationPayload
+
+
+class EventPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """One message about an event: `<source>/event`. `id` is the same for all messages of one event; `seq` has no gaps per source."""
+
+    schema: Schema
+    id: Annotated[str, Meta(pattern="^[0-9A-HJKMNP-TV-Z]{26}$", description="ULID")]
+    seq: Count
+    type: EventType
+    source: str
+    t_start: Timestamp
+    t_end: Timestamp
+    peak_score: float | None
+    p_value: Fraction | None
+    regions: list[RegionPayload]
+    detector: str
+    bundle: Sha256
+    lost_s: float
+    clock_synced: bool | None
+    replayed: bool
+    clip: str | None
+
+
+class LevelPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """One second of loudness: `<source>/level`. dBFS is null, not 0, on a dead signal."""
+
+    schema: Schema
+    source: str
+    t: Timestamp
+    dbfs: float | None
+    peak_dbfs: float | None
+    clipped_fraction: Fraction
+
+
+class ThresholdPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """What score 1.0 promises: the false alarms per week asked for, and what the recordings support."""
+
+    false_alarms_per_week: float | None
+    supported_false_alarms_per_week: float | None
+    note: str
+
+
+class SourceInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What listens to one machine."""
+
+    device: str
+    rate_hz: Count
+    bundle: Sha256
+    detector: str
+    backbone: str
+    calibrated_at: str
+    threshold: ThresholdPayload
+
+
+class InfoPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs on the node: `info`."""
+
+    schema: Schema
+    node: str
+    version: str
+    started_at: Timestamp
+    sources: dict[str, SourceInfo]
+
+
+class OutboxPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """Event messages that wait for the broker, and how many were given up for lack of room."""
+
+    depth: Count
+    oldest_age_s: float | None
+    dropped: Count
+
+
+class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """How one source fares, since the start of the daemon."""
+
+    availability: Status
+    xruns: Count
+    lost_s: float
+    lag_s: float | None
+
+
+class HealthPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """How the node fares: `health`. Null is what this device cannot tell."""
+
+    schema: Schema
+    t: Timestamp
+    uptime_s: float
+    clock_synced: bool | None
+    xruns: Count
+    lost_s: float
+    lag_s: float | None
+    inference_p50_ms: float | None
+    inference_p95_ms: float | None
+    rss_mb: float | None
+    temperature_c: float | None
+    throttled: bool | None
+    disk_free_fraction: Fraction | None
+    outbox: OutboxPayload
+    sources: dict[str, SourceHealth]

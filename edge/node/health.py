@@ -1,0 +1,63 @@
+"""The node's health, as it is published every minute."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+
+from edge.mqtt.encoding import rounded, timestamp
+from edge.mqtt.outgoing import OutboxReport
+from edge.mqtt.payloads import SCHEMA_VERSION, HealthPayload, OutboxPayload, SourceHealth
+from edge.node import device_health
+
+REMEMBERED_WINDOWS = 1200  # ten minutes of one source
+
+
+class InferenceTimes:
+    """Milliseconds of work that recent windows took, from samples to score."""
+
+    def __init__(self) -> None:
+        self._window_ms: deque[float] = deque(maxlen=REMEMBERED_WINDOWS)
+
+    def add(self, window_ms: float) -> None:
+        """Remember one window."""
+        self._window_ms.append(window_ms)
+
+    def percentile_ms(self, fraction: float) -> float | None:
+        """The value that `fraction` of the windows do not exceed; None before the first."""
+        ordered = sorted(self._window_ms)
+        return ordered[min(len(ordered) - 1, int(fraction * len(ordered)))] if ordered else None
+
+
+class HealthReporter:
+    """Puts the health payload together from the sources' counters, the outbox and the device."""
+
+    def __init__(self, inference: InferenceTimes, disk: Path) -> None:
+        """`disk` is a path on the file system whose free space matters."""
+        self._inference = inference
+        self._disk = disk
+        self._started_s = time.monotonic()
+
+    def report(self, sources: Mapping[str, SourceHealth], outbox: OutboxReport) -> HealthPayload:
+        """Return the health of this moment."""
+        lags_s = [source.lag_s for source in sources.values() if source.lag_s is not None]
+        return HealthPayload(
+            schema=SCHEMA_VERSION,
+            t=timestamp(time.time()),
+            uptime_s=round(time.monotonic() - self._started_s, 1),
+            clock_synced=device_health.clock_synced(),
+            xruns=sum(source.xruns for source in sources.values()),
+            lost_s=round(math.fsum(source.lost_s for source in sources.values()), 3),
+            lag_s=max(lags_s, default=None),
+            inference_p50_ms=rounded(self._inference.percentile_ms(0.5), 2),
+            inference_p95_ms=rounded(self._inference.percentile_ms(0.95), 2),
+            rss_mb=rounded(device_health.rss_mb(), 1),
+            temperature_c=rounded(device_health.temperature_c(), 1),
+            throttled=device_health.throttled(),
+            disk_free_fraction=rounded(device_health.disk_free_fraction(self._disk), 4),
+            outbox=OutboxPayload(depth=outbox.depth, oldest_age_s=rounded(outbox.oldest_age_s, 1), dropped=outbox.dropped),
+            sources=dict(sources),
+        )
