@@ -62,13 +62,9 @@ def test_readme_configuration_table_gives_the_defaults_of_every_input() -> None:
         config = msgspec.to_builtins(kind(**required), enc_hook=str)
         section = kind.__name__.removesuffix("Config").lower()
         for key in config.keys() - required.keys():
-            value = config[key]
-            if value is not None:  # what the device has, which the table says in words
-                written = str(value).lower()
-                assert f"| `sources.<name>.{section}.{key}` | `{written}` |".replace(f"`{written}` |", "") in README
-                assert re.search(rf"^\| `sources\.<name>\.{section}\.{key}` \| `?{written}`? \|", README, re.MULTILINE), (
-                    f"{section}.{key}: {written}"
-                )
+            if config[key] is not None:  # else it is what the device has, which the table says in words
+                written = str(config[key]).lower()
+                assert re.search(rf"^\| `sources\.<name>\.{section}\.{key}` \| `?{written}`? \|", README, re.MULTILINE), (section, key)
 
 
 @pytest.mark.parametrize("command", auscult.COMMANDS)

@@ -135,10 +135,17 @@ def _missing_package(error: ModuleNotFoundError, module_name: str) -> int:
 
 def _internal(error: Exception) -> int:
     """A mistake of ours."""
+    if _is_interrupt(error):
+        return INTERRUPTED
     if os.environ.get("AUSCULT_DEBUG"):
         traceback.print_exception(error)
     where = "" if os.environ.get("AUSCULT_DEBUG") else "; run with AUSCULT_DEBUG=1 for the traceback"
     return _fail(f"internal error: {type(error).__name__}: {error}{where}", AuscultError.exit_code)
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether it came of Ctrl-C: a library that is interrupted while it is loaded turns that into an ImportError."""
+    return error is not None and (isinstance(error, KeyboardInterrupt) or _is_interrupt(error.__cause__ or error.__context__))
 
 
 def _fail(problem: str, code: int) -> int:

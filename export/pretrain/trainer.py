@@ -19,6 +19,7 @@ from export.cnn14 import Cnn14Trunk
 from export.pretrain.batches import Batch, Batches
 from export.pretrain.distillation import Distillation
 from export.pretrain.evening import evened
+from export.pretrain.interrupts import deferred_interrupts
 from export.pretrain.loss_log import LossLog
 from export.pretrain.recognition import Recognition
 from export.pretrain.schedule import learning_rate
@@ -75,7 +76,7 @@ class Training:
             self._restore(state)
 
     def run(self, *, until: int | None = None, workers: int = 0) -> Parameters:
-        """Train to the end, or to step `until`; whatever ends it, the state is saved. Returns the trunk's parameters, evened.
+        """Train to the end, or to step `until`; the state is saved, also on Ctrl-C. Returns the trunk's parameters, evened.
 
         Raises
         ------
@@ -86,7 +87,7 @@ class Training:
         losses = LossLog(self._log_path, [str(objective.name) for objective in self._objectives], self.step)
         started_s, saved_s = time.monotonic() - self.seconds, time.monotonic()
         try:
-            with Progress("training", self._settings.steps) as bar:
+            with Progress("training", self._settings.steps) as bar, deferred_interrupts() as interrupts:
                 bar.update(self.step)
                 for batch in self._loaded(self.step, last, workers):
                     values = self._learn(batch)
@@ -99,9 +100,13 @@ class Training:
                         losses.flush()
                         self._save()
                         saved_s = time.monotonic()
+                    interrupts.check()
+        except KeyboardInterrupt:
+            self._save()
+            raise
         finally:
             losses.close()
-            self._save()
+        self._save()
         self._networks.eval()
         return evened(self.trunk, self._loaded(-STATISTICS_BATCHES, 0, 0)).parameters_by_name()
 

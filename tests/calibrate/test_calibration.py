@@ -205,7 +205,7 @@ def test_calibrate_writes_the_file_that_was_named_over_an_older_bundle_or_an_emp
         (
             32.0,
             1.0,
-            "32 s of recordings can vouch for at best 5.67e+04 false alarms per week (95 % confidence); 1 per week is extrapolated",
+            "32 s of recordings can vouch for at best 5.67e+04 false alarms per week (95 % confidence); 1 per week is extra",
         ),
         (7200.0, 1.0, "21 days of recordings would vouch for it"),
         (7200.0, 50.0, "10.1 h of recordings would vouch for it"),

@@ -135,6 +135,7 @@ def test_threads_are_limited_before_numpy_and_can_be_overridden() -> None:
         ("return 0", 0, ""),
         ("return 3", 3, ""),
         ("raise KeyboardInterrupt", 130, ""),
+        ("raise ImportError('initialization failed') from KeyboardInterrupt()", 130, ""),  # Ctrl-C while a library is loaded
         ("from edge.errors import BundleError; raise BundleError('a.auscult', 'is\\nbroken')", 2, "auscult: a.auscult: is broken\n"),
         ("from edge.errors import AuscultError; raise AuscultError('broker', 'gone')", 1, "auscult: broker: gone\n"),
         ("open('/nonexistent/x')", 1, "auscult: /nonexistent/x: No such file or directory\n"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import signal
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -54,12 +55,12 @@ def test_training_interrupted_and_resumed_gives_the_same_weights_as_unbroken(
     assert second.step == 5
     learn = second._learn
 
-    def stopped_at_8(batch: Any) -> dict[str, float]:
-        if second.step == 8:
-            raise KeyboardInterrupt
+    def stopped_in_step_7(batch: Any) -> dict[str, float]:
+        if second.step == 7:
+            signal.raise_signal(signal.SIGINT)  # it waits for the end of the step
         return learn(batch)
 
-    monkeypatch.setattr(second, "_learn", stopped_at_8)
+    monkeypatch.setattr(second, "_learn", stopped_in_step_7)
     with pytest.raises(KeyboardInterrupt):
         second.run()
     third = _training(pieces, generated_teacher, tmp_path / "broken")
