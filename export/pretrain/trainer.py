@@ -18,7 +18,6 @@ from edge.errors import AuscultError
 from export.cnn14 import Cnn14Trunk
 from export.pretrain.batches import Batch, Batches
 from export.pretrain.distillation import Distillation
-from export.pretrain.evening import evened
 from export.pretrain.interrupts import deferred_interrupts
 from export.pretrain.loss_log import LossLog
 from export.pretrain.recognition import Recognition
@@ -76,7 +75,7 @@ class Training:
             self._restore(state)
 
     def run(self, *, until: int | None = None, workers: int = 0) -> Parameters:
-        """Train to the end, or to step `until`; the state is saved, also on Ctrl-C. Returns the trunk's parameters, evened.
+        """Train to the end, or to step `until`; the state is saved, also on Ctrl-C. Returns the trunk's parameters.
 
         Raises
         ------
@@ -108,7 +107,7 @@ class Training:
             losses.close()
         self._save()
         self._networks.eval()
-        return evened(self.trunk, self._loaded(-STATISTICS_BATCHES, 0, 0)).parameters_by_name()
+        return self.trunk.parameters_by_name()
 
     def _learn(self, batch: Batch) -> dict[str, float]:
         """One step; the losses."""
