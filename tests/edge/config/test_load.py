@@ -58,13 +58,13 @@ def test_load_least_config_fills_in_defaults(tmp_path: Path) -> None:
 
 
 def test_load_relative_paths_start_at_the_files_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setenv("HOME", "/users/somebody")
     text = PLAIN + "  fan: {bundle: /absolute/fan.auscult, stdin: {rate_hz: 16000}}\n"
     text += "  motor: {bundle: ~/motor.auscult, microphone: {device: Yeti}}\n"
     sources = _load(tmp_path, text).sources
     assert sources["pump1"].bundle == tmp_path / "pump1.auscult"
     assert sources["fan"].bundle == Path("/absolute/fan.auscult")
-    assert sources["motor"].bundle == Path("/home/somebody/motor.auscult")
+    assert sources["motor"].bundle == Path("/users/somebody/motor.auscult")
 
 
 def test_load_tls_moves_the_default_port(tmp_path: Path) -> None:
