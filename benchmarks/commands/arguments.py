@@ -1,9 +1,21 @@
-"""Argument types that the benchmarks share."""
+"""Arguments and argument types that the benchmarks share."""
 
 from __future__ import annotations
 
 import argparse
 import math
+from pathlib import Path
+
+
+def add_manifest_argument(parser: argparse.ArgumentParser) -> None:
+    """Say which recordings to measure."""
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        required=True,
+        metavar="CSV",
+        help="recordings with path, dataset, unit, role and label; paths from its folder",
+    )
 
 
 def count(text: str) -> int:

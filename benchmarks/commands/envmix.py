@@ -6,10 +6,9 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from benchmarks.commands.arguments import count, decibels, seed
+from benchmarks.commands.arguments import add_manifest_argument, count, decibels, seed
 from benchmarks.commands.system import add_system_arguments, system_document, system_settings
 from benchmarks.datasets.envmix import added_classes, normal_classes
 from benchmarks.datasets.manifest import read_manifest
@@ -27,13 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Learn half of the recordings of each UrbanSound8K class of a manifest, test the other half with and without ESC-10 sounds added."
     )
     parser.epilog = "example: auscult benchmark envmix --manifest recordings/manifest.csv --snr 6 0 -6 --repeats 5 --format json"
-    parser.add_argument(
-        "--manifest",
-        type=Path,
-        required=True,
-        metavar="CSV",
-        help="recordings with path, dataset, unit, role and label; paths from its folder",
-    )
+    add_manifest_argument(parser)
     parser.add_argument(
         "--snr",
         type=decibels,

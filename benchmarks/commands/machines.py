@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.commands.arguments import count, decibels, seed
+from benchmarks.commands.arguments import add_manifest_argument, count, decibels, seed
 from benchmarks.commands.system import add_system_arguments, system_document, system_settings
 from benchmarks.datasets.manifest import Unit, background, chosen_units, read_manifest, units
 from benchmarks.machines import UnitResult, fit_and_score, measure_unit, splits
@@ -26,13 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the benchmark takes."""
     parser.description = "Fit each machine on its fit rows with one set of settings, score its test rows file by file."
     parser.epilog = "example: auscult benchmark machines --manifest recordings/manifest.csv --repeats 5 --snr -12 --format json"
-    parser.add_argument(
-        "--manifest",
-        type=Path,
-        required=True,
-        metavar="CSV",
-        help="recordings with path, dataset, unit, role and label; paths from its folder",
-    )
+    add_manifest_argument(parser)
     parser.add_argument("--units", nargs="+", metavar="UNIT", help="only these: a unit, dataset/unit or a whole dataset")
     parser.add_argument(
         "--repeats",

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 
 from calibrate.embeddings import EmbeddingStore, Recording, StoredInput
 from edge.detectors.embedding import Embedder, random_projection
 from edge.detectors.patchcore import HEADS
 from edge.features.backbone import Backbone
+from tests.noise import noise_recordings
 
-RATE_HZ = 32000
 BANDWIDTH_HZ = 14000.0
 BANDS = 16
 CHANNELS = {"block2": 128, "block3": 256, "block4": 512}
@@ -21,16 +20,6 @@ CHANNELS = {"block2": 128, "block3": 256, "block4": 512}
 @pytest.fixture(scope="module")
 def backbone() -> Backbone:
     return Backbone.load("cnn14-random")
-
-
-def noise_recordings(folder: Path, *seconds: float) -> list[Recording]:
-    recordings = []
-    for index, duration_s in enumerate(seconds):
-        path = folder / f"{index}.wav"
-        samples = np.random.default_rng(index).standard_normal(round(duration_s * RATE_HZ)) * 0.05
-        soundfile.write(path, samples, RATE_HZ)
-        recordings.append(Recording(path, 0, round(duration_s / 0.04)))
-    return recordings
 
 
 class CountedStore(EmbeddingStore):

@@ -4,18 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 from numpy.typing import NDArray
 
 import calibrate.fitters.patchcore as fitter
-from calibrate.embeddings import Recording
 from calibrate.fitters.patchcore import PatchCoreFitter, PatchCoreSettings
 from calibrate.head_scale import HeadScale, fit_head_scale
 from edge.detectors.patchcore import HEADS, PatchCore
 from edge.features.backbone import Backbone
 from edge.features.frontend import mels_below
+from tests.noise import noise_recordings
 
-RATE_HZ = 32000
 SMALL = PatchCoreSettings(coreset=50, texture_coreset=20)
 EVERYTHING = PatchCoreSettings(coreset=2000, texture_coreset=2000)  # of a few seconds
 
@@ -23,15 +21,6 @@ EVERYTHING = PatchCoreSettings(coreset=2000, texture_coreset=2000)  # of a few s
 @pytest.fixture(scope="module")
 def backbone() -> Backbone:
     return Backbone.load("cnn14-random")
-
-
-def noise_recordings(folder: Path, *seconds: float) -> list[Recording]:
-    recordings = []
-    for index, duration_s in enumerate(seconds):
-        path = folder / f"{index}.wav"
-        soundfile.write(path, np.random.default_rng(index).standard_normal(round(duration_s * RATE_HZ)) * 0.05, RATE_HZ)
-        recordings.append(Recording(path, 0, round(duration_s / 0.04)))
-    return recordings
 
 
 @pytest.mark.parametrize("seconds", [(10.0,), (5.0, 5.0), (4.0, 3.0, 3.0), (1.0, 1.0, 1.0, 1.0, 1.0, 1.0)])
