@@ -22,11 +22,11 @@ def anomaly_map(model: Model, path: Path, channel: Channel = 0) -> Float32:
 
     The map is held in memory as a whole.
     """
-    timeline = Timeline(model.detector.heads, model.detector.bands, int(audio_info(path).seconds / model.front_end.cell_s) + 1)
+    timeline = Timeline(model.detector.features, int(audio_info(path).seconds / model.front_end.cell_s) + 1)
     judge = Judge(model.detector, timeline)
     for heard in hear_file(path, channel, model.feature_source, model.bandwidth_hz):
         if isinstance(heard, Gap):
             timeline.lose(timeline.cells, heard.until_cell)
         else:
             judge.judge(heard)
-    return model.scores(timeline.read(timeline.cells, timeline.cells).anomaly_map)
+    return model.anomaly_map(timeline.read(timeline.cells, timeline.cells).deviations)

@@ -16,18 +16,22 @@ from numpy.typing import NDArray
 from calibrate.checks import BadRecordings, CheckedRecordings, Outliers, check_recordings
 from calibrate.embeddings import Recording
 from calibrate.fitters.patchcore import PatchCoreFitter, PatchCoreSettings
-from calibrate.tail import fit_tail, supported_false_alarms_per_week
+from calibrate.head_scale import fit_heads
+from calibrate.tail import fit_tail, seconds_to_support, supported_false_alarms_per_week
 from edge.audio.channels import Channel
 from edge.bundles.bundle import write_bundle
 from edge.errors import AudioError, BundleError
-from edge.features.backbone import BUILT_IN, DEFAULT_BACKBONE, Backbone
+from edge.features.any_backbone import AnyBackbone, load_backbone
+from edge.features.backbone import BUILT_IN, DEFAULT_BACKBONE
 from edge.features.frontend import CELL_MELS, FrontEnd, mel_edges_hz, mels_below
-from edge.judgement.tail import Tail
+from edge.judgement.heads import HeadScale
+from edge.judgement.tail import SECONDS_PER_WEEK, Tail
 from edge.model import BACKBONE_MEMBER, CARD_MEMBER, PROBE_SECONDS, probe_cells
 from edge.version import VERSION
 
 WINDOW_S = 10.0
 HOP_S = 0.5
+FAR_BEYOND = 50.0  # from here on the error of an extrapolated rate is about tenfold (`auscult benchmark tail`)
 PROBE_TOLERANCE = 0.02  # relative; saturating int8 arithmetic is far beyond it, another rounding of the log-mel far below
 
 
@@ -41,6 +45,7 @@ class CalibrationSettings:
     channel: Channel = 0
     bad_recordings: BadRecordings = "refuse"
     outliers: Outliers = "keep"
+    heads: tuple[str, ...] = ()  # only these, for comparisons; all of them if empty
     patchcore: PatchCoreSettings = field(default_factory=PatchCoreSettings)
     threads: int = 1
 
@@ -56,6 +61,8 @@ class Calibration:
     dropped: tuple[str, ...]
     warnings: tuple[str, ...]
     threshold_note: str
+    supported_false_alarms_per_week: float  # what so much sound can vouch for
+    seconds_needed: int  # of recordings, to vouch for the rate that was asked for
     bytes: int
 
 
@@ -83,7 +90,7 @@ def calibrate(
         `output` cannot be written, or is something else than a bundle; said before the long work.
     """
     _check_output(output)
-    backbone = Backbone.load(settings.backbone, threads=settings.threads)
+    backbone = load_backbone(settings.backbone, threads=settings.threads)
     checked = check_recordings(
         paths, backbone.front_end, channel=settings.channel, bad_recordings=settings.bad_recordings, outliers=settings.outliers
     )
@@ -93,12 +100,15 @@ def calibrate(
     cell_s = backbone.front_end.cell_s
     recordings = [Recording(report.path, settings.channel, round(report.seconds / cell_s)) for report in checked.kept]
     fitted = PatchCoreFitter(backbone, checked.bandwidth_hz, settings.patchcore).fit(recordings)
-    tail = fit_tail(fitted.surprise, backbone.front_end.block_samples / backbone.front_end.sample_rate_hz)
+    window_cells = int(WINDOW_S / cell_s + 1e-6)
+    heads = fit_heads(fitted.deviations, fitted.features, window_cells, settings.heads)
+    surprise = [known for one in heads.surprise if len(known := one[np.isfinite(one)])]
+    tail = fit_tail(surprise, backbone.front_end.block_samples / backbone.front_end.sample_rate_hz)
     note = threshold_note(checked.seconds, settings.false_alarms_per_week)
     if note:
         say(note)
     arrays = fitted.arrays | {"probe": _probe(backbone, checked.bandwidth_hz)}
-    manifest = _manifest(settings, backbone, checked, tail, note)
+    manifest = _manifest(settings, backbone, checked, heads.scales, tail, note)
     write_bundle(output, manifest, arrays, _embedded(settings.backbone))
     return Calibration(
         bundle=output,
@@ -108,6 +118,8 @@ def calibrate(
         dropped=tuple(str(report.path) for report in checked.dropped),
         warnings=checked.warnings,
         threshold_note=note,
+        supported_false_alarms_per_week=supported_false_alarms_per_week(checked.seconds),
+        seconds_needed=round(seconds_to_support(settings.false_alarms_per_week)),
         bytes=output.stat().st_size,
     )
 
@@ -117,11 +129,13 @@ def threshold_note(seconds: float, false_alarms_per_week: float) -> str:
     supported = supported_false_alarms_per_week(seconds)
     if supported <= false_alarms_per_week:
         return ""
-    enough_s = seconds * supported / false_alarms_per_week
+    beyond = supported / false_alarms_per_week
+    doubt = " and may give ten times more or fewer" if beyond >= FAR_BEYOND else ""
     return (
-        f"threshold: {_duration(seconds)} of recordings can vouch for at best {supported:.3g} false alarms per week (95 % confidence); "
-        f"{false_alarms_per_week:g} per week is extrapolated, {_duration(enough_s)} of recordings would vouch for it. "
-        "More recordings, over all loads of the machine, make it more certain"
+        f"threshold: {_duration(seconds)} of recordings vouch for {_rounded(supported)} false alarms per week at best (one in "
+        f"{_duration(SECONDS_PER_WEEK / supported)}, with 95 % confidence); {_rounded(false_alarms_per_week)} per week is extrapolated "
+        f"{_rounded(beyond)} times beyond that{doubt}; {_duration(seconds_to_support(false_alarms_per_week))} of recordings, over all "
+        "loads of the machine, would vouch for it"
     )
 
 
@@ -153,6 +167,11 @@ def _check_bandwidth(bandwidth_hz: float, front_end: FrontEnd) -> None:
         )
 
 
+def _rounded(number: float) -> str:
+    """Three digits, never an exponent."""
+    return f"{float(f'{number:.3g}'):,.10g}"
+
+
 def _duration(seconds: float) -> str:
     for unit, size in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
         if seconds >= 1.5 * size:
@@ -160,7 +179,14 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.3g} s"
 
 
-def _manifest(settings: CalibrationSettings, backbone: Backbone, checked: CheckedRecordings, tail: Tail, note: str) -> Mapping[str, object]:
+def _manifest(
+    settings: CalibrationSettings,
+    backbone: AnyBackbone,
+    checked: CheckedRecordings,
+    heads: Mapping[str, HeadScale],
+    tail: Tail,
+    note: str,
+) -> Mapping[str, object]:
     front_end: FrontEnd = backbone.front_end
     return {
         "created_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -173,6 +199,7 @@ def _manifest(settings: CalibrationSettings, backbone: Backbone, checked: Checke
             "name": settings.detector,
             "parameters": {
                 **msgspec.to_builtins(settings.patchcore),
+                "heads": msgspec.to_builtins(heads),
                 "tail": tail.parameters(),
                 "window_s": WINDOW_S,
                 "hop_s": HOP_S,
@@ -181,8 +208,7 @@ def _manifest(settings: CalibrationSettings, backbone: Backbone, checked: Checke
         "threshold": {
             "false_alarms_per_week": settings.false_alarms_per_week,
             "supported_false_alarms_per_week": supported_false_alarms_per_week(checked.seconds),
-            # A threshold at or below what every tenth block reaches would be no threshold, however many alarms are allowed.
-            "score_scale": max(1.0, tail.surprise_at(settings.false_alarms_per_week)),
+            "score_scale": tail.surprise_at(settings.false_alarms_per_week),
             "note": note,
         },
         "data": {
@@ -200,7 +226,7 @@ def _name(path: Path) -> str:
     return os.fsencode(path.name).decode(errors="replace")
 
 
-def _probe(backbone: Backbone, bandwidth_hz: float) -> dict[str, NDArray[np.generic]]:
+def _probe(backbone: AnyBackbone, bandwidth_hz: float) -> dict[str, NDArray[np.generic]]:
     """Two seconds of sound with tones, noise and clicks, and what this processor's backbone makes of them."""
     rate_hz = backbone.front_end.sample_rate_hz
     rng = np.random.default_rng(0)

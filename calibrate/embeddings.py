@@ -1,8 +1,8 @@
-"""Normal recordings as what each head compares, computed once while memory allows and again when it does not."""
+"""Normal recordings as patches of each feature, computed once while memory allows and again when it does not."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from edge.audio.channels import Channel
 from edge.detectors.embedding import Embedder
-from edge.detectors.patchcore import HeadInputs
-from edge.features.backbone import Backbone
+from edge.detectors.patchcore import real_cells
+from edge.features.feature_stream import FeatureSource
 from edge.features.hearing import Heard, hear_file
 
 CACHE_BYTES = 256 << 20  # of half-precision embeddings, about one hour; longer recordings are computed twice
@@ -28,15 +28,14 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredInput:
-    """A `HeadInput` in half precision, as the bundle will hold what is chosen of it."""
+class StoredBlock:
+    """The patches of up to 8 cells in half precision, as the bundle will hold what is chosen of them."""
 
-    head: str
     first_cell: int  # of the recording
-    values: NDArray[np.float16]  # (time, band, dimension)
+    patches: Mapping[str, NDArray[np.float16]]  # feature -> (time, band, dimension)
 
 
-def heard_blocks(recording: Recording, backbone: Backbone, bandwidth_hz: float) -> Iterator[Heard]:
+def heard_blocks(recording: Recording, backbone: FeatureSource, bandwidth_hz: float) -> Iterator[Heard]:
     """The features of a recording block by block; gaps in it are passed over, as the daemon does."""
     for heard in hear_file(recording.path, recording.channel, backbone, bandwidth_hz):
         if isinstance(heard, Heard):
@@ -44,41 +43,55 @@ def heard_blocks(recording: Recording, backbone: Backbone, bandwidth_hz: float) 
 
 
 class EmbeddingStore:
-    """The head inputs of all recordings, in half precision, recording by recording and block by block."""
+    """The patches of all recordings, in half precision, recording by recording and block by block."""
 
-    def __init__(self, recordings: list[Recording], backbone: Backbone, bandwidth_hz: float, new_embedder: Callable[[], Embedder]) -> None:
+    def __init__(
+        self,
+        recordings: list[Recording],
+        backbone: FeatureSource,
+        bandwidth_hz: float,
+        features: Sequence[str],
+        new_embedder: Callable[[], Embedder],
+    ) -> None:
         self.recordings = recordings
         self._backbone = backbone
         self._bandwidth_hz = bandwidth_hz
+        self._features = features
         self._new_embedder = new_embedder
-        self._cache: dict[int, list[list[StoredInput]]] = {}
+        self._cache: dict[int, list[StoredBlock]] = {}
         self._cached_bytes = 0
 
-    def blocks(self, index: int) -> Iterator[list[StoredInput]]:
-        """The head inputs of recording `index`, a list for every block."""
+    def blocks(self, index: int) -> Iterator[StoredBlock]:
+        """The patches of recording `index`."""
         if index in self._cache:
             yield from self._cache[index]
             return
-        kept: list[list[StoredInput]] | None = []
+        kept: list[StoredBlock] | None = []
         for block in self._compute(index):
             if kept is not None:
                 kept.append(block)
-                self._cached_bytes += (size := sum(compared.values.nbytes for compared in block))
+                self._cached_bytes += _bytes(block)
                 if self._cached_bytes > CACHE_BYTES:
-                    self._cached_bytes -= size + sum(compared.values.nbytes for old in kept[:-1] for compared in old)
+                    self._cached_bytes -= sum(map(_bytes, kept))
                     kept = None
             yield block
         if kept is not None:
             self._cache[index] = kept
 
-    def _compute(self, index: int) -> Iterator[list[StoredInput]]:
+    def _compute(self, index: int) -> Iterator[StoredBlock]:
         segment = -1
         for heard in heard_blocks(self.recordings[index], self._backbone, self._bandwidth_hz):
             if heard.segment != segment:
-                embedder, inputs, segment = self._new_embedder(), HeadInputs(), heard.segment
-            compared = inputs.push(embedder.push(heard.block), heard.cells)
-            if compared:
-                yield [StoredInput(one.head, heard.base_cell + one.first_cell, _half(one.values)) for one in compared]
+                embedder, segment = self._new_embedder(), heard.segment
+            embeddings = embedder.push(heard.block)
+            real = real_cells(embeddings, heard.cells)
+            if real.stop > real.start:
+                first_cell = heard.base_cell + embeddings.first_cell + real.start
+                yield StoredBlock(first_cell, {feature: _half(embeddings.of(feature)[real]) for feature in self._features})
+
+
+def _bytes(block: StoredBlock) -> int:
+    return sum(patches.nbytes for patches in block.patches.values())
 
 
 def _half(values: NDArray[np.float32]) -> NDArray[np.float16]:

@@ -1,61 +1,128 @@
-"""From distance to surprise: one scale for all heads and bands, set by out-of-fold normal sound."""
+"""What normal sound makes of each head: the scales that `edge/judgement/heads.py` judges by, and the surprise that sets the threshold.
+
+How high a head gets on normal sound that was not in the banks is modelled as an exponential tail above its 0.9 quantile. A moment head is
+fitted on blocks of 8 cells, of which there are many; a sustained head on whole windows.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.errors import UserError
+from edge.features.frontend import BLOCK_CELLS
+from edge.judgement.heads import (
+    CELL,
+    SECOND,
+    HeadScale,
+    drawn_name,
+    evidence_of,
+    head_names,
+    moment_name,
+    moments,
+    over_a_second,
+    sustained_name,
+    together,
+)
+
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-ONSET_QUANTILE = 0.9  # one block in ten of normal sound reaches surprise 0
-# A head that happened to vary very little on few recordings must not cry at the next one: its scale is at least this part
-# of its onset.
+ONSET_QUANTILE = 0.9  # one block or window in ten of normal sound reaches surprise 0
+# A head that happened to vary very little on few recordings must not cry at the next one: its scale is at least this part of the way from
+# the centre to the onset, and never less than a fiftieth of a standard deviation of single cells.
 LEAST_SCALE = 0.2
+LEAST_DEVIATION = 0.02
+# One window says nothing of how windows differ. Less sound than so many windows is judged in shorter ones.
+FEWEST_WINDOWS = 8
+
+Deviations = Mapping[str, Float32]  # feature -> (cell, band) of one recording; NaN where it was not heard
 
 
 @dataclass(frozen=True, slots=True)
-class HeadScale:
-    """surprise = (distance - offset) * gain."""
+class FittedHeads:
+    """The scales by name, and per recording the surprise of the windows that end with each block, shape = (window,)."""
 
-    offset: Float32  # (band,)
-    gain: Float32  # (band,)
+    scales: dict[str, HeadScale]
+    surprise: list[Float64]
 
 
-def fit_head_scale(distances: Float32, blocks: NDArray[np.int64], count: int, least: float = 0.0) -> tuple[HeadScale, Float64]:
-    """Fit one head.
+def fit_heads(recordings: Sequence[Deviations], features: Mapping[str, int], window_cells: int, heads: Sequence[str] = ()) -> FittedHeads:
+    """Fit all heads, or those named; a recording that is shorter than a window is one window of its own length.
 
-    Bands differ in how far apart normal patches lie, so each is centred on its median and scaled by its median absolute
-    deviation. The head speaks through its most surprising cell; how high that gets in a block of normal sound is modelled
-    as an exponential tail above the 0.9 quantile, and surprise is counted in units of that tail.
-
-    Parameters
-    ----------
-    distances
-        Out-of-fold distances, shape = (rows, band) float32.
-    blocks
-        The block that each row belongs to, shape = (rows,), ascending.
-    count
-        Number of blocks in all.
-    least
-        The distance that a unit of surprise is at least worth, in every band.
-
-    Returns
-    -------
-    The scale, and the surprise of each block, shape = (count,), minus infinity where the head did not speak.
+    Raises
+    ------
+    UserError
+        When there is no head of a given name.
     """
-    median = np.median(distances, axis=0)  # (band,)
-    spread = 1.4826 * np.median(np.abs(distances - median), axis=0)
-    spread = np.maximum(spread, 1e-3 * max(float(np.median(median)), float(distances.std()), 1e-6))
-    highest = ((distances - median) / spread).max(axis=1).astype(np.float64)  # (rows,)
-    per_block = np.full(count, -np.inf)
-    np.maximum.at(per_block, blocks, highest)
-    spoken = per_block[np.isfinite(per_block)]
-    onset = float(np.quantile(spoken, ONSET_QUANTILE))
-    above = spoken[spoken > onset]
-    scale = max(float((above - onset).mean()) if len(above) else 0.0, LEAST_SCALE * abs(onset), least / float(spread.min()), 1e-6)
-    offset = (median + onset * spread).astype(np.float32)
-    gain = (1.0 / (spread * scale)).astype(np.float32)
-    return HeadScale(offset, gain), (per_block - onset) / scale
+    wanted = heads or head_names(features)
+    if unknown := [head for head in wanted if head not in head_names(features)]:
+        raise UserError(unknown[0], f"no such head; there are {', '.join(head_names(features))}")
+    heard = sum(int(np.count_nonzero(~np.isnan(next(iter(one.values()))[:, 0]))) for one in recordings)
+    window_cells = max(BLOCK_CELLS, min(window_cells, heard // FEWEST_WINDOWS))
+    scales: dict[str, HeadScale] = {}
+    totals = [np.zeros(_windows(_length(one), window_cells)) for one in recordings]
+    for feature, bands in features.items():
+        maps = [one[feature] for one in recordings]
+        if bands > 1:
+            for kind, drawn in ((CELL, maps), (SECOND, map(over_a_second, maps))):
+                highest = [_block_peaks(values.max(axis=1)) for values in drawn]
+                scales[drawn_name(feature, kind)] = _fit(np.concatenate(highest), 1)
+        if (name := moment_name(feature, bands)) in wanted:
+            peaks = [_block_peaks(moments(values)) for values in maps]  # (block,)
+            scales[name] = _fit(np.concatenate(peaks), 1)
+            for total, one in zip(totals, peaks, strict=True):
+                total += evidence_of(scales[name].surprise(_window_peaks(one, len(total)), 1))
+        if (name := sustained_name(feature, bands)) in wanted:
+            means = [_window_means(values, window_cells) for values in maps]  # (window,)
+            lengths = np.concatenate([np.full(len(mean), min(window_cells, len(values))) for mean, values in zip(means, maps, strict=True)])
+            scales[name] = _fit(np.concatenate(means), int(np.median(lengths)))
+            for total, mean, values in zip(totals, means, maps, strict=True):
+                total += evidence_of(scales[name].surprise(mean, min(window_cells, len(values))))
+    return FittedHeads(scales, [together(total) for total in totals])
+
+
+def _fit(statistics: Float64, cells: int) -> HeadScale:
+    known = statistics[np.isfinite(statistics)]
+    centre, onset = float(np.median(known)), float(np.quantile(known, ONSET_QUANTILE))
+    above = known[known > onset]
+    scale = max(float((above - onset).mean()) if len(above) else 0.0, LEAST_SCALE * (onset - centre), LEAST_DEVIATION)
+    return HeadScale(onset, scale, centre, cells)
+
+
+def _length(recording: Deviations) -> int:
+    return len(next(iter(recording.values())))
+
+
+def _windows(cells: int, window_cells: int) -> int:
+    """How many windows end with a block."""
+    return max(0, cells - window_cells) // BLOCK_CELLS + 1
+
+
+def _block_peaks(moments: NDArray[np.floating]) -> Float64:
+    """The largest of every 8 cells, shape = (block,), minus infinity where nothing was heard."""
+    padded = np.pad(np.nan_to_num(moments, nan=-np.inf).astype(np.float64), (0, -len(moments) % BLOCK_CELLS), constant_values=-np.inf)
+    peaks: Float64 = padded.reshape(-1, BLOCK_CELLS).max(axis=1)
+    return peaks
+
+
+def _window_peaks(peaks: Float64, windows: int) -> Float64:
+    """The largest of the blocks of each window, shape = (window,)."""
+    largest: Float64 = np.lib.stride_tricks.sliding_window_view(peaks, len(peaks) - windows + 1).max(axis=1)
+    return largest
+
+
+def _window_means(deviations: Float32, window_cells: int) -> Float64:
+    """The mean over each window, shape = (window,), NaN where nothing of it was heard."""
+    length = min(window_cells, len(deviations))
+    columns = deviations.mean(axis=1, dtype=np.float64)  # (cell,)
+    heard = ~np.isnan(columns)
+    sums = np.concatenate([[0.0], np.cumsum(np.where(heard, columns, 0.0))])
+    counts = np.concatenate([[0], np.cumsum(heard)])
+    first = BLOCK_CELLS * np.arange(_windows(len(deviations), window_cells))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means: Float64 = (sums[first + length] - sums[first]) / (counts[first + length] - counts[first])
+    return means

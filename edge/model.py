@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,10 +15,12 @@ from edge.bundles.bundle import AGAIN, Bundle
 from edge.detectors import detector_named
 from edge.detectors.detector import Detector
 from edge.errors import BackboneError, BundleError
+from edge.features.any_backbone import AnyBackbone, load_backbone
 from edge.features.backbone import Backbone
 from edge.features.card import decode_card
 from edge.features.feature_stream import FeatureSource, FeatureStream
 from edge.features.frontend import CELL_MELS, FrontEnd, front_end_named, mels_below
+from edge.judgement.heads import Heads, HeadScale
 from edge.judgement.tail import Tail
 
 Float32 = NDArray[np.float32]
@@ -44,6 +47,7 @@ class Model:
             self.detector: Detector = detector_named(manifest.detector.name, bundle.path)(bundle.arrays)
             self.tail = msgspec.convert(parameters["tail"], Tail)
             self.tail.check()
+            self.heads = Heads(self.detector.features, msgspec.convert(parameters["heads"], dict[str, HeadScale]))
             self.window_s = float(parameters["window_s"])
             self.hop_s = float(parameters["hop_s"])
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, msgspec.ValidationError) as error:
@@ -72,18 +76,10 @@ class Model:
                 f"({rate_hz} Hz sample rate); use a rate of at least {2 * self.bandwidth_hz:.0f} Hz or calibrate again with this source",
             )
 
-    def scores(self, surprise: Float32) -> Float32:
-        """Surprise, of any shape, in units of the alarm threshold.
-
-        A soft plus keeps the order of everything that is normal while scores stay above 0; where it matters it is a plain ratio.
-        """
-        with np.errstate(invalid="ignore"):  # lost cells are NaN and stay so
-            softened: Float32 = (np.logaddexp(0.0, surprise) / np.logaddexp(0.0, self.alarm_surprise)).astype(np.float32)
-        return softened
-
-    def score(self, surprise: float) -> float:
-        """One surprise in units of the alarm threshold."""
-        return float(np.logaddexp(0.0, surprise) / np.logaddexp(0.0, self.alarm_surprise))
+    def anomaly_map(self, deviations: Mapping[str, Float32]) -> Float32:
+        """Score every cell by itself: shape = (time, band) float32, in units of the alarm threshold, NaN where nothing was heard."""
+        scores: Float32 = self.heads.cell_surprise(deviations) / np.float32(self.alarm_surprise)
+        return scores
 
     def _check_probe(self, bundle: Bundle) -> None:
         probe = bundle.manifest.probe
@@ -106,10 +102,10 @@ class Model:
             )
 
 
-def probe_cells(backbone: Backbone, bandwidth_hz: float, samples: Float32) -> Float32:
-    """What the backbone makes of the probe, shape = (cell, mel, channel) float32: block 3's features, deep enough to tell."""
+def probe_cells(backbone: AnyBackbone, bandwidth_hz: float, samples: Float32) -> Float32:
+    """What the backbone makes of the probe: block 3's features, (cell, mel, channel), deep enough to tell; or log-mel, (frame, mel)."""
     stream = FeatureStream(backbone, bandwidth_hz)
-    blocks = [block.features.block3.copy() for block in stream.push(samples)]
+    blocks = [(block.features.block3 if backbone.has_network else block.log_mel).copy() for block in stream.push(samples)]
     return np.concatenate(blocks)
 
 
@@ -121,19 +117,19 @@ def relative_difference(found: Float32, expected: Float32) -> float:
 
 
 @lru_cache(maxsize=4)
-def _built_in(name: str, providers: tuple[str, ...], threads: int) -> Backbone:
+def _built_in(name: str, providers: tuple[str, ...], threads: int) -> AnyBackbone:
     """One session for all bundles that need the same backbone: it costs 15 MB, and all of its state is in the streams."""
-    return Backbone.load(name, providers, threads)
+    return load_backbone(name, providers, threads)
 
 
-def _backbone_of(bundle: Bundle, providers: tuple[str, ...], threads: int) -> Backbone:
+def _backbone_of(bundle: Bundle, providers: tuple[str, ...], threads: int) -> AnyBackbone:
     wanted = bundle.manifest.backbone
     if BACKBONE_MEMBER in bundle.blobs:
         try:
             card = decode_card(bundle.blobs[CARD_MEMBER], CARD_MEMBER)
         except (KeyError, BackboneError) as error:
             raise BundleError(bundle.path, f"the card of its backbone is damaged ({error}); {AGAIN}") from error
-        backbone = Backbone(bundle.blobs[BACKBONE_MEMBER], card, bundle.path, providers, threads)
+        backbone: AnyBackbone = Backbone(bundle.blobs[BACKBONE_MEMBER], card, bundle.path, providers, threads)
     else:
         if Path(wanted.name).name != wanted.name or wanted.name.endswith(".onnx"):  # never a file of the bundle's choice
             raise BundleError(bundle.path, f"names a backbone that is no name ({wanted.name!r}); {AGAIN}")

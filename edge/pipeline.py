@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edge.features.hearing import Gap, Heard, Hearing
 from edge.judgement.event import Event
 from edge.judgement.event_tracker import EventSettings, EventTracker
+from edge.judgement.heads import together
 from edge.judgement.judge import Judge
 from edge.judgement.regions import find_regions
 from edge.judgement.timeline import Span, Timeline
@@ -40,7 +41,7 @@ class Listener:
         self.stopwatch = Stopwatch()
         self._front_end = model.front_end
         self._hearing = Hearing(model.feature_source, rate_hz, model.bandwidth_hz, self.stopwatch)
-        self._timeline = Timeline(model.detector.heads, model.detector.bands, model.window_cells)
+        self._timeline = Timeline(model.detector.features, model.window_cells)
         self._judge = Judge(model.detector, self._timeline, self.stopwatch)
         self._events = EventTracker(settings or EventSettings(), new_id)
         self._windows = 0  # passed on the regular grid
@@ -118,24 +119,25 @@ class Listener:
             return [window, *self._events.push(window)]
 
     def _score(self, span: Span) -> Window:
-        """The window score is its most surprising head, in units of the alarm threshold (PatchCore: the largest patch distance)."""
+        """The window score is the surprise of all its heads together, in units of the alarm threshold."""
         cell_s = self._front_end.cell_s
         cells = span.last - span.first
+        parts = self.model.heads.evidence(span.deviations)
         score = p_value = None
-        if span.heads and cells - span.lost_cells >= HEARD_FRACTION * cells:
-            surprise = max(span.heads.values())
-            score = self.model.score(surprise)
+        if parts and cells - span.lost_cells >= HEARD_FRACTION * cells:
+            evidence = sum(parts.values())
+            surprise = float(together(np.array(evidence)))
+            score = surprise / self.model.alarm_surprise
             p_value = self.model.tail.p_value(surprise, cells * cell_s)
         anomalous = score is not None and score >= ALARM
-        time_scores = self.model.scores(span.anomaly_map.max(axis=1))  # (time,) NaN where lost
-        regions = find_regions(self.model.scores(span.anomaly_map), self._front_end) if anomalous else ()
+        anomaly_map = self.model.heads.drawing(span.deviations, score or 0.0)  # (time, band) NaN where lost
         return Window(
             t_start_s=span.first * cell_s,
             t_end_s=span.last * cell_s,
             score=score,
             p_value=p_value,
             anomalous=anomalous,
-            heads={head: self.model.score(value) for head, value in span.heads.items()},
+            heads={head: score * part / evidence for head, part in parts.items()} if score is not None else {},
             lost_s=span.lost_cells * cell_s,
-            localization=Localization(cell_s, time_scores, regions),
+            localization=Localization(cell_s, anomaly_map.max(axis=1), find_regions(anomaly_map, self._front_end) if anomalous else ()),
         )

@@ -7,14 +7,21 @@ import math
 from pathlib import Path
 
 
-def add_manifest_argument(parser: argparse.ArgumentParser) -> None:
+def add_manifest_argument(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """Say which recordings to measure."""
     parser.add_argument(
         "--manifest",
         type=Path,
-        required=True,
+        required=required,
         metavar="CSV",
         help="recordings with path, dataset, unit, role and label; paths from its folder",
+    )
+    parser.add_argument(
+        "--without",
+        nargs="+",
+        default=[],
+        metavar="GLOB",
+        help="leave out recordings whose path matches, such as those that a backbone was trained on",
     )
 
 
@@ -30,6 +37,17 @@ def seed(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise argparse.ArgumentTypeError(f"must be a whole number of 0 or more, not {text!r}")
     return int(text)
+
+
+def above_zero(text: str) -> float:
+    """A finite number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text!r}")
+    return number
 
 
 def decibels(text: str) -> float:

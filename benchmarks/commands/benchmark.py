@@ -10,12 +10,17 @@ EXAMPLE = """examples:
   auscult benchmark cost --format json
   auscult benchmark machines --manifest recordings/manifest.csv
   auscult benchmark machines --manifest recordings/manifest.csv --units fan_id_02 --repeats 5 --snr -12
-  auscult benchmark envmix --manifest recordings/manifest.csv --snr 6 0 -6"""
+  auscult benchmark envmix --manifest recordings/manifest.csv --snr 6 0 -6
+  auscult benchmark robustness --manifest recordings/manifest.csv --units fan_id_02
+  auscult benchmark promise --minutes 5 15 60 --hours 3"""
 
 BENCHMARKS = {
     "cost": "what a second of audio costs: time of one core by stage, memory, and against naive sliding windows",
     "machines": "how well faults are heard: ROC AUC per machine of a manifest",
     "envmix": "how well sounds added to street sound are heard, and shown where and when: three levels of ROC AUC",
+    "robustness": "false alarms after ordinary changes: gain, another microphone, hum, a door, speech, drift",
+    "promise": "whether thresholds keep their promise: false alarms per week, observed against promised, and the delay of faults",
+    "tail": "the same without sound, for noises of known law: what one alarm per week becomes",
     "compare": "whether one system's results are better than another's: paired differences with an interval over sets",
 }
 

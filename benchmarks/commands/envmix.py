@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure every class and print the figures."""
     require_scikit_learn()
-    recordings = read_manifest(arguments.manifest)
+    recordings = read_manifest(arguments.manifest, arguments.without)
     classes, sounds = normal_classes(recordings, arguments.classes), added_classes(recordings)
     ratios = list(dict.fromkeys(arguments.snr))
     results: dict[str, ClassResult] = {}

@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure every unit and print the figures."""
     require_scikit_learn()
-    recordings = read_manifest(arguments.manifest)
+    recordings = read_manifest(arguments.manifest, arguments.without)
     if arguments.single and arguments.repeats is not None:
         raise UserError("--repeats", "would learn from and test with the same moments of a single recording; leave it out with --single")
     chosen = chosen_units(single_units(recordings) if arguments.single else units(recordings), arguments.units)

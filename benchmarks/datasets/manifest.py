@@ -10,6 +10,7 @@ import csv
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 
 from edge.errors import UserError
@@ -52,13 +53,14 @@ class Unit:
         return f"no {' and no '.join(missing)}" if missing else None
 
 
-def read_manifest(path: Path) -> tuple[Recording, ...]:
-    """Read a manifest.
+def read_manifest(path: Path, without: Sequence[str] = ()) -> tuple[Recording, ...]:
+    """Read a manifest, but for recordings whose path, as it is written there, matches one of the patterns `without`.
 
     Raises
     ------
     UserError
-        When it is missing, lacks a column, is empty, or a line has an unknown role or label, or names a file that is not there.
+        When it is missing, lacks a column, is empty, or a line has an unknown role or label, or names a file that is not there; or when a
+        pattern matches nothing.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -66,7 +68,12 @@ def read_manifest(path: Path) -> tuple[Recording, ...]:
             missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
             if missing:
                 raise UserError(path, f"not a manifest: no column {', '.join(missing)}; it needs {', '.join(COLUMNS)}")
-            recordings = tuple(_recording(row, path, reader.line_num) for row in reader)
+            rows = [(row, reader.line_num) for row in reader]
+            for pattern in without:
+                if not any(fnmatch(row["path"] or "", pattern) for row, _ in rows):
+                    raise UserError(f"--without {pattern}", f"matches no recording of {path}")
+            kept = ((row, line) for row, line in rows if not any(fnmatch(row["path"] or "", pattern) for pattern in without))
+            recordings = tuple(_recording(row, path, line) for row, line in kept)
     except OSError as error:
         raise UserError(path, f"cannot be read: {error.strerror or error}; give the path of a manifest.csv") from None
     except (UnicodeDecodeError, csv.Error) as error:

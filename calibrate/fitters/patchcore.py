@@ -2,7 +2,7 @@
 
 Pass 1 samples candidates for the banks and thins them out to a greedy k-center coreset, fold by fold. Pass 2 measures
 how far each recording is from the banks of the *other* folds: that is what normal sound, not heard before, looks like.
-Out-of-fold distances calibrate each head and band, and their combination gives the tail that the threshold is read off.
+Out-of-fold distances give each band its mean and deviation, and what they look like then is what the heads are calibrated on.
 """
 
 from __future__ import annotations
@@ -12,30 +12,32 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from numpy.random import default_rng  # not np.random, which is imported at its first use: that may swallow a Ctrl-C
 from numpy.typing import NDArray
 
 from calibrate.coreset import Reservoir, greedy_k_center
-from calibrate.embeddings import EmbeddingStore, Recording, StoredInput, heard_blocks
+from calibrate.embeddings import EmbeddingStore, Recording, StoredBlock, heard_blocks
 from calibrate.folds import Folds
-from calibrate.head_scale import HeadScale, fit_head_scale
 from edge.console.progress import progress
 from edge.detectors.bank import Banks
 from edge.detectors.embedding import Embedder, random_projection
-from edge.detectors.patchcore import HEADS
-from edge.features.backbone import BLOCK_SHAPES, Backbone
+from edge.detectors.patchcore import FEATURES
+from edge.features.any_backbone import AnyBackbone
+from edge.features.backbone import BLOCK_SHAPES
 from edge.features.frontend import CELL_MELS, mels_below
 
 Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 
 BankKind = Literal["per-band", "shared"]
-HeadBanks = dict[str, dict[int, list[Float32]]]  # head -> fold -> band -> (n, dimension)
+FeatureBanks = dict[str, dict[int, list[Float32]]]  # feature -> fold -> band -> (n, dimension)
 
 CANDIDATES_PER_PATCH = 8  # the coreset is chosen from so many times its size
 BLOCKS_AT_ONCE = 64  # compared in one search
 SCALE_SECONDS = 60.0  # of sound that tells how large each block's features are
-# A steady machine is steady to a hundredth of a decibel for an hour; over the weeks its microphone, and the air before it, are not.
-LEAST_DISTANCE = {"level": 0.1}  # dB per unit of surprise
+# A steady machine is steady to a hundredth of a decibel for an hour; over the weeks its microphone, and the air before it, are not. In
+# units of a decibel, the level's head finds no less than a fiftieth of it surprising (calibrate/head_scale.py).
+LEAST_DEVIATION = {"level": 1.0}  # dB
+LEAST_PART = 1e-3  # of the mean distance: the deviation of a band is at least that
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,42 +45,47 @@ class PatchCoreSettings:
     """What may be chosen about a PatchCore; the defaults serve every machine."""
 
     coreset: int = 500  # patches per band
-    texture_coreset: int = 200
     banks: BankKind = "per-band"
     seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class FittedPatchCore:
-    """The arrays of a bundle, and the surprise of unheard normal sound that its threshold is read off."""
+    """The arrays of a bundle, and how far unheard normal sound is from its banks."""
 
     arrays: dict[str, dict[str, NDArray[np.generic]]]
-    surprise: list[Float64] = field(repr=False)  # per recording: (block,) out-of-fold surprise, largest over the heads
+    features: dict[str, int]  # with the number of their bands
+    deviations: list[dict[str, Float32]] = field(repr=False)  # per recording: feature -> (cell, band), out of fold; NaN where unheard
 
 
 class PatchCoreFitter:
     """Fits one PatchCore."""
 
-    def __init__(self, backbone: Backbone, bandwidth_hz: float, settings: PatchCoreSettings) -> None:
+    def __init__(self, backbone: AnyBackbone, bandwidth_hz: float, settings: PatchCoreSettings) -> None:
         self._backbone = backbone
         self._bandwidth_hz = bandwidth_hz
         self._settings = settings
         self._bands = mels_below(backbone.front_end, bandwidth_hz) // CELL_MELS
-        self._rng = np.random.default_rng(settings.seed)
+        self._features = tuple(feature for feature in FEATURES if feature != "cnn14" or backbone.has_network)
+        self._rng = default_rng(settings.seed)
 
     def fit(self, recordings: list[Recording]) -> FittedPatchCore:
         """Fit on normal recordings."""
-        projection = self._projection(recordings)
-        store = EmbeddingStore(recordings, self._backbone, self._bandwidth_hz, lambda: Embedder(projection, self._bands))
+        projection = self._projection(recordings) if self._backbone.has_network else {}
+        store = EmbeddingStore(recordings, self._backbone, self._bandwidth_hz, self._features, lambda: Embedder(projection, self._bands))
         folds = Folds(recordings)
         banks = self._banks(store, folds)
-        scales, surprise = self._calibrate(store, folds, banks)
-        arrays: dict[str, dict[str, NDArray[np.generic]]] = {"projection": dict(projection)}
-        for head in HEADS:
-            patches = [np.concatenate(fold_banks).astype(np.float16) for fold_banks in zip(*banks[head].values(), strict=True)]
-            arrays[head] = {f"bank_{band}": bank for band, bank in enumerate(patches)}
-            arrays[head] |= {"offset": scales[head].offset, "gain": scales[head].gain}
-        return FittedPatchCore(arrays, surprise)
+        distances = self._distances(store, folds, banks)
+        arrays: dict[str, dict[str, NDArray[np.generic]]] = {"projection": dict(projection)} if projection else {}
+        for feature in self._features:
+            patches = [np.concatenate(fold_banks).astype(np.float16) for fold_banks in zip(*banks[feature].values(), strict=True)]
+            mean, deviation = _standardise([one[feature] for one in distances], LEAST_DEVIATION.get(feature, 0.0))
+            arrays[feature] = {f"bank_{band}": bank for band, bank in enumerate(patches)}
+            arrays[feature] |= {"mean": mean, "deviation": deviation}
+        return FittedPatchCore(arrays, {feature: self._bands_of(feature) for feature in self._features}, distances)
+
+    def _bands_of(self, feature: str) -> int:
+        return 1 if feature == "level" else self._bands
 
     def _projection(self, recordings: list[Recording]) -> dict[str, Float32]:
         """A random projection in which the three blocks weigh the same, whatever the size of their features."""
@@ -100,71 +107,53 @@ class PatchCoreFitter:
             for name, matrix in projection.items()
         }
 
-    def _banks(self, store: EmbeddingStore, folds: Folds) -> HeadBanks:
-        """For each head and fold the coreset of each band, or one for all bands.
-
-        A fold in which a head never spoke is absent, as the start of a recording is for textures.
-        """
-        reservoirs = {
-            head: [Reservoir(CANDIDATES_PER_PATCH * self._size(head) // folds.count, self._rng) for _ in range(folds.count)]
-            for head in HEADS
-        }
+    def _banks(self, store: EmbeddingStore, folds: Folds) -> FeatureBanks:
+        """For each feature and fold the coreset of each band, or one for all bands; a fold in which nothing was heard is absent."""
+        capacity = CANDIDATES_PER_PATCH * self._settings.coreset // folds.count
+        reservoirs = {feature: [Reservoir(capacity, self._rng) for _ in range(folds.count)] for feature in self._features}
         for index in progress(range(len(store.recordings)), label="listening"):
             for block in store.blocks(index):
-                fold = folds.of(index, block[0].first_cell)
-                for compared in block:
-                    reservoirs[compared.head][fold].add(compared.values)
-        steps = [(head, fold) for head in HEADS for fold in range(folds.count)]
-        banks: HeadBanks = {head: {} for head in HEADS}
-        for head, fold in progress(steps, label="choosing patches"):
-            rows = reservoirs[head][fold].rows.astype(np.float32)  # (n, band, dimension)
+                fold = folds.of(index, block.first_cell)
+                for feature, patches in block.patches.items():
+                    reservoirs[feature][fold].add(patches)
+        steps = [(feature, fold) for feature in self._features for fold in range(folds.count)]
+        banks: FeatureBanks = {feature: {} for feature in self._features}
+        for feature, fold in progress(steps, label="choosing patches"):
+            rows = reservoirs[feature][fold].rows.astype(np.float32)  # (n, band, dimension)
             if len(rows):
-                banks[head][fold] = self._coresets(rows, -(-self._size(head) // folds.count))
+                banks[feature][fold] = self._coresets(rows, -(-self._settings.coreset // folds.count))
         return banks
-
-    def _size(self, head: str) -> int:
-        return self._settings.coreset if head.endswith("_patch") else self._settings.texture_coreset
 
     def _coresets(self, rows: Float32, size: int) -> list[Float32]:
         if self._settings.banks == "shared":
+            size *= rows.shape[1]
             rows = rows.reshape(-1, 1, rows.shape[2])
-            size *= self._bands
         return [rows[greedy_k_center(np.ascontiguousarray(rows[:, band]), size, self._rng), band] for band in range(rows.shape[1])]
 
-    def _calibrate(self, store: EmbeddingStore, folds: Folds, banks: HeadBanks) -> tuple[dict[str, HeadScale], list[Float64]]:
-        """Out-of-fold distances of everything, the scale of each head, and the combined surprise per recording and block."""
-        indexes = {head: {fold: Banks(patches) for fold, patches in banks[head].items()} for head in HEADS}
-        distances: dict[str, list[Float32]] = {head: [] for head in HEADS}  # (rows, band)
-        blocks: dict[str, list[NDArray[np.int64]]] = {head: [] for head in HEADS}  # (rows,) which block each row is of
-        ends = []
-        count = 0
+    def _distances(self, store: EmbeddingStore, folds: Folds, banks: FeatureBanks) -> list[dict[str, Float32]]:
+        """Per recording and feature the distance of every cell to the nearest patch of another fold, shape = (cell, band)."""
+        indexes = {feature: {fold: Banks(patches) for fold, patches in banks[feature].items()} for feature in self._features}
+        distances: list[dict[str, Float32]] = []
         for index in progress(range(len(store.recordings)), label="calibrating"):
+            parts: dict[str, list[tuple[int, Float32]]] = {feature: [] for feature in self._features}
             for fold, group in _groups(store, folds, index):
-                for head in HEADS:
-                    own = [(number, compared.values) for number, block in enumerate(group) for compared in block if compared.head == head]
-                    if not own:
-                        continue
-                    rows = np.concatenate([values for _, values in own]).astype(np.float32)
-                    others = [bank for other, bank in indexes[head].items() if other != fold or len(indexes[head]) == 1]
-                    distances[head].append(np.min([bank.distances(rows) for bank in others], axis=0))
-                    blocks[head].append(np.repeat([count + number for number, _ in own], [len(values) for _, values in own]))
-                count += len(group)
-            ends.append(count)
-        combined = np.full(count, -np.inf)  # (block,)
-        scales = {}
-        for head in HEADS:
-            least = LEAST_DISTANCE.get(head, 0.0)
-            scales[head], per_block = fit_head_scale(np.concatenate(distances[head]), np.concatenate(blocks[head]), count, least)
-            combined = np.fmax(combined, per_block)
-        return scales, [part for part in np.split(combined, ends[:-1]) if len(part)]
+                for feature in self._features:
+                    patches = np.concatenate([block.patches[feature] for block in group]).astype(np.float32)
+                    others = [bank for other, bank in indexes[feature].items() if other != fold or len(indexes[feature]) == 1]
+                    nearest = np.min([bank.distances(patches) for bank in others], axis=0)  # (time, band)
+                    ends = np.cumsum([len(block.patches[feature]) for block in group])[:-1]
+                    parts[feature] += zip([block.first_cell for block in group], np.split(nearest, ends), strict=True)
+            if parts[self._features[0]]:
+                distances.append({feature: _laid_out(own) for feature, own in parts.items()})
+        return distances
 
 
-def _groups(store: EmbeddingStore, folds: Folds, index: int) -> Iterator[tuple[int, list[list[StoredInput]]]]:
+def _groups(store: EmbeddingStore, folds: Folds, index: int) -> Iterator[tuple[int, list[StoredBlock]]]:
     """Runs of blocks of one fold, short enough to compare at once."""
-    group: list[list[StoredInput]] = []
+    group: list[StoredBlock] = []
     current = -1
     for block in store.blocks(index):
-        fold = folds.of(index, block[0].first_cell)
+        fold = folds.of(index, block.first_cell)
         if group and (fold != current or len(group) == BLOCKS_AT_ONCE):
             yield current, group
             group = []
@@ -172,3 +161,24 @@ def _groups(store: EmbeddingStore, folds: Folds, index: int) -> Iterator[tuple[i
         group.append(block)
     if group:
         yield current, group
+
+
+def _laid_out(parts: list[tuple[int, Float32]]) -> Float32:
+    """Rows at their cells, shape = (cell, band), NaN in between."""
+    laid = np.full((max(first + len(rows) for first, rows in parts), parts[0][1].shape[1]), np.nan, np.float32)
+    for first, rows in parts:
+        laid[first : first + len(rows)] = rows
+    return laid
+
+
+def _standardise(maps: list[Float32], least: float) -> tuple[Float32, Float32]:
+    """Mean and deviation of each band over all recordings, shape = (band,); the maps, (cell, band), are standardised in place."""
+    heard = [values[~np.isnan(values[:, 0])] for values in maps]
+    count = sum(map(len, heard))
+    mean = sum(values.sum(axis=0, dtype=np.float64) for values in heard) / count
+    variance = sum(np.square(values - mean).sum(axis=0) for values in heard) / count
+    deviation = np.maximum(np.sqrt(variance), max(least, LEAST_PART * float(np.mean(mean)), 1e-6))
+    for values in maps:
+        values -= mean.astype(np.float32)
+        values /= deviation.astype(np.float32)
+    return mean.astype(np.float32), deviation.astype(np.float32)

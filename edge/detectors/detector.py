@@ -1,7 +1,8 @@
-"""What every detector is to the pipeline: features in, surprise per cell out."""
+"""What every detector is to the pipeline: features in, deviation per cell out."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,23 +15,21 @@ Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Surprise:
-    """What one head says of a run of cells.
+class Deviation:
+    """How far consecutive cells are from normal, by what one feature hears.
 
-    Surprise is in nats above the head's own alarm-free level: 0 is what one block in ten of normal sound reaches, and each
-    further unit is about e times rarer. It is unbounded, so faults can be ranked.
+    In standard deviations of normal sound that was not heard before, band by band: 0 is its mean. It is unbounded, so faults can be ranked.
     """
 
-    head: str
+    feature: str
     first_cell: int  # of the segment
-    span_cells: int  # each row of `values` is about this many cells, the last of which is its own
-    values: Float32  # (time, band) float32; one band stands for all of them
+    values: Float32  # (time, band) float32
 
 
 class DetectorStream(Protocol):
     """A detector's state for one segment."""
 
-    def push(self, block: FeatureBlock, cells: int) -> list[Surprise]:
+    def push(self, block: FeatureBlock, cells: int) -> list[Deviation]:
         """Judge one block; of a segment, only cells from 0 to `cells` (those of real sound so far) count."""
         ...
 
@@ -38,8 +37,8 @@ class DetectorStream(Protocol):
 class Detector(Protocol):
     """A fitted detector."""
 
-    heads: tuple[str, ...]
     bands: int  # cells along the mel axis that it judges
+    features: Mapping[str, int]  # what it judges by, and in how many bands: `bands`, or 1 for all of them together
 
     def stream(self) -> DetectorStream:
         """Start a segment."""

@@ -28,19 +28,23 @@ class Embeddings:
     """The patch embeddings of 8 cells in all audible bands, one cell later than the features they come from."""
 
     first_cell: int  # of the segment
-    cnn14: Float32  # (8, band, 64) float32
+    cnn14: Float32  # (8, band, 64) float32; no dimensions where the backbone has no network
     logmel: Float32  # (8, band, 32) float32
-    level_db: Float32  # (8,) float32
+    level: Float32  # (8, 1, 1) float32 dB
+
+    def of(self, feature: str) -> Float32:
+        """The patches of a feature, shape = (8, band, dimension)."""
+        return {"cnn14": self.cnn14, "logmel": self.logmel, "level": self.level}[feature]
 
 
 class Embedder:
     """Turns the feature blocks of one segment into patch embeddings."""
 
     def __init__(self, projection: dict[str, Float32], bands: int) -> None:
-        """`projection` maps block2..block4 to matrices (channel, 64) float32; only the lowest `bands` are embedded."""
+        """`projection` maps block2..block4 to matrices (channel, 64) float32, or is empty; only the lowest `bands` are embedded."""
         self._projection = projection
         self._bands = bands
-        dimensions = projection["block2"].shape[1]
+        dimensions = projection["block2"].shape[1] if projection else 0
         self._cnn14 = np.zeros((BLOCK_CELLS + 2, 16, dimensions), np.float32)  # (time, mel, dimension), two cells from before
         self._logmel = np.zeros((BLOCK_CELLS + LAG_CELLS, bands, LOGMEL_DIMENSIONS), np.float32)
         self._level_db = np.zeros(BLOCK_CELLS + LAG_CELLS, np.float32)
@@ -48,7 +52,8 @@ class Embedder:
     def push(self, block: FeatureBlock) -> Embeddings:
         """Embed one block; the result is about the cells `block.first_cell - 1 ... block.first_cell + 6`."""
         self._cnn14[:2] = self._cnn14[BLOCK_CELLS:]
-        self._cnn14[2:] = self._align(block.features)
+        if self._projection:
+            self._cnn14[2:] = self._align(block.features)
         self._logmel[:LAG_CELLS] = self._logmel[BLOCK_CELLS:]
         self._logmel[LAG_CELLS:] = self._log_mel_patches(block.log_mel)
         self._level_db[:LAG_CELLS] = self._level_db[BLOCK_CELLS:]
@@ -57,7 +62,7 @@ class Embedder:
             block.first_cell - LAG_CELLS,
             average_neighbours(self._cnn14)[:, : self._bands],
             self._logmel[:BLOCK_CELLS].copy(),
-            self._level_db[:BLOCK_CELLS].copy(),
+            self._level_db[:BLOCK_CELLS, None, None].copy(),
         )
 
     def _align(self, features: Features) -> Float32:

@@ -42,6 +42,8 @@ class Features:
 class Backbone:
     """A loaded backbone: one ONNX Runtime session, shared by all streams."""
 
+    has_network = True
+
     def __init__(self, model: bytes, card: Card, subject: object, providers: tuple[str, ...] = ("cpu",), threads: int = 1) -> None:
         """`model` is the ONNX file's content; BackboneError when it is not the graph that `card` describes."""
         self.sha256 = hashlib.sha256(model).hexdigest()
@@ -70,7 +72,7 @@ class Backbone:
             path = BUILT_IN / f"{name_or_path}.onnx"
             if not path.is_file():
                 built_in = ", ".join(sorted(p.stem for p in BUILT_IN.glob("*.onnx")))
-                raise BackboneError(name_or_path, f"no such backbone; built in are: {built_in}; or give the path of an .onnx file")
+                raise BackboneError(name_or_path, f"no such backbone; built in are: {built_in}, logmel; or give the path of an .onnx file")
         try:
             model = path.read_bytes()
         except OSError as error:

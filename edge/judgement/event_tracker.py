@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.judgement.event import Event, EventType
-from edge.judgement.regions import MOST_REGIONS, hot_level
+from edge.judgement.regions import CORE_FRACTION, MOST_REGIONS, hot_level
 from edge.judgement.ulid import new_ulid
 from edge.judgement.window import ALARM, Window
 
@@ -69,7 +70,7 @@ class EventTracker:
             event = self._open = _Open(self._new_id(), window.t_end_s, start_s, end_s, window, window, window.t_end_s)
         elif window.score >= ALARM:
             if span := _hot_span(window):
-                event.t_end_s = span[1]  # not the latest ever: what a texture says of its newest cells, the next ones correct
+                event.t_end_s = span[1]  # not the latest ever: what is said of the newest cells, the next ones correct
             if window.score > (event.peak.score or 0.0):
                 event.peak = window
             if _evidence(window) >= _evidence(event.shown):
@@ -134,10 +135,17 @@ def _evidence(window: Window) -> float:
 
 
 def _hot_span(window: Window) -> tuple[float, float] | None:
-    """Stream time of the first and last cells that sound wrong; None when none does on its own."""
+    """Stream time of the first and last cells that sound wrong, without the halo of a loud fault; None when none does on its own."""
     time_scores = np.nan_to_num(window.localization.time_scores)  # (time,)
-    hot = np.flatnonzero(time_scores >= hot_level(time_scores))
-    if not len(hot):
+    hot = time_scores >= hot_level(time_scores)
+    if not hot.any():
         return None
+    edges = np.flatnonzero(np.diff(hot, prepend=False, append=False))  # (2 * run,) where a run starts, and just behind its end
+    first, last = _core(time_scores[slice(*edges[:2])]), _core(time_scores[slice(*edges[-2:])])
     cell_s = window.localization.cell_s
-    return window.t_start_s + float(hot[0]) * cell_s, window.t_start_s + float(hot[-1] + 1) * cell_s
+    return window.t_start_s + float(edges[0] + first[0]) * cell_s, window.t_start_s + float(edges[-2] + last[-1] + 1) * cell_s
+
+
+def _core(run: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Where a run of cell columns reaches half its peak, as regions are drawn."""
+    return np.flatnonzero(run >= CORE_FRACTION * run.max())

@@ -18,10 +18,10 @@ class Judge:
         self._segment = -1
 
     def judge(self, heard: Heard) -> None:
-        """Put the surprise of eight cells on the timeline."""
+        """Put the deviations of eight cells on the timeline."""
         if heard.segment != self._segment:
             self._stream = self._detector.stream()
             self._segment = heard.segment
         with self._stopwatch.stage("detector"):
-            for surprise in self._stream.push(heard.block, heard.cells):
-                self._timeline.put(surprise, heard.base_cell)
+            for deviation in self._stream.push(heard.block, heard.cells):
+                self._timeline.put(deviation, heard.base_cell)

@@ -19,8 +19,8 @@ MOST_REGIONS = 8
 def hot_level(scores: Float32) -> float:
     """From which score on a cell of an anomalous window sounds wrong, of its cell scores without NaN, of any shape.
 
-    That is the alarm threshold, or a little below the highest cell where a texture alarms that no cell fills alone; but
-    never so low that a window which alarms for the rest of a fault it has left behind calls its own noise wrong.
+    That is the alarm threshold, or a little below the highest cell where no cell stands out; but never so low that a window which alarms
+    for the rest of a fault it has left behind calls its own noise wrong.
     """
     return min(ALARM, max(LEAST_HOT, NEARLY * float(scores.max())))
 
@@ -28,10 +28,16 @@ def hot_level(scores: Float32) -> float:
 def find_regions(scores: Float32, front_end: FrontEnd) -> tuple[Region, ...]:
     """Connected cells of an anomalous window that sound wrong, loudest first, at most eight.
 
-    `scores`, shape = (time, band) float32, may hold NaN where audio was lost. Times count from the map's first cell.
+    `scores`, shape = (time, band) float32, may hold NaN where audio was lost. Times count from the map's first cell. A window that alarms
+    though none of its cells stands out has changed a little all the time: its regions are bands, over all of it.
     """
-    scores = np.nan_to_num(scores, nan=0.0)
-    level = hot_level(scores)
+    if not np.nanmax(scores) >= ALARM:
+        profile = np.nanmean(scores, axis=0)  # (band,)
+        level = profile.min() + CORE_FRACTION * (profile.max() - profile.min())
+        scores = np.broadcast_to(profile, scores.shape)
+    else:
+        scores = np.nan_to_num(scores, nan=0.0)
+        level = hot_level(scores)
     hot = scores >= level  # (time, band)
     regions = []
     for cells in _components(hot):

@@ -39,6 +39,6 @@ class Window:
     score: float | None  # 1.0 is the alarm threshold; None when too much audio was lost to say
     p_value: float | None
     anomalous: bool
-    heads: dict[str, float]  # score of each head alone, in the same unit
+    heads: dict[str, float]  # what each head adds to the score; all together they are the score
     lost_s: float
     localization: Localization

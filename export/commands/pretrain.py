@@ -60,6 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=_count, default=32, help="excerpts of 1.28 s in a step (default: %(default)s)")
     parser.add_argument("--scenes", type=_count, help="synthesised machines, 4 s each (default: grows with steps and batch)")
     parser.add_argument("--learning-rate", type=_weight, default=1e-3, help="at its highest (default: %(default)s)")
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "float32", "bfloat16"),
+        default="auto",
+        help="of the network's activations while it trains (default: bfloat16 where the processor has it)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of everything (default: %(default)s)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train (default: %(default)s)")
     parser.add_argument("--threads", type=_count, help="of the CPU (default: all)")
@@ -90,6 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
         synthesis=arguments.synthesis,
         views=arguments.views,
         learning_rate=arguments.learning_rate,
+        precision=_precision(arguments.precision, device),
         teacher=_fingerprint(arguments.teacher) if arguments.teacher else "",
         recordings=tuple(_measured(*given) for given in zip(arguments.recordings, arguments.credits, strict=True)),
     )
@@ -202,6 +209,19 @@ def _device(wanted: str) -> torch.device:
     torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
     return torch.device("cuda")
+
+
+def _precision(wanted: str, device: torch.device) -> str:
+    import torch
+
+    if wanted != "auto":
+        return wanted
+    if device.type == "cuda":
+        has_bfloat16 = torch.cuda.is_bf16_supported()
+    else:
+        has_mkldnn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        has_bfloat16 = has_mkldnn and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return "bfloat16" if has_bfloat16 else "float32"
 
 
 def _fingerprint(path: Path) -> str:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from edge.features.frontend import PANNS, mel_edges_hz
 from export.pretrain.batches import CONTEXT_FRAMES, EXCERPT_FRAMES, WHOLE_FRAMES, Batch
+from export.pretrain.head import Head
 from export.pretrain.teacher import Teacher
 from export.pretrain.teacher_frontend import TEACHER_MELS, mel_position
 from export.trunk import BLOCK_CHANNELS, MEL_BANDS
@@ -41,7 +42,7 @@ class Distillation(nn.Module):
     def __init__(self, teacher: Teacher) -> None:
         super().__init__()
         self._teacher = [teacher]  # in a list: it is no part of what is trained, saved or moved
-        self.heads = nn.ModuleList(nn.Conv2d(BLOCK_CHANNELS[tap.block - 1], teacher.channels_of(tap.layer), kernel_size=1) for tap in TAPS)
+        self.heads = nn.ModuleList(Head(BLOCK_CHANNELS[tap.block - 1], teacher.channels_of(tap.layer)) for tap in TAPS)
         for number, tap in enumerate(TAPS):
             time, mel = _grids(tap, teacher.stride_of(tap.layer))
             self.register_buffer(f"time{number}", torch.from_numpy(time))  # (our cell, the teacher's)
@@ -67,8 +68,7 @@ class Distillation(nn.Module):
         """Compare the predictions of `blocks`, each (excerpt, time, mel, channel), with the teacher's maps, where a band is audible."""
         losses = []
         for number, (tap, target) in enumerate(zip(TAPS, self._targets(batch), strict=True)):
-            features = blocks[f"block{tap.block}"]
-            predicted = self.heads[number](features.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+            predicted = self.heads[number](blocks[f"block{tap.block}"])
             error = (predicted - target).square().mean(dim=3) / target.square().mean().clamp(min=1e-6)  # (excerpt, time, mel)
             weight = batch.audible.reshape(len(error), 1, error.shape[2], -1).amin(dim=3).expand_as(error)
             losses.append((error * weight).sum() / weight.sum().clamp(min=1.0))

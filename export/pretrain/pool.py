@@ -27,6 +27,7 @@ from export.trunk import Float32Array
 SCENE_S = 4.0
 LONGEST_PIECE_S = 10.0
 SHORTEST_PIECE_S = 0.5
+SPEEDS = (1.0, 0.8, 1.25)  # a dog and a larger one
 QUIETEST_DB = -95.0  # a mean level below this is digital silence
 
 
@@ -50,7 +51,7 @@ def synthesised_pieces(count: int, seed: int, *, for_teacher: bool, workers: int
 
 
 def recorded_pieces(folders: Sequence[Path], *, for_teacher: bool) -> list[Piece]:
-    """Every recording below the folders, its first channel, in pieces of at most 10 s; silence is left out.
+    """Every recording below the folders, its first channel, in pieces of at most 10 s, at three speeds; silence is left out.
 
     Raises
     ------
@@ -58,8 +59,10 @@ def recorded_pieces(folders: Sequence[Path], *, for_teacher: bool) -> list[Piece
     """
     pieces = []
     for path in progress(find_audio_files(folders), label="reading recordings"):
-        bandwidth_hz = audio_info(path).rate_hz / 2
-        pieces += [p for samples in _excerpts(path) if (p := _piece(samples, bandwidth_hz, for_teacher=for_teacher)) is not None]
+        for speed in SPEEDS:
+            bandwidth_hz = speed * audio_info(path).rate_hz / 2
+            heard = (_piece(samples, bandwidth_hz, for_teacher=for_teacher) for samples in _excerpts(path, speed))
+            pieces += [piece for piece in heard if piece is not None]
     return pieces
 
 
@@ -98,19 +101,19 @@ def _cell_power(log_mel: Float32Array) -> Float32Array:
     return pooled
 
 
-def _excerpts(path: Path) -> Iterator[Float32Array]:
-    """A recording at 32 kHz, cut at digital silence as edge does it, in pieces; scraps are dropped."""
+def _excerpts(path: Path, speed: float) -> Iterator[Float32Array]:
+    """A recording at 32 kHz, played at a speed, cut at digital silence as edge does it, in pieces; scraps are dropped."""
     rate_hz = audio_info(path).rate_hz
     gaps = Gaps(rate_hz)
     held: list[Float32Array] = []  # an unbroken stretch, at the recording's rate
     for block in read_blocks(path):
         for part in gaps.push(block):
             if isinstance(part, int):
-                yield from _cut(held, rate_hz)
+                yield from _cut(held, round(speed * rate_hz))
                 held = []
             else:
                 held.append(part)
-    yield from _cut([*held, gaps.flush()], rate_hz)
+    yield from _cut([*held, gaps.flush()], round(speed * rate_hz))
 
 
 def _cut(held: Sequence[Float32Array], rate_hz: int) -> Iterator[Float32Array]:

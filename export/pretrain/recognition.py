@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from export.pretrain.batches import Batch
+from export.pretrain.head import Head
 from export.pretrain.scene import KINDS, LABELS
 from export.trunk import BLOCK_CHANNELS, MEL_BANDS
 
@@ -28,7 +29,7 @@ class Recognition(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.shares = nn.ModuleList(nn.Conv2d(BLOCK_CHANNELS[block - 1], len(KINDS), kernel_size=1) for block in BLOCKS)
+        self.shares = nn.ModuleList(Head(BLOCK_CHANNELS[block - 1], len(KINDS)) for block in BLOCKS)
         width = sum(BLOCK_CHANNELS[block - 1] * MEL_BANDS // 2**block for block in SUMMARY_BLOCKS)
         self.labels = nn.Linear(width, len(LABELS))
 
@@ -48,7 +49,7 @@ class Recognition(nn.Module):
         audible = batch.audible.reshape(len(features), 1, 1, bands, -1).amin(dim=4).expand_as(pooled)
         weight = torch.where(torch.isfinite(pooled), audible, torch.zeros_like(pooled))
         target = pooled.nan_to_num()
-        predicted = head(features.permute(0, 3, 1, 2))
+        predicted = head(features).permute(0, 3, 1, 2)
         entropy = functional.binary_cross_entropy_with_logits(predicted, target, weight, reduction="sum")
         return entropy / weight.sum().clamp(min=1.0) * _PER_CELL
 

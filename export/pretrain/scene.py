@@ -9,6 +9,7 @@ from math import log2, log10
 import numpy as np
 
 from export.synthesis.bearing import bearing_impacts
+from export.synthesis.call import calls
 from export.synthesis.clicks import valve_clicks
 from export.synthesis.fir import Kernel, convolve
 from export.synthesis.knock import knock
@@ -18,7 +19,7 @@ from export.synthesis.rotating_machine import MachineDesign, RotatingMachine
 from export.synthesis.tone import faded, tone
 from export.trunk import Float32Array
 
-KINDS = ("tonal", "leak", "impact", "whine", "defect")  # sounds whose share of every cell is known
+KINDS = ("tonal", "leak", "impact", "whine", "defect", "call")  # sounds whose share of every cell is known
 PRESENCE = 0.35  # how often each of the added sounds is there
 ABSENT_DB = -90.0
 
@@ -67,10 +68,10 @@ def make_scene(seed: int, index: int, seconds: float, sample_rate_hz: int) -> Sc
         "slope": design.slope_db_per_octave,
         "reverberation": design.reverberation_s,
     }
-    for kind, add in (("leak", _leak), ("impact", _impacts), ("whine", _whine), ("defect", _defect)):
+    for kind, add in (("leak", _leak), ("impact", _impacts), ("whine", _whine), ("defect", _defect), ("call", _calls)):
         if rng.uniform() < PRESENCE:
             sound, told = add(len(samples), sample_rate_hz, design, rng)
-            level_dbfs = design.level_dbfs + float(rng.uniform(-20.0, 5.0))
+            level_dbfs = design.level_dbfs + float(rng.uniform(-20.0, 10.0))
             parts[kind] = at_level(_heard(sound, machine.colour), level_dbfs)
             samples = samples + parts[kind]
             known |= told
@@ -129,6 +130,10 @@ def _defect(n: int, rate_hz: int, design: MachineDesign, rng: np.random.Generato
     shaft_hz = design.shaft_hz if rng.uniform() < 0.5 else 0.0
     sound = bearing_impacts(n / rate_hz, rate_hz, rng, defect_hz, resonance_hz, shaft_hz=shaft_hz)
     return _somewhere(sound, rate_hz, rng), {"defect_rate": log2(defect_hz), "defect_resonance": log2(resonance_hz)}
+
+
+def _calls(n: int, rate_hz: int, design: MachineDesign, rng: np.random.Generator) -> _Added:
+    return calls(n / rate_hz, rate_hz, rng), {}
 
 
 def _somewhere(sound: Float32Array, rate_hz: int, rng: np.random.Generator) -> Float32Array:

@@ -26,6 +26,7 @@ class Settings:
     warmup: float = 0.05  # part of the steps
     lowest_rate: float = 0.01  # part of the highest, at the end
     largest_gradient: float = 2.0
+    precision: str = "float32"  # of the trunk's activations: or "bfloat16", twice as fast where the processor has it
     teacher: str = ""  # sha256 of its file, shortened
     recordings: tuple[str, ...] = ()  # each folder: whose, how many files, how many bytes
 

@@ -106,6 +106,7 @@ class Training:
         finally:
             losses.close()
         self._save()
+        self._settle()
         self._networks.eval()
         return self.trunk.parameters_by_name()
 
@@ -129,27 +130,39 @@ class Training:
         self.recent_loss = known + (loss - known) / min(self.step + 1, AVERAGED_STEPS)
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
-        blocks: dict[str, Tensor] = self.trunk(batch.log_mel)
+        blocks = self._blocks(batch.log_mel)
         losses = {}
         for objective in self._objectives:
             if isinstance(objective, Views):
-                losses[objective.name] = objective(blocks, self.trunk(batch.other_view))
+                losses[objective.name] = objective(blocks, self._blocks(batch.other_view))
             elif isinstance(objective, Distillation | Recognition):
                 losses[objective.name] = objective(blocks, batch)
         return losses
 
-    def _prepare(self) -> None:
-        """Before the first step: batch norms with the statistics of real batches, and what the objectives need to know."""
+    def _blocks(self, log_mel: Tensor) -> dict[str, Tensor]:
+        """What the trunk makes of excerpts, float32."""
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._settings.precision == "bfloat16"):
+            blocks: dict[str, Tensor] = self.trunk(log_mel)
+        return {name: block.float() for name, block in blocks.items()}
+
+    def _settle(self) -> list[Batch]:
+        """Give all batch norms the statistics of some batches, which are returned: a running mean lags behind the weights."""
         batches = list(self._loaded(-STATISTICS_BATCHES, 0, 0))
-        norms = [module for module in self.trunk.modules() if isinstance(module, nn.BatchNorm2d)]
-        self.trunk.train()
+        norms = [module for module in self._networks.modules() if isinstance(module, nn.BatchNorm2d)]
+        self._networks.train()
         with torch.no_grad():
             for norm in norms:
+                norm.reset_running_stats()
                 norm.momentum = None  # a plain average over the batches
             for batch in batches:
-                self.trunk(batch.log_mel)
+                self._losses(batch)
         for norm in norms:
             norm.momentum = 0.1
+        return batches
+
+    def _prepare(self) -> None:
+        """Before the first step: batch norms with the statistics of real batches, and what the objectives need to know."""
+        batches = self._settle()
         for objective in self._objectives:
             if isinstance(objective, Distillation | Recognition | Views):
                 objective.prepare(batches)

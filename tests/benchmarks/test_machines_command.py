@@ -71,6 +71,17 @@ def test_machines_with_background_and_repeats_gives_the_same_figures_again(manif
     assert (results[0]["snr_db"], results[0]["repeats"], results[0]["units"].keys()) == (-6.0, 1, {"fan"})
 
 
+def test_machines_with_some_heads_hears_by_these_and_says_so(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    areas = {}
+    for heads in (["logmel_sustained"], ["level"], []):
+        chosen = ["--heads", *heads] if heads else []
+        assert benchmark(manifest, "--units", "fan", "--backbone", "logmel", "--format", "json", *chosen) == 0
+        result = json.loads(capsys.readouterr().out)
+        assert result["system"] == {"backbone": "logmel", "coreset": 500, "banks": "per-band", "heads": heads}
+        areas["+".join(heads)] = result["units"]["fan"]["roc_auc"]
+    assert areas["logmel_sustained"] == areas[""] == 1.0  # the tone is steady
+
+
 def test_machines_in_text_is_a_table(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert benchmark(manifest, "--units", "factory/pump") == 0
     lines = capsys.readouterr().out.splitlines()
@@ -85,6 +96,9 @@ def test_machines_in_text_is_a_table(manifest: Path, capsys: pytest.CaptureFixtu
         (["--repeats", "0"], "must be a whole number of 1 or more, not '0'"),
         (["--snr", "loud"], "must be a number of decibels, not 'loud'"),
         (["--seed", "-1"], "must be a whole number of 0 or more, not '-1'"),
+        (["--heads", "cnn14_texture"], "--heads cnn14_texture: no such head; there are cnn14_moment, cnn14_sustained, logmel_moment"),
+        (["--backbone", "logmel", "--heads", "level", "cnn14_moment"], "--heads cnn14_moment: no such head; there are logmel_moment"),
+        (["--heads"], "expected at least one argument"),
     ],
 )
 def test_machines_with_a_mistake_is_one_line_and_exit_code_two(

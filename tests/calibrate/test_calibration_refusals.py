@@ -18,7 +18,7 @@ from edge.bundles.bundle import Bundle
 from edge.errors import AudioError, AuscultError, BackboneError, BundleError
 
 RATE_HZ = 16000
-SMALL = PatchCoreSettings(coreset=60, texture_coreset=30)
+SMALL = PatchCoreSettings(coreset=60)
 QUICK = CalibrationSettings(patchcore=SMALL)
 
 
@@ -113,7 +113,7 @@ def test_calibrate_that_fails_late_leaves_the_older_bundle_and_nothing_else(
     before = output.read_bytes()
     monkeypatch.setattr(place, fails)
     with pytest.raises(error):
-        calibrate([recording], output, CalibrationSettings(patchcore=PatchCoreSettings(60, 30, seed=1)))
+        calibrate([recording], output, CalibrationSettings(patchcore=PatchCoreSettings(60, seed=1)))
     assert output.read_bytes() == before
     assert sorted(tmp_path.iterdir()) == [recording, output]
 

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
-from calibrate.embeddings import EmbeddingStore, Recording, StoredInput
+from calibrate.embeddings import EmbeddingStore, Recording, StoredBlock
 from edge.detectors.embedding import Embedder, random_projection
-from edge.detectors.patchcore import HEADS
+from edge.detectors.patchcore import FEATURES
 from edge.features.backbone import Backbone
+from edge.features.logmel_backbone import LogMelBackbone
 from tests.noise import noise_recordings
 
 BANDWIDTH_HZ = 14000.0
@@ -33,19 +34,23 @@ class CountedStore(EmbeddingStore):
             self.computed += 1
             return Embedder(projection, BANDS)
 
-        super().__init__(recordings, backbone, BANDWIDTH_HZ, new_embedder)
+        super().__init__(recordings, backbone, BANDWIDTH_HZ, FEATURES, new_embedder)
 
-    def read(self, index: int) -> list[list[StoredInput]]:
+    def read(self, index: int) -> list[StoredBlock]:
         return list(self.blocks(index))
 
 
-def size_bytes(blocks: list[list[StoredInput]]) -> int:
-    return sum(compared.values.nbytes for block in blocks for compared in block)
+def size_bytes(blocks: list[StoredBlock]) -> int:
+    return sum(patches.nbytes for block in blocks for patches in block.patches.values())
 
 
-def same(first: list[list[StoredInput]], second: list[list[StoredInput]]) -> bool:
-    pairs = [pair for blocks in zip(first, second, strict=True) for pair in zip(*blocks, strict=True)]
-    return all((a.head, a.first_cell) == (b.head, b.first_cell) and np.array_equal(a.values, b.values) for a, b in pairs)
+def same(first: list[StoredBlock], second: list[StoredBlock]) -> bool:
+    return all(
+        a.first_cell == b.first_cell
+        and a.patches.keys() == b.patches.keys()
+        and all(np.array_equal(patches, b.patches[feature]) for feature, patches in a.patches.items())
+        for a, b in zip(first, second, strict=True)
+    )
 
 
 def test_store_read_twice_computes_once_and_gives_the_same_rows(tmp_path: Path, backbone: Backbone) -> None:
@@ -85,31 +90,49 @@ def test_store_keeps_what_fits_and_gives_back_the_memory_of_what_does_not(
     assert computed == {0: 0, 1: 1, 2: 0, 3: 1}
 
 
-def test_store_reads_rows_of_every_head_in_half_precision(tmp_path: Path, backbone: Backbone) -> None:
-    seconds = 3.0
+@pytest.mark.parametrize("seconds", [0.3, 0.5, 3.0])
+def test_store_holds_every_cell_once_of_every_feature_in_half_precision(seconds: float, tmp_path: Path, backbone: Backbone) -> None:
     blocks = CountedStore(noise_recordings(tmp_path, seconds), backbone).read(0)
-    rows = Counter[str]()
-    for compared in (compared for block in blocks for compared in block):
-        rows[compared.head] += len(compared.values)
-        assert compared.values.dtype == np.float16
-        assert np.isfinite(compared.values).all()
-        assert compared.values.shape[1] == (1 if compared.head == "level" else BANDS)
-    assert set(rows) == set(HEADS)
-    cells = round(seconds / 0.04)
-    assert rows["cnn14_patch"] == rows["logmel_patch"] == cells
-    assert rows["cnn14_texture"] == rows["logmel_texture"] == rows["level"] <= cells // 8 + 1
+    cell = 0
+    for block in blocks:
+        assert block.first_cell == cell
+        cell += len(block.patches["level"])
+        assert {feature: patches.shape[1:] for feature, patches in block.patches.items()} == {
+            "cnn14": (BANDS, 64),
+            "logmel": (BANDS, 32),
+            "level": (1, 1),
+        }
+        for patches in block.patches.values():
+            assert len(patches) == len(block.patches["level"])
+            assert patches.dtype == np.float16
+            assert np.isfinite(patches).all()
+    assert cell == int(seconds / 0.04 + 1e-6)
 
 
-def test_store_of_a_recording_shorter_than_a_texture_has_one_of_its_own_length(tmp_path: Path, backbone: Backbone) -> None:
-    blocks = CountedStore(noise_recordings(tmp_path, 0.5), backbone).read(0)
-    heads = [compared.head for block in blocks for compared in block]
-    assert [heads.count(head) for head in ("cnn14_texture", "logmel_texture", "level")] == [1, 1, 1]
+def test_store_counts_cells_over_digital_silence(tmp_path: Path, backbone: Backbone) -> None:
+    rate_hz = 32000
+    samples = 0.05 * np.random.default_rng(0).standard_normal(4 * rate_hz)
+    samples[rate_hz : 2 * rate_hz] = 0.0
+    soundfile.write(tmp_path / "a.wav", samples, rate_hz)
+    blocks = CountedStore([Recording(tmp_path / "a.wav", 0, 100)], backbone).read(0)
+    cells = [block.first_cell + row for block in blocks for row in range(len(block.patches["level"]))]
+    assert cells == sorted(set(cells))
+    assert len(cells) == pytest.approx(75, abs=2)
+    assert not set(range(26, 50)) & set(cells)
+
+
+def test_store_without_a_network_holds_log_mel_and_level(tmp_path: Path) -> None:
+    store = EmbeddingStore(
+        noise_recordings(tmp_path, 1.0), LogMelBackbone(), BANDWIDTH_HZ, ("logmel", "level"), lambda: Embedder({}, BANDS)
+    )
+    for block in store.blocks(0):
+        assert {feature: patches.shape[2] for feature, patches in block.patches.items()} == {"logmel": 32, "level": 1}
 
 
 def test_store_clips_features_that_halves_cannot_hold(tmp_path: Path, backbone: Backbone) -> None:
     recordings = noise_recordings(tmp_path, 0.5)
     huge = {name: matrix * np.float32(1e6) for name, matrix in random_projection(0, CHANNELS).items()}
-    store = EmbeddingStore(recordings, backbone, BANDWIDTH_HZ, lambda: Embedder(huge, BANDS))
-    values = [compared.values for block in store.blocks(0) for compared in block if compared.head == "cnn14_patch"]
-    assert np.isfinite(np.concatenate(values)).all()
-    assert np.abs(np.concatenate(values)).max() >= 59_000
+    store = EmbeddingStore(recordings, backbone, BANDWIDTH_HZ, FEATURES, lambda: Embedder(huge, BANDS))
+    values = np.concatenate([block.patches["cnn14"] for block in store.blocks(0)])
+    assert np.isfinite(values).all()
+    assert np.abs(values).max() >= 59_000

@@ -4,83 +4,158 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from calibrate.head_scale import ONSET_QUANTILE, HeadScale, fit_head_scale
+from calibrate.head_scale import LEAST_DEVIATION, LEAST_SCALE, FittedHeads, fit_heads
+from edge.errors import UserError
+from edge.judgement.heads import Heads, over_a_second, together
+
+Float32 = NDArray[np.float32]
+
+BANDS = 6
+FEATURES = {"cnn14": BANDS, "logmel": BANDS, "level": 1}
+WINDOW = 40  # five blocks of 8 cells
+NAMES = ("cnn14_moment", "cnn14_sustained", "logmel_moment", "logmel_sustained", "level")
 
 
-def surprise(scale: HeadScale, distances: NDArray[np.float32]) -> NDArray[np.float32]:
-    """As the detector computes it."""
-    found: NDArray[np.float32] = (distances - scale.offset) * scale.gain
-    return found
+def recording(cells: int, seed: int = 0) -> dict[str, Float32]:
+    """Deviations of normal sound: skewed, as distances are, with mean 0 and deviation 1."""
+    rng = np.random.default_rng(seed)
+    return {feature: (rng.gamma(4.0, 0.5, (cells, bands)) - 2.0).astype(np.float32) for feature, bands in FEATURES.items()}
 
 
-def gamma_distances(blocks: int, bands: int, rows_per_block: int = 8) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    rows = blocks * rows_per_block
-    distances = np.random.default_rng(0).gamma(5.0, 1.0, (rows, bands)).astype(np.float32)
-    return distances, np.repeat(np.arange(blocks), rows_per_block)
+def moment_blocks(values: Float32) -> NDArray[np.float64]:
+    """Of every 8 cells the largest mean of five bands, the slow way."""
+    means = [float(np.mean(sorted(map(float, row), reverse=True)[:5])) for row in values]
+    return np.array([max(means[first : first + 8]) for first in range(0, len(means), 8)])
 
 
-def test_fit_head_scale_one_block_in_ten_is_above_zero() -> None:
-    distances, blocks = gamma_distances(1000, 16)
-    _, per_block = fit_head_scale(distances, blocks, 1000)
-    assert (per_block > 0).mean() == pytest.approx(1 - ONSET_QUANTILE, abs=0.002)
-    assert per_block[per_block > 0].mean() == pytest.approx(1.0, rel=0.5)  # in units of the tail, or flatter where that is small
+def test_fit_heads_one_block_or_window_in_ten_of_normal_sound_is_above_zero() -> None:
+    one = recording(8 * 2000)
+    fitted = fit_heads([one], FEATURES, WINDOW)
+    windows = [{feature: values[8 * k : 8 * k + WINDOW] for feature, values in one.items()} for k in range(1996)]
+    for feature in ("cnn14", "logmel"):
+        surprise = fitted.scales[f"{feature}_moment"].surprise(moment_blocks(one[feature]), 1)
+        assert (surprise > 0).mean() == pytest.approx(0.1, abs=0.002)
+        assert surprise[surprise > 0].mean() == pytest.approx(1.0, rel=0.01)
+    for feature, name in (("cnn14", "cnn14_sustained"), ("logmel", "logmel_sustained"), ("level", "level")):
+        means = np.array([window[feature].mean(dtype=np.float64) for window in windows])
+        surprise = fitted.scales[name].surprise(means, WINDOW)
+        assert (surprise > 0).mean() == pytest.approx(0.1, abs=0.002)
+        assert surprise[surprise > 0].mean() == pytest.approx(1.0, rel=0.01)
 
 
-def test_fit_head_scale_block_is_as_surprising_as_its_most_surprising_cell() -> None:
-    distances, blocks = gamma_distances(200, 16)
-    scale, per_block = fit_head_scale(distances, blocks, 200)
-    seen = surprise(scale, distances).reshape(200, -1).max(axis=1)
-    assert per_block == pytest.approx(seen, abs=1e-3)
+def test_fit_heads_centre_is_the_median_and_sustained_heads_know_over_how_many_cells() -> None:
+    one = recording(8 * 500)
+    scales = fit_heads([one], FEATURES, WINDOW).scales
+    assert scales["cnn14_moment"].centre == pytest.approx(np.median(moment_blocks(one["cnn14"])))
+    assert {name: scale.cells for name, scale in scales.items()} == {
+        **dict.fromkeys(("cnn14_moment", "logmel_moment", "cnn14_cell", "logmel_cell", "cnn14_second", "logmel_second"), 1),
+        **dict.fromkeys(("cnn14_sustained", "logmel_sustained", "level"), WINDOW),
+    }
 
 
-def test_fit_head_scale_bands_of_any_size_and_offset_count_the_same() -> None:
-    distances, blocks = gamma_distances(500, 4)
-    size = np.array([0.3, 1.0, 5.0, 20.0], np.float32)
-    offset = np.array([0.0, 5.0, 20.0, 100.0], np.float32)
-    plain, per_block = fit_head_scale(distances, blocks, 500)
-    stretched, per_block_stretched = fit_head_scale(distances * size + offset, blocks, 500)
-    assert surprise(stretched, distances * size + offset) == pytest.approx(surprise(plain, distances), abs=0.02)
-    assert per_block_stretched == pytest.approx(per_block, abs=0.02)
+def test_fit_heads_cells_are_drawn_by_the_highest_of_each_block_and_seconds_by_their_means() -> None:
+    one = recording(8 * 400)
+    scales = fit_heads([one], FEATURES, WINDOW).scales
+    for kind, values in (("cell", one["logmel"]), ("second", over_a_second(one["logmel"]))):
+        highest = values.reshape(400, -1).max(axis=1)
+        assert scales[f"logmel_{kind}"].onset == pytest.approx(np.quantile(highest, 0.9))
+        assert scales[f"logmel_{kind}"].centre == pytest.approx(np.median(highest))
+    assert "level_cell" not in scales
 
 
-def test_fit_head_scale_of_a_head_that_was_silent_in_some_blocks_leaves_them_out() -> None:
-    distances, blocks = gamma_distances(100, 4)
-    scale, per_block = fit_head_scale(distances, blocks + 50, 200)
-    assert np.isneginf(per_block[:50]).all()
-    assert np.isneginf(per_block[150:]).all()
-    alone, per_block_alone = fit_head_scale(distances, blocks, 100)
-    assert per_block[50:150].tolist() == per_block_alone.tolist()
-    assert scale.offset.tolist() == alone.offset.tolist()
+def test_fit_heads_tells_of_each_window_what_the_heads_make_of_it() -> None:
+    """The threshold is set on the very numbers that `Heads` gives."""
+    recordings = [recording(8 * 60, seed) for seed in range(3)]
+    fitted = fit_heads(recordings, FEATURES, WINDOW)
+    heads = Heads(FEATURES, fitted.scales)
+    for one, surprise in zip(recordings, fitted.surprise, strict=True):
+        assert len(surprise) == 60 - 5 + 1
+        for number, found in enumerate(surprise):
+            window = {feature: values[8 * number : 8 * number + WINDOW] for feature, values in one.items()}
+            assert found == pytest.approx(float(together(np.asarray(sum(heads.evidence(window).values())))), rel=1e-6)
 
 
-@pytest.mark.parametrize("value", [0.0, 1e-9, 3.0, 6e4])
-@pytest.mark.parametrize("count", [1, 50])
-def test_fit_head_scale_of_equal_distances_stays_finite(value: float, count: int) -> None:
-    distances = np.full((count, 3), value, np.float32)
-    scale, per_block = fit_head_scale(distances, np.arange(count), count)
-    assert np.isfinite(per_block).all()
-    assert np.isfinite(scale.offset).all()
-    assert np.isfinite(scale.gain).all()
-    assert (scale.gain > 0).all()
-    assert np.isfinite(surprise(scale, distances + 100)).all()
+@pytest.mark.parametrize("cells", [1, 7, 20, 39, 40, 47])
+def test_fit_heads_recording_no_longer_than_a_window_is_one_of_its_own_length(cells: int) -> None:
+    long, short = recording(8 * 200), recording(cells, seed=1)
+    fitted = fit_heads([long, short], FEATURES, WINDOW)
+    (found,) = fitted.surprise[1]
+    counted = {feature: values[:WINDOW] for feature, values in short.items()}
+    if cells <= WINDOW:
+        assert found == pytest.approx(float(together(np.asarray(sum(Heads(FEATURES, fitted.scales).evidence(counted).values())))), rel=1e-6)
+    assert np.isfinite(found)
 
 
-def test_fit_head_scale_of_one_steady_band_does_not_let_it_drown_the_others() -> None:
-    distances, blocks = gamma_distances(500, 4)
-    distances[:, 2] = 4.0
-    scale, per_block = fit_head_scale(distances, blocks, 500)
-    assert (per_block > 0).mean() == pytest.approx(1 - ONSET_QUANTILE, abs=0.01)
-    assert surprise(scale, distances)[:, 2].max() <= 0
+def test_fit_heads_on_clips_that_are_all_short_knows_how_short() -> None:
+    scales = fit_heads([recording(25, seed) for seed in range(30)], FEATURES, WINDOW).scales
+    assert scales["cnn14_sustained"].cells == scales["level"].cells == 25
 
 
-def test_fit_head_scale_with_a_least_distance_is_no_finer_than_that() -> None:
-    distances = 45.0 + np.random.default_rng(0).exponential(0.01, (500, 1)).astype(np.float32)
-    blocks = np.arange(500)
-    fine, per_block_fine = fit_head_scale(distances, blocks, 500)
-    coarse, per_block = fit_head_scale(distances, blocks, 500, least=0.1)
-    assert fine.gain[0] > 20
-    assert coarse.gain == pytest.approx(10.0)
-    assert per_block.max() < 1 < per_block_fine.max()
-    assert coarse.offset == pytest.approx(fine.offset)
-    rough, _ = fit_head_scale(100 * distances, blocks, 500, least=0.1)
-    assert rough.gain == pytest.approx(fit_head_scale(100 * distances, blocks, 500)[0].gain)  # it was coarser than that already
+@pytest.mark.parametrize(("lengths", "cells"), [((40,), 8), ((160,), 20), ((80, 80, 80), 30), ((400,), WINDOW)])
+def test_fit_heads_on_less_than_eight_windows_of_sound_fits_on_shorter_ones(lengths: tuple[int, ...], cells: int) -> None:
+    """A scale fitted on one window would be a wild guess, and its threshold too."""
+    fitted = fit_heads([recording(length, seed) for seed, length in enumerate(lengths)], FEATURES, WINDOW)
+    assert {fitted.scales[name].cells for name in ("cnn14_sustained", "logmel_sustained", "level")} == {cells}
+    assert [len(surprise) for surprise in fitted.surprise] == [(length - cells) // 8 + 1 for length in lengths]
+    new = Heads(FEATURES, fitted.scales).evidence(recording(WINDOW, seed=99))
+    assert max(new["cnn14_sustained"], new["logmel_sustained"], new["level"]) < 2.0  # of a whole window, which varies less
+
+
+def test_fit_heads_windows_that_hold_no_sound_are_unknown_and_change_no_scale() -> None:
+    one, other = recording(8 * 100), recording(8 * 100, seed=1)
+    gap = 8 * 20
+    holed = {
+        feature: np.concatenate([values, np.full((gap, values.shape[1]), np.nan, np.float32), other[feature]])
+        for feature, values in one.items()
+    }
+    found = fit_heads([holed], FEATURES, WINDOW)
+    known = np.isfinite(found.surprise[0])
+    assert not known[100:116].any()  # those that lie within the gap
+    assert known[:100].all()
+    assert known[116:].all()
+    apart = fit_heads([one, other], FEATURES, WINDOW)
+    for name in ("cnn14_moment", "logmel_moment", "cnn14_cell"):
+        assert found.scales[name] == apart.scales[name]
+
+
+def steady(value: float, cells: int) -> FittedHeads:
+    return fit_heads([{feature: np.full((cells, bands), value, np.float32) for feature, bands in FEATURES.items()}], FEATURES, WINDOW)
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-9, -3.0, 6e4])
+@pytest.mark.parametrize("cells", [1, 400])
+def test_fit_heads_of_sound_that_never_changes_stay_finite_and_no_finer_than_the_least(value: float, cells: int) -> None:
+    fitted = steady(value, cells)
+    assert all(scale.scale == LEAST_DEVIATION for scale in fitted.scales.values())
+    assert np.isfinite(np.concatenate(fitted.surprise)).all()
+    Heads(FEATURES, fitted.scales)
+
+
+def test_fit_heads_scale_is_at_least_a_part_of_the_way_from_centre_to_onset() -> None:
+    """Two values only: nothing lies above the 0.9 quantile, yet the next recording may well."""
+    values = np.where(np.arange(400)[:, None] % 80 < 16, 4.0, 1.0) * np.ones((400, BANDS))  # two blocks in ten
+    maps = {"cnn14": values.astype(np.float32), "logmel": values.astype(np.float32), "level": np.zeros((400, 1), np.float32)}
+    scale = fit_heads([maps], FEATURES, WINDOW).scales["cnn14_moment"]
+    assert (scale.centre, scale.onset, scale.scale) == pytest.approx((1.0, 4.0, LEAST_SCALE * 3.0))
+
+
+@pytest.mark.parametrize("wanted", [("logmel_moment",), ("level", "cnn14_sustained")])
+def test_fit_heads_of_some_fits_them_alike_and_what_the_map_needs(wanted: tuple[str, ...]) -> None:
+    one = recording(8 * 100)
+    everything, some = fit_heads([one], FEATURES, WINDOW), fit_heads([one], FEATURES, WINDOW, wanted)
+    drawn = {"cnn14_cell", "logmel_cell", "cnn14_second", "logmel_second"}
+    assert set(some.scales) == {*wanted, *drawn}
+    assert some.scales == {name: everything.scales[name] for name in some.scales}
+    assert set(Heads(FEATURES, some.scales).evidence(one)) == set(wanted)
+    assert (some.surprise[0] < everything.surprise[0]).all()
+
+
+def test_fit_heads_unknown_name_is_refused_and_the_names_are_given() -> None:
+    with pytest.raises(UserError, match=f"cnn14_texture: no such head; there are {', '.join(NAMES)}"):
+        fit_heads([recording(80)], FEATURES, WINDOW, ("level", "cnn14_texture"))
+
+
+def test_fit_heads_of_features_without_bands_need_no_map() -> None:
+    one = {"logmel": recording(400)["level"], "level": recording(400, seed=1)["level"]}
+    fitted = fit_heads([one], {"logmel": 1, "level": 1}, WINDOW)
+    assert set(fitted.scales) == {"logmel", "level"}

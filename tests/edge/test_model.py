@@ -29,21 +29,25 @@ def refusal(path: Path) -> str:
     return message
 
 
-def test_model_of_a_fresh_bundle_knows_its_window_and_threshold(machine: CalibratedMachine) -> None:
+def test_model_of_a_fresh_bundle_knows_its_window_threshold_and_features(machine: CalibratedMachine) -> None:
     model = machine.model
     assert (model.window_s, model.hop_s, model.window_cells) == (10.0, 0.5, 250)
-    assert model.score(model.alarm_surprise) == pytest.approx(1.0)
-    assert model.detector.bands == 16
+    assert model.alarm_surprise == model.bundle.manifest.threshold.score_scale > 0
+    assert (model.detector.bands, dict(model.detector.features)) == (16, {"cnn14": 16, "logmel": 16, "level": 1})
 
 
-def test_model_score_rises_with_surprise_and_stays_positive(machine: CalibratedMachine) -> None:
-    surprise = np.array([-20.0, -3.0, 0.0, 1.0, 5.0, 50.0, 1000.0], np.float32)
-    scores = machine.model.scores(surprise)
-    assert (np.diff(scores) > 0).all()
-    assert (scores >= 0).all()
-    np.testing.assert_allclose(scores, [machine.model.score(float(one)) for one in surprise], rtol=1e-5)
-    assert np.isnan(machine.model.scores(np.array([np.nan], np.float32))).all()
-    assert machine.model.score(1000.0) == pytest.approx(1000.0 / np.logaddexp(0, machine.model.alarm_surprise))
+def test_model_anomaly_map_is_the_surprise_of_each_cell_in_units_of_the_threshold(machine: CalibratedMachine) -> None:
+    model = machine.model
+    rng = np.random.default_rng(0)
+    deviations = {feature: rng.normal(2.0, 3.0, (20, bands)).astype(np.float32) for feature, bands in model.detector.features.items()}
+    for values in deviations.values():
+        values[7] = np.nan
+    shown = model.anomaly_map(deviations)
+    assert shown.shape == (20, 16)
+    assert shown.dtype == np.float32
+    np.testing.assert_allclose(shown * model.alarm_surprise, model.heads.cell_surprise(deviations), rtol=1e-5)
+    np.testing.assert_array_equal(np.isnan(shown).any(axis=1), np.arange(20) == 7)
+    assert np.nanmin(shown) >= 0
 
 
 def test_model_missing_bundle_is_one_line(tmp_path: Path) -> None:
@@ -62,31 +66,35 @@ def set_in(*path: str, value: object) -> Change:
 
 
 def nan_in_bank(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
-    bank = arrays["cnn14_patch"]["bank_4"].copy()
+    bank = arrays["cnn14"]["bank_4"].copy()
     bank[0, 0] = np.nan
-    arrays["cnn14_patch"]["bank_4"] = bank
+    arrays["cnn14"]["bank_4"] = bank
 
 
-def missing_head(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
-    del arrays["logmel_patch"]
+def missing_feature(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+    del arrays["logmel"]
 
 
 def missing_bank(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
-    del arrays["logmel_patch"]["bank_15"]
+    del arrays["logmel"]["bank_15"]
 
 
 def missing_middle_bank(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
-    del arrays["logmel_patch"]["bank_3"]
+    del arrays["logmel"]["bank_3"]
 
 
 def wrong_shape(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
-    arrays["cnn14_texture"]["bank_2"] = arrays["cnn14_texture"]["bank_2"][:, :-1]
+    arrays["cnn14"]["bank_2"] = arrays["cnn14"]["bank_2"][:, :-1]
+
+
+def no_deviation(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+    arrays["level"]["deviation"] = np.zeros(1, np.float32)
 
 
 def fewer_bands(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
-    for head in ("cnn14_patch", "cnn14_texture", "logmel_patch", "logmel_texture"):
-        arrays[head] = {
-            name: array[:15] if name in ("offset", "gain") else array for name, array in arrays[head].items() if name != "bank_15"
+    for feature in ("cnn14", "logmel"):
+        arrays[feature] = {
+            name: array[:15] if name in ("mean", "deviation") else array for name, array in arrays[feature].items() if name != "bank_15"
         }
 
 
@@ -96,7 +104,7 @@ def no_projection(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [nan_in_bank, missing_head, missing_bank, missing_middle_bank, wrong_shape, fewer_bands, no_projection],
+    [nan_in_bank, missing_feature, missing_bank, missing_middle_bank, wrong_shape, no_deviation, fewer_bands, no_projection],
     ids=lambda change: change.__name__,
 )
 def test_model_tampered_detector_is_refused_in_one_line(machine: CalibratedMachine, tmp_path: Path, change: Change) -> None:
@@ -119,6 +127,11 @@ def test_model_tampered_detector_is_refused_in_one_line(machine: CalibratedMachi
             set_in("detector", "parameters", "tail", value={"onset": 0, "rate_per_s": 1, "scale": 1, "shape": -1}),
             "its detector is incomplete",
         ),
+        (set_in("detector", "parameters", "heads", value={}), "its detector is incomplete"),
+        (set_in("detector", "parameters", "heads", value=["level"]), "its detector is incomplete"),
+        (set_in("detector", "parameters", "heads", "logmel_cell", value={"onset": 1.0}), "its detector is incomplete"),
+        (set_in("detector", "parameters", "heads", "level", "scale", value=0.0), "its detector is incomplete"),
+        (set_in("detector", "parameters", "heads", "level", "cells", value=0), "its detector is incomplete"),
         (set_in("detector", "parameters", "window_s", value="ten"), "its detector is incomplete"),
         (set_in("detector", "parameters", "window_s", value=1e9), "make no sense"),
         (set_in("detector", "parameters", "hop_s", value=0.0), "make no sense"),

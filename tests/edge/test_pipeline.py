@@ -18,6 +18,7 @@ from calibrate.fitters.patchcore import PatchCoreSettings
 from edge.errors import BundleError
 from edge.features.backbone import BUILT_IN, DEFAULT_BACKBONE
 from edge.judgement.event import Event
+from edge.judgement.heads import head_names
 from edge.judgement.window import Window
 from edge.model import Model
 from edge.pipeline import Listener
@@ -46,6 +47,13 @@ def windows_of(results: Sequence[Window | Event]) -> list[Window]:
         numbers = [*window.heads.values(), window.lost_s, *(() if window.score is None else (window.score, window.p_value))]
         assert np.isfinite(np.array(numbers, float)).all()
         assert int(np.isnan(window.localization.time_scores).sum()) == round(window.lost_s / 0.04)
+        assert all(part >= 0.0 for part in window.heads.values())
+        if window.score is None:
+            assert window.heads == {}
+        else:
+            assert sum(window.heads.values()) == pytest.approx(window.score)
+            assert np.nanmax(window.localization.time_scores) <= window.score * (1 + 1e-5)
+        assert window.anomalous == (window.score is not None and window.score >= 1.0) == bool(window.localization.regions)
     return found
 
 
@@ -80,6 +88,15 @@ def test_listener_new_sound_of_the_same_machine_is_normal(machine: CalibratedMac
     results = listened(machine, [seconds(machine, 0, 20)])
     assert max(scores_of(results)) < 1.0
     assert not any(isinstance(result, Event) for result in results)
+
+
+def test_listener_hottest_moment_of_an_alarm_has_the_score_of_its_window(machine: CalibratedMachine, faulty: Float32) -> None:
+    windows = windows_of(listened(machine, [faulty]))
+    assert all(window.anomalous for window in windows)
+    for window in windows:
+        assert window.localization.regions[0].score == pytest.approx(window.score, rel=1e-5)
+        hottest_s = window.t_start_s + 0.04 * float(np.nanargmax(window.localization.time_scores))
+        assert 4.0 < hottest_s < 7.0
 
 
 def test_listener_tone_is_one_event_at_its_time_and_frequency(machine: CalibratedMachine, faulty: Float32) -> None:
@@ -144,7 +161,7 @@ def test_listener_short_sound_is_one_window_of_its_own_length(machine: Calibrate
     assert window.t_start_s == 0.0
     assert window.t_end_s == pytest.approx(length_s, abs=0.041)
     assert window.score is not None
-    assert set(window.heads) == set(machine.model.detector.heads)
+    assert set(window.heads) == set(head_names(machine.model.detector.features))
 
 
 def test_listener_normal_clip_of_one_second_is_normal(machine: CalibratedMachine) -> None:
@@ -273,7 +290,7 @@ def test_listener_of_a_front_end_whose_cells_do_not_divide_a_window_begins_at_0(
     (tmp_path / "clap.json").write_text(json.dumps(card))
     samples = resampled(machine.samples, RATE_HZ, 44100)
     soundfile.write(tmp_path / "normal.wav", samples[: 12 * 44100], 44100)
-    settings = CalibrationSettings(backbone=tmp_path / "clap.onnx", patchcore=PatchCoreSettings(coreset=32, texture_coreset=16))
+    settings = CalibrationSettings(backbone=tmp_path / "clap.onnx", patchcore=PatchCoreSettings(coreset=32))
     calibrate([tmp_path / "normal.wav"], tmp_path / "clap.auscult", settings)
     listener = Listener(Model.load(tmp_path / "clap.auscult"), 44100)
     windows = [result for result in listener.push(samples[: 15 * 44100]) + listener.finish() if isinstance(result, Window)]

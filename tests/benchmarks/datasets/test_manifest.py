@@ -130,3 +130,13 @@ def test_read_manifest_of_the_real_recordings_counts_as_its_readme_does() -> Non
     assert counts["M1"] == (4, 4, 6)
     assert counts["fan_id_02"] == (5, 5, 10)
     assert by_key["dcase2020/fan_id_02"].lacks == "no fit rows"
+
+
+def test_recordings_that_match_a_pattern_are_left_out(tmp_path: Path) -> None:
+    manifest = tree(tmp_path)
+    everything = read_manifest(manifest)
+    left = read_manifest(manifest, ["*rain.wav"])
+    assert len(left) == len(everything) - 1
+    assert not any(recording.path.name == "rain.wav" for recording in left)
+    with pytest.raises(UserError, match="matches no recording"):
+        read_manifest(manifest, ["*rian.wav"])

@@ -4,18 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+import soundfile
 
 import calibrate.fitters.patchcore as fitter
-from calibrate.fitters.patchcore import PatchCoreFitter, PatchCoreSettings
-from calibrate.head_scale import HeadScale, fit_head_scale
-from edge.detectors.patchcore import HEADS, PatchCore
+from calibrate.embeddings import Recording
+from calibrate.fitters.patchcore import LEAST_DEVIATION, PatchCoreFitter, PatchCoreSettings
+from edge.detectors.patchcore import FEATURES, PatchCore
 from edge.features.backbone import Backbone
 from edge.features.frontend import mels_below
+from edge.features.hearing import Heard, hear_file
+from edge.features.logmel_backbone import LogMelBackbone
 from tests.noise import noise_recordings
 
-SMALL = PatchCoreSettings(coreset=50, texture_coreset=20)
-EVERYTHING = PatchCoreSettings(coreset=2000, texture_coreset=2000)  # of a few seconds
+SMALL = PatchCoreSettings(coreset=50)
+EVERYTHING = PatchCoreSettings(coreset=2000)  # of a few seconds
 
 
 @pytest.fixture(scope="module")
@@ -28,47 +30,89 @@ def test_fit_never_compares_sound_with_itself(
     seconds: tuple[float, ...], tmp_path: Path, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No patch is thinned out here, so whatever is compared with its own fold has a distance of zero."""
-    measured: list[NDArray[np.float32]] = []
-
-    def noted(distances: NDArray[np.float32], blocks: NDArray[np.int64], count: int, least: float) -> tuple[HeadScale, NDArray[np.float64]]:
-        measured.append(distances)
-        return fit_head_scale(distances, blocks, count, least)
-
     monkeypatch.setattr(fitter, "CANDIDATES_PER_PATCH", 100)
-    monkeypatch.setattr(fitter, "fit_head_scale", noted)
-    PatchCoreFitter(backbone, 14000.0, EVERYTHING).fit(noise_recordings(tmp_path, *seconds))
-    for head, distances in zip(HEADS, measured, strict=True):
-        if head != "level":  # one number per block: two may be the same by chance
-            assert distances.min() > 0.02 * np.median(distances), head
+    fitted = PatchCoreFitter(backbone, 14000.0, EVERYTHING).fit(noise_recordings(tmp_path, *seconds))
+    for feature in ("cnn14", "logmel"):  # the level is one number: two may be the same by chance
+        mean, deviation = fitted.arrays[feature]["mean"], fitted.arrays[feature]["deviation"]
+        distances = np.concatenate([one[feature] for one in fitted.deviations]) * deviation + mean
+        assert distances.min() > 0.02 * np.median(distances), feature
 
 
-def test_fit_gives_arrays_of_every_head_and_band(tmp_path: Path, backbone: Backbone) -> None:
+def test_fit_gives_arrays_of_every_feature_and_band(tmp_path: Path, backbone: Backbone) -> None:
     bandwidth_hz = 8000.0
     bands = mels_below(backbone.front_end, bandwidth_hz) // 4
     fitted = PatchCoreFitter(backbone, bandwidth_hz, SMALL).fit(noise_recordings(tmp_path, 6.0, 6.0))
     detector = PatchCore(fitted.arrays)
     assert detector.bands == bands < 16
-    for head, size in (("cnn14_patch", 50), ("logmel_patch", 50), ("cnn14_texture", 20), ("logmel_texture", 20)):
-        banks = [array for name, array in fitted.arrays[head].items() if name.startswith("bank_")]
-        assert len(banks) == bands
-        assert all(len(bank) <= size for bank in banks)
+    assert fitted.features == dict(detector.features) == {"cnn14": bands, "logmel": bands, "level": 1}
+    for feature, count in fitted.features.items():
+        banks = [array for name, array in fitted.arrays[feature].items() if name.startswith("bank_")]
+        assert [len(bank) for bank in banks] == [50] * count
         assert all(bank.dtype == np.float16 for bank in banks)
-        assert fitted.arrays[head]["offset"].shape == (bands,)
-    assert all(len(bank) == 50 for name, bank in fitted.arrays["cnn14_patch"].items() if name.startswith("bank_"))
+        assert fitted.arrays[feature]["mean"].shape == fitted.arrays[feature]["deviation"].shape == (count,)
+
+
+def test_fit_without_a_network_has_no_projection_and_no_cnn14(tmp_path: Path) -> None:
+    fitted = PatchCoreFitter(LogMelBackbone(), 14000.0, SMALL).fit(noise_recordings(tmp_path, 6.0, 6.0))
+    assert set(fitted.arrays) == {"logmel", "level"}
+    assert fitted.features == dict(PatchCore(fitted.arrays).features) == {"logmel": 16, "level": 1}
 
 
 def test_fit_with_a_shared_bank_gives_one_of_all_bands(tmp_path: Path, backbone: Backbone) -> None:
-    settings = PatchCoreSettings(coreset=50, texture_coreset=20, banks="shared")
+    settings = PatchCoreSettings(coreset=50, banks="shared")
     fitted = PatchCoreFitter(backbone, 14000.0, settings).fit(noise_recordings(tmp_path, 6.0, 6.0))
-    assert [name for name in fitted.arrays["cnn14_patch"] if name.startswith("bank_")] == ["bank_0"]
-    assert len(fitted.arrays["cnn14_patch"]["bank_0"]) == 50 * 16
-    assert fitted.arrays["cnn14_patch"]["offset"].shape == (16,)
+    assert [name for name in fitted.arrays["cnn14"] if name.startswith("bank_")] == ["bank_0"]
+    assert len(fitted.arrays["cnn14"]["bank_0"]) == 50 * 16
+    assert fitted.arrays["cnn14"]["mean"].shape == (16,)
 
 
-def test_fit_tells_the_surprise_of_every_block_of_every_recording(tmp_path: Path, backbone: Backbone) -> None:
+def test_fit_tells_the_deviation_of_every_cell_of_every_recording(tmp_path: Path, backbone: Backbone) -> None:
     fitted = PatchCoreFitter(backbone, 14000.0, SMALL).fit(noise_recordings(tmp_path, 6.0, 4.0, 3.0))
-    assert [len(series) for series in fitted.surprise] == pytest.approx([6.0 / 0.32, 4.0 / 0.32, 3.0 / 0.32], abs=2)
-    assert np.isfinite(np.concatenate(fitted.surprise)).all()
+    for feature, bands in fitted.features.items():
+        assert [one[feature].shape for one in fitted.deviations] == [(150, bands), (100, bands), (75, bands)]
+        assert all(np.isfinite(one[feature]).all() for one in fitted.deviations)
+
+
+def test_fit_leaves_the_cells_of_a_gap_out(tmp_path: Path) -> None:
+    rate_hz = 32000
+    samples = 0.05 * np.random.default_rng(0).standard_normal(8 * rate_hz)
+    samples[3 * rate_hz : 5 * rate_hz] = 0.0
+    soundfile.write(tmp_path / "a.wav", samples, rate_hz)
+    fitted = PatchCoreFitter(LogMelBackbone(), 14000.0, SMALL).fit([Recording(tmp_path / "a.wav", 0, 200)])
+    (one,) = fitted.deviations
+    unheard = np.isnan(one["logmel"]).any(axis=1)
+    assert np.flatnonzero(unheard).tolist() == list(range(75, 125))
+    np.testing.assert_array_equal(unheard, np.isnan(one["level"][:, 0]))
+
+
+def test_fit_brings_every_band_to_mean_zero_and_deviation_one(tmp_path: Path, backbone: Backbone) -> None:
+    fitted = PatchCoreFitter(backbone, 14000.0, SMALL).fit(noise_recordings(tmp_path, 6.0, 4.0, 3.0))
+    for feature in ("cnn14", "logmel"):
+        pooled = np.concatenate([one[feature] for one in fitted.deviations]).astype(np.float64)
+        np.testing.assert_allclose(pooled.mean(axis=0), 0.0, atol=1e-4)
+        np.testing.assert_allclose(pooled.std(axis=0), 1.0, rtol=1e-4)
+
+
+def test_fit_steady_level_is_no_finer_than_a_microphone(tmp_path: Path) -> None:
+    """Noise of a constant level: it stands within far less than the least deviation."""
+    fitted = PatchCoreFitter(LogMelBackbone(), 14000.0, EVERYTHING).fit(noise_recordings(tmp_path, 6.0, 6.0))
+    assert fitted.arrays["level"]["deviation"] == pytest.approx(LEAST_DEVIATION["level"])
+    assert np.concatenate([one["level"] for one in fitted.deviations]).std() < 1.0
+
+
+def test_fit_detector_hears_new_sound_as_the_fit_heard_what_it_left_out(tmp_path: Path, backbone: Backbone) -> None:
+    """What the heads are fitted on, and what the detector says later, are on one scale."""
+    *known, new = noise_recordings(tmp_path, 8.0, 8.0, 8.0, 8.0)
+    detector = PatchCore(PatchCoreFitter(backbone, 14000.0, SMALL).fit(known).arrays)
+    stream = detector.stream()
+    said: dict[str, list[float]] = {feature: [] for feature in FEATURES}
+    for heard in hear_file(new.path, 0, backbone, 14000.0):
+        assert isinstance(heard, Heard)
+        for deviation in stream.push(heard.block, heard.cells):
+            said[deviation.feature] += deviation.values.mean(axis=1).tolist()
+    assert [len(values) for values in said.values()] == [200] * 3
+    for feature in ("cnn14", "logmel"):
+        assert np.mean(said[feature]) == pytest.approx(0.0, abs=0.3)
 
 
 def test_fit_does_not_depend_on_what_is_cached(tmp_path: Path, backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,3 +123,5 @@ def test_fit_does_not_depend_on_what_is_cached(tmp_path: Path, backbone: Backbon
     for member, arrays in cached.arrays.items():
         for name, array in arrays.items():
             assert np.array_equal(array, again.arrays[member][name]), (member, name)
+    for one, other in zip(cached.deviations, again.deviations, strict=True):
+        assert all(np.array_equal(one[feature], other[feature]) for feature in FEATURES)

@@ -27,7 +27,7 @@ MANIFEST: dict[str, Any] = {
     "sample_rate_hz": 32000,
     "bandwidth_hz": 16000.0,
     "backbone": {"name": "cnn14-random", "sha256": "0" * 64, "precision": "int8"},
-    "detector": {"name": "patchcore", "parameters": {"neighbours": 1, "heads": ["cnn14_patch", "level"]}},
+    "detector": {"name": "patchcore", "parameters": {"neighbours": 1, "heads": {"level": {"onset": 0.5}}}},
     "threshold": {"false_alarms_per_week": 1.0, "supported_false_alarms_per_week": 12.0, "score_scale": 2.5, "note": "short recordings"},
     "data": {"recordings": 2, "seconds": 120.0, "sources": ["a.wav", "b.wav"], "dropped": []},
     "probe": {"members": ["probe"], "tolerance": 1e-4},

@@ -74,7 +74,7 @@ def test_embedding_all_features_are_about_the_same_cells() -> None:
     for block in feature_blocks():
         embeddings = embedder.push(block)
         if block.first_cell:
-            np.testing.assert_array_equal(embeddings.level_db, embeddings.first_cell + np.arange(8))
+            np.testing.assert_array_equal(embeddings.level[:, 0, 0], embeddings.first_cell + np.arange(8))
 
 
 def test_embedding_only_the_audible_bands_are_embedded_and_unchanged() -> None:
@@ -91,10 +91,20 @@ def test_embedding_does_not_change_when_the_next_block_comes() -> None:
     blocks = feature_blocks()
     embedder.push(blocks[0])
     kept = embedder.push(blocks[1])
-    copies = kept.cnn14.copy(), kept.logmel.copy(), kept.level_db.copy()
+    copies = kept.cnn14.copy(), kept.logmel.copy(), kept.level.copy()
     embedder.push(blocks[2])
-    for array, copy in zip((kept.cnn14, kept.logmel, kept.level_db), copies, strict=True):
+    for array, copy in zip((kept.cnn14, kept.logmel, kept.level), copies, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+def test_embedding_without_a_network_has_log_mel_and_level_only() -> None:
+    with_network, without = Embedder(random_projection(0, CHANNELS), 11), Embedder({}, 11)
+    for block in feature_blocks():
+        full, plain = with_network.push(block), without.push(block)
+        assert plain.first_cell == full.first_cell
+        assert plain.of("cnn14").shape == (8, 11, 0)
+        for feature in ("logmel", "level"):
+            np.testing.assert_array_equal(plain.of(feature), full.of(feature))
 
 
 def test_average_neighbours_of_a_constant_is_the_constant() -> None:

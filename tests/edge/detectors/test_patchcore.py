@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,143 +10,160 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge.detectors.embedding import Embeddings
-from edge.detectors.patchcore import HEADS, HeadInput, HeadInputs, PatchCore
+from edge.detectors.patchcore import PatchCore, real_cells
+from edge.features.backbone import Features
+from edge.features.feature_stream import FeatureBlock
+from edge.features.logmel_backbone import NOTHING
 
 BANDS = 3
 DIMENSIONS = 6
+WIDTHS = {"cnn14": DIMENSIONS, "logmel": 32, "level": 1}
+
+Fitted = dict[str, dict[str, NDArray[Any]]]
 
 
-def embeddings_of(cells: int, first: int) -> Embeddings:
+def embeddings_of(first: int) -> Embeddings:
     """Eight cells that say which they are."""
-    numbers = (first + np.arange(8)).astype(np.float32)
-    return Embeddings(
-        first,
-        np.broadcast_to(numbers[:, None, None], (8, BANDS, DIMENSIONS)).copy(),
-        np.broadcast_to(numbers[:, None, None], (8, BANDS, 32)).copy(),
-        numbers,
-    )
+    numbers = (first + np.arange(8)).astype(np.float32)[:, None, None]
+    return Embeddings(first, *(np.broadcast_to(numbers, (8, *shape)).copy() for shape in ((BANDS, DIMENSIONS), (BANDS, 32), (1, 1))))
 
 
-def head_inputs(cells: int) -> list[HeadInput]:
-    """All that a segment of so many cells gives, pushed as the feature stream does: three blocks of flush, cells known 8 by 8."""
-    inputs = HeadInputs()
-    pushed = []
+@settings(max_examples=60, deadline=None)
+@given(cells=st.integers(1, 120))
+def test_real_cells_hold_every_cell_of_a_segment_once_and_no_mirrored_one(cells: int) -> None:
+    """Pushed as the feature stream does: nine cells of mirror before, some after, and the length known 8 by 8."""
+    heard = []
     for first in range(-9, cells + 7, 8):
-        known = min(cells, first + 25)  # the stream is ahead of the embeddings
-        pushed += inputs.push(embeddings_of(cells, first), known)
-    return pushed
+        embeddings = embeddings_of(first)
+        real = real_cells(embeddings, min(cells, first + 25))  # the stream is ahead of the embeddings
+        heard += embeddings.level[real, 0, 0].tolist()
+    assert heard == list(range(cells))
 
 
-@settings(max_examples=60, deadline=None)
-@given(cells=st.integers(1, 120))
-def test_head_inputs_hold_every_real_cell_once_and_no_mirrored_one(cells: int) -> None:
-    pushed = head_inputs(cells)
-    for head in ("cnn14_patch", "logmel_patch"):
-        heard = np.concatenate([one.values[:, 0, 0] for one in pushed if one.head == head])
-        np.testing.assert_array_equal(heard, np.arange(cells))
-        starts = [one.first_cell for one in pushed if one.head == head]
-        assert starts == [int(one.values[0, 0, 0]) for one in pushed if one.head == head]
-
-
-@settings(max_examples=60, deadline=None)
-@given(cells=st.integers(1, 120))
-def test_head_inputs_textures_and_level_are_means_of_their_span(cells: int) -> None:
-    pushed = head_inputs(cells)
-    for head in ("cnn14_texture", "logmel_texture", "level"):
-        own = [one for one in pushed if one.head == head]
-        assert own[-1].first_cell == cells - 1  # the last texture reaches the end of the sound
-        for one in own:
-            assert len(one.values) == 1
-            assert one.first_cell - one.span_cells + 1 >= 0
-            assert 1 <= one.span_cells <= 32
-            expected = np.arange(one.first_cell - one.span_cells + 1, one.first_cell + 1).mean()
-            np.testing.assert_allclose(one.values, np.full(one.values.shape, expected), rtol=1e-5)
-
-
-def arrays() -> dict[str, dict[str, NDArray[Any]]]:
+def arrays(*, network: bool = True) -> Fitted:
     rng = np.random.default_rng(0)
-    channels = {"block2": 128, "block3": 256, "block4": 512}
-    fitted: dict[str, dict[str, NDArray[Any]]] = {
-        "projection": {name: rng.standard_normal((count, DIMENSIONS)).astype(np.float32) for name, count in channels.items()}
-    }
-    for head in HEADS:
-        bands = 1 if head == "level" else BANDS
-        width = {"level": 1, "cnn14": DIMENSIONS, "logmel": 32}[head.split("_")[0]]
-        fitted[head] = {f"bank_{band}": rng.standard_normal((10, width)).astype(np.float16) for band in range(bands)}
-        fitted[head] |= {"offset": np.full(bands, 0.5, np.float32), "gain": np.full(bands, 2.0, np.float32)}
+    fitted: Fitted = {}
+    if network:
+        channels = {"block2": 128, "block3": 256, "block4": 512}
+        fitted["projection"] = {name: rng.standard_normal((count, DIMENSIONS)).astype(np.float32) for name, count in channels.items()}
+    for feature, width in WIDTHS.items():
+        if network or feature != "cnn14":
+            bands = 1 if feature == "level" else BANDS
+            fitted[feature] = {f"bank_{band}": rng.standard_normal((10, width)).astype(np.float16) for band in range(bands)}
+            fitted[feature] |= {"mean": 0.5 + np.arange(bands, dtype=np.float32), "deviation": np.full(bands, 0.25, np.float32)}
     return fitted
 
 
-def test_patchcore_surprise_is_the_distance_on_the_head_s_scale() -> None:
+@pytest.mark.parametrize("feature", WIDTHS)
+def test_patchcore_deviation_is_the_distance_in_standard_deviations_of_its_band(feature: str) -> None:
     fitted = arrays()
     detector = PatchCore(fitted)
-    assert detector.bands == BANDS
-    rows = np.random.default_rng(1).standard_normal((4, BANDS, DIMENSIONS)).astype(np.float32)
-    surprise = detector.surprise(HeadInput("cnn14_patch", 40, 1, rows))
-    assert (surprise.head, surprise.first_cell, surprise.span_cells) == ("cnn14_patch", 40, 1)
+    bands = 1 if feature == "level" else BANDS
+    rows = np.random.default_rng(1).standard_normal((4, bands, WIDTHS[feature])).astype(np.float32)
+    found = detector.deviation(feature, 40, rows)
+    assert (found.feature, found.first_cell) == (feature, 40)
+    assert found.values.dtype == np.float32
     for t in range(4):
-        for band in range(BANDS):
-            bank = fitted["cnn14_patch"][f"bank_{band}"].astype(np.float32)
+        for band in range(bands):
+            bank = fitted[feature][f"bank_{band}"].astype(np.float32)
             distance = np.linalg.norm(bank - rows[t, band], axis=1).min()
-            assert surprise.values[t, band] == pytest.approx((distance - 0.5) * 2.0, rel=1e-4)
+            assert found.values[t, band] == pytest.approx((distance - (0.5 + band)) / 0.25, rel=1e-4, abs=1e-4)
+
+
+def test_patchcore_knows_its_features_and_their_bands() -> None:
+    assert dict(PatchCore(arrays()).features) == {"cnn14": BANDS, "logmel": BANDS, "level": 1}
+    assert PatchCore(arrays()).bands == BANDS
+
+
+def test_patchcore_without_a_network_has_no_such_feature() -> None:
+    assert dict(PatchCore(arrays(network=False)).features) == {"logmel": BANDS, "level": 1}
+
+
+@pytest.mark.parametrize("network", [True, False])
+def test_patchcore_stream_gives_every_feature_for_the_same_real_cells(network: bool) -> None:
+    detector = PatchCore(arrays(network=network))
+    stream = detector.stream()
+    rng = np.random.default_rng(2)
+    shapes = ((8, 16, 128), (4, 8, 256), (2, 4, 512))
+    said = []
+    for first in (-8, 0, 8, 16, 24):
+        features = Features(*(rng.standard_normal(shape).astype(np.float32) for shape in shapes)) if network else NOTHING
+        block = FeatureBlock(first, rng.standard_normal((36, 64)).astype(np.float32), np.zeros(8, np.float32), features)
+        said.append([(one.feature, one.first_cell, one.values.shape) for one in stream.push(block, cells=17)])
+    assert said[0] == []  # all of it is before the segment
+    for one, (first_cell, cells) in zip(said[1:], ((0, 7), (7, 8), (15, 2)), strict=False):
+        assert one == [(feature, first_cell, (cells, bands)) for feature, bands in detector.features.items()]
+    assert said[4] == []
 
 
 def test_patchcore_takes_one_bank_for_all_bands() -> None:
     fitted = arrays()
-    for head in HEADS:
+    for feature in ("cnn14", "logmel"):
         for band in (1, 2):
-            fitted[head].pop(f"bank_{band}", None)
+            del fitted[feature][f"bank_{band}"]
     assert PatchCore(fitted).bands == BANDS
 
 
-def lose_member(fitted: dict[str, dict[str, NDArray[Any]]]) -> None:
-    del fitted["logmel_texture"]
+def lose_member(fitted: Fitted) -> None:
+    del fitted["logmel"]
 
 
-def lose_last_bank(fitted: dict[str, dict[str, NDArray[Any]]]) -> None:
-    del fitted["cnn14_patch"]["bank_2"]
+def lose_last_bank(fitted: Fitted) -> None:
+    del fitted["cnn14"]["bank_2"]
 
 
-def lose_all_banks(fitted: dict[str, dict[str, NDArray[Any]]]) -> None:
+def lose_all_banks(fitted: Fitted) -> None:
     for band in range(BANDS):
-        del fitted["cnn14_patch"][f"bank_{band}"]
+        del fitted["cnn14"][f"bank_{band}"]
 
 
-def empty_bank(fitted: dict[str, dict[str, NDArray[Any]]]) -> None:
+def lose_projection(fitted: Fitted) -> None:
+    del fitted["projection"]
+
+
+def empty_bank(fitted: Fitted) -> None:
     fitted["level"]["bank_0"] = np.zeros((0, 1), np.float16)
 
 
-def narrow_bank(fitted: dict[str, dict[str, NDArray[Any]]]) -> None:
-    fitted["logmel_patch"]["bank_1"] = np.zeros((5, 31), np.float16)
+def narrow_bank(fitted: Fitted) -> None:
+    fitted["logmel"]["bank_1"] = np.zeros((5, 31), np.float16)
 
 
-def flat_bank(fitted: dict[str, dict[str, NDArray[Any]]]) -> None:
-    fitted["logmel_patch"]["bank_1"] = np.zeros(32, np.float16)
+def flat_bank(fitted: Fitted) -> None:
+    fitted["logmel"]["bank_1"] = np.zeros(32, np.float16)
 
 
-def nan_in_bank(fitted: dict[str, dict[str, NDArray[Any]]]) -> None:
-    fitted["cnn14_texture"]["bank_0"][3, 3] = np.nan
+def nan_in_bank(fitted: Fitted) -> None:
+    fitted["cnn14"]["bank_0"][3, 3] = np.nan
 
 
-def infinite_gain(fitted: dict[str, dict[str, NDArray[Any]]]) -> None:
-    fitted["level"]["gain"][0] = np.inf
+def infinite_mean(fitted: Fitted) -> None:
+    fitted["level"]["mean"][0] = np.inf
 
 
-def short_offset(fitted: dict[str, dict[str, NDArray[Any]]]) -> None:
-    fitted["cnn14_texture"]["offset"] = np.zeros(2, np.float32)
+def no_deviation(fitted: Fitted) -> None:
+    fitted["logmel"]["deviation"][1] = 0.0
 
 
-def words(fitted: dict[str, dict[str, NDArray[Any]]]) -> None:
-    fitted["level"]["offset"] = np.array(["loud"])
+def negative_deviation(fitted: Fitted) -> None:
+    fitted["level"]["deviation"][0] = -1.0
 
 
-def other_projection(fitted: dict[str, dict[str, NDArray[Any]]]) -> None:
+def short_mean(fitted: Fitted) -> None:
+    fitted["cnn14"]["mean"] = np.zeros(2, np.float32)
+
+
+def words(fitted: Fitted) -> None:
+    fitted["level"]["mean"] = np.array(["loud"])
+
+
+def other_projection(fitted: Fitted) -> None:
     fitted["projection"]["block3"] = np.zeros((256, DIMENSIONS + 1), np.float32)
 
 
-def no_bands(fitted: dict[str, dict[str, NDArray[Any]]]) -> None:
-    for head in HEADS[:-1]:
-        fitted[head]["offset"] = fitted[head]["gain"] = np.zeros(0, np.float32)
+def no_bands(fitted: Fitted) -> None:
+    for feature in ("cnn14", "logmel"):
+        fitted[feature]["mean"] = fitted[feature]["deviation"] = np.zeros(0, np.float32)
 
 
 @pytest.mark.parametrize(
@@ -154,18 +172,21 @@ def no_bands(fitted: dict[str, dict[str, NDArray[Any]]]) -> None:
         lose_member,
         lose_last_bank,
         lose_all_banks,
+        lose_projection,
         empty_bank,
         narrow_bank,
         flat_bank,
         nan_in_bank,
-        infinite_gain,
-        short_offset,
+        infinite_mean,
+        no_deviation,
+        negative_deviation,
+        short_mean,
         words,
         other_projection,
         no_bands,
     ],
 )
-def test_patchcore_arrays_that_do_not_belong_together_are_refused(damage: Any) -> None:
+def test_patchcore_arrays_that_do_not_belong_together_are_refused(damage: Callable[[Fitted], None]) -> None:
     fitted = arrays()
     damage(fitted)
     with pytest.raises((KeyError, ValueError)):

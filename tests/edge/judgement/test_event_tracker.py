@@ -153,3 +153,18 @@ def test_events_lost_columns_do_not_stretch_an_event() -> None:
     (event,) = tracker.push(lost)
     assert [event.t_start_s, event.t_end_s] == pytest.approx([15.0, 16.0])
     assert event.lost_s == 4.0
+
+
+def test_events_times_leave_out_the_halo_of_a_loud_fault_but_no_fainter_one_beside_it() -> None:
+    loud = window(20.0, 50.0)
+    scores = loud.localization.time_scores
+    scores[:] = 0.1
+    scores[50:55] = 2.0  # a faint fault, 12.0 .. 12.2 s
+    scores[150:200] = 50.0  # a loud one, 16.0 .. 18.0 s,
+    scores[134:150] = scores[200:216] = 10.0  # and its halo
+    tracker = EventTracker(EventSettings(minimum_duration_s=0.0))
+    (event,) = tracker.push(loud)
+    assert [event.t_start_s, event.t_end_s] == pytest.approx([12.0, 18.0])
+    scores[50:55] = 0.1
+    (alone,) = EventTracker(EventSettings(minimum_duration_s=0.0)).push(loud)
+    assert [alone.t_start_s, alone.t_end_s] == pytest.approx([16.0, 18.0])

@@ -103,14 +103,34 @@ def test_regions_lost_cells_are_in_none() -> None:
     assert all(np.isfinite([first.score, second.score]))
 
 
-def test_regions_texture_that_fills_no_cell_alone_shows_the_highest_cells() -> None:
+def test_regions_of_a_window_in_which_no_cell_stands_out_are_bands_over_all_of_it() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.uniform(0.0, 0.2, (250, 16)).astype(np.float32)
+    scores[:, 5:7] += 0.4
+    scores[:, 12] += 0.7
+    scores[40:50] = np.nan
+    loudest, other = find_regions(scores, PANNS)
+    assert (loudest.f_lo_hz, loudest.f_hi_hz) == band_edges_hz(PANNS, 12, 12)
+    assert (other.f_lo_hz, other.f_hi_hz) == band_edges_hz(PANNS, 5, 6)
+    assert [loudest.t0_s, loudest.t1_s, other.t0_s, other.t1_s] == pytest.approx([0.0, 10.0] * 2)
+    assert loudest.score == pytest.approx(float(np.nanmean(scores[:, 12])))
+
+
+def test_regions_of_a_window_that_is_the_same_everywhere_are_all_of_it() -> None:
+    (region,) = find_regions(np.full((50, 16), 0.4, np.float32), PANNS)
+    assert [region.t0_s, region.t1_s, region.f_lo_hz, region.f_hi_hz] == pytest.approx([0.0, 2.0, 50.0, 14000.0])
+
+
+def test_regions_core_of_a_fault_just_above_the_threshold_is_what_nearly_reaches_it() -> None:
     scores = quiet_map()
-    scores[30:60, 7] = 0.8
+    scores[30:60, 7] = 0.95
+    scores[40, 7] = 1.02
     (region,) = find_regions(scores, PANNS)
     assert [region.t0_s, region.t1_s] == pytest.approx([1.2, 2.4])
-    assert hot_level(scores) == pytest.approx(0.72)
 
 
-@pytest.mark.parametrize("scores", [np.full((5, 4), np.nan, np.float32), np.zeros((5, 4), np.float32)])
-def test_regions_of_nothing_are_none(scores: Float32) -> None:
-    assert find_regions(scores, PANNS) == ()
+@pytest.mark.parametrize(("highest", "level"), [(50.0, 1.0), (1.05, 0.945), (0.8, 0.72), (0.3, 0.5)])
+def test_hot_level_is_the_threshold_or_a_little_below_the_highest_cell_but_not_the_noise(highest: float, level: float) -> None:
+    scores = np.minimum(quiet_map(), highest)
+    scores[3, 3] = highest
+    assert hot_level(scores) == pytest.approx(level)

@@ -23,7 +23,7 @@ def stamp(stream_s: float) -> str:
 def window(score: float | None = 0.42) -> Window:
     cells = np.array([0.11, np.nan, 0.4], np.float32)  # (time,)
     return Window(
-        0.0, 10.0, score, 0.21234567, False, {"cnn14_patch": 0.31, "level": float("nan")}, 0.0, Localization(0.04, cells, (REGION,))
+        0.0, 10.0, score, 0.21234567, False, {"cnn14_moment": 0.31, "level": float("nan")}, 0.0, Localization(0.04, cells, (REGION,))
     )
 
 
@@ -37,7 +37,7 @@ def test_score_payload_is_the_contract() -> None:
         "score": 0.42,
         "p_value": 0.212,
         "anomalous": False,
-        "heads": {"cnn14_patch": 0.31, "level": None},
+        "heads": {"cnn14_moment": 0.31, "level": None},
         "lost_s": 0.0,
         "latency_ms": 41.2,
         "localization": {

@@ -28,6 +28,14 @@ def test_scene_labels_are_known_for_what_is_there_only() -> None:
     assert np.nanmax(np.abs(known)) < 4.0
 
 
+def test_scenes_hold_every_kind_of_sound_now_and_then() -> None:
+    scenes = [make_scene(7, index, 1.0, 32000) for index in range(24)]
+    for kind in KINDS[1:]:
+        assert 0 < sum(kind in scene.parts for scene in scenes) < len(scenes), kind
+    calling = [scene for scene in scenes if "call" in scene.parts]
+    assert all(scene.parts["call"].shape == scene.samples.shape for scene in calling)
+
+
 def test_pieces_are_at_the_reference_level_and_shares_lie_between_0_and_1(pieces: list[Piece]) -> None:
     for piece in pieces:
         assert piece.log_mel.shape == (400, PANNS.mel_bands)

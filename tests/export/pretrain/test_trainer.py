@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import csv
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from edge.errors import AuscultError, UserError
+from export.commands.pretrain import _precision
 from export.pretrain.batches import Batches
 from export.pretrain.distillation import TAPS, Distillation
 from export.pretrain.loss_log import LossLog
@@ -69,6 +70,59 @@ def test_training_interrupted_and_resumed_gives_the_same_weights_as_unbroken(
     rows = {folder: _losses(tmp_path / folder) for folder in ("unbroken", "broken")}
     assert [row["step"] for row in rows["broken"]] == [str(step) for step in range(12)]
     assert [row["loss"] for row in rows["broken"]] == [row["loss"] for row in rows["unbroken"]]
+
+
+@pytest.mark.skipif(_precision("auto", torch.device("cpu")) != "bfloat16", reason="the processor has no bfloat16")
+def test_training_in_bfloat16_steps_about_alike_and_resumes_bit_for_bit(
+    pieces: list[Piece], generated_teacher: Teacher, tmp_path: Path
+) -> None:
+    full, half = (replace(SETTINGS, steps=3, precision=precision) for precision in ("float32", "bfloat16"))
+    _training(pieces, generated_teacher, tmp_path / "full", full).run(until=1)
+    unbroken = _training(pieces, generated_teacher, tmp_path / "unbroken", half).run()
+    _training(pieces, generated_teacher, tmp_path / "broken", half).run(until=1)
+    assert _equal(_training(pieces, generated_teacher, tmp_path / "broken", half).run(), unbroken)
+    assert {value.dtype for name, value in unbroken.items() if "num_batches" not in name} == {np.dtype(np.float32)}
+    exact, rounded = (float(_losses(tmp_path / folder)[0]["loss"]) for folder in ("full", "unbroken"))
+    assert exact != rounded
+    assert rounded == pytest.approx(exact, rel=0.02)
+    with pytest.raises(UserError, match="precision was bfloat16 and is now float32"):
+        _training(pieces, generated_teacher, tmp_path / "broken", full)
+
+
+def test_training_leaves_every_norm_with_the_statistics_of_what_it_hears_in_the_end(
+    pieces: list[Piece], generated_teacher: Teacher, tmp_path: Path
+) -> None:
+    """A running mean would lag behind weights that changed a moment ago."""
+    training = _training(pieces, generated_teacher, tmp_path, replace(SETTINGS, steps=3, learning_rate=1e-2))
+    training.run()
+    norms = {name: module for name, module in training._networks.named_modules() if isinstance(module, torch.nn.BatchNorm2d)}
+    assert any("heads" in name for name in norms)
+    assert any("shares" in name for name in norms)
+    known = {name: _statistics(norm) for name, norm in norms.items()}
+    heard: dict[str, list[torch.Tensor]] = {name: [] for name in norms}
+
+    def hear(name: str) -> Callable[[torch.nn.Module, tuple[torch.Tensor]], None]:
+        return lambda module, given: heard[name].append(given[0].detach().clone())
+
+    for name, norm in norms.items():
+        norm.register_forward_pre_hook(hear(name))
+    training._networks.train()
+    with torch.no_grad():
+        for batch in training._loaded(-4, 0, 0):
+            training._losses(batch)
+    for name, (mean, variance) in known.items():
+        assert torch.allclose(mean, torch.stack([given.mean(dim=(0, 2, 3)) for given in heard[name]]).mean(dim=0), rtol=1e-3, atol=1e-3), (
+            name
+        )
+        expected = torch.stack([given.var(dim=(0, 2, 3)) for given in heard[name]]).mean(dim=0)
+        assert torch.allclose(variance, expected, rtol=1e-2, atol=1e-4), name
+
+
+def _statistics(norm: torch.nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert norm.momentum == 0.1
+    return norm.running_mean.clone(), norm.running_var.clone()
 
 
 def test_training_with_other_settings_is_refused_and_says_which(pieces: list[Piece], generated_teacher: Teacher, tmp_path: Path) -> None:

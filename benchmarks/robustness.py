@@ -1,0 +1,206 @@
+"""How robust a bundle is to the ordinary: false alarms of healthy recordings after a change, and whether faults still stand out of it.
+
+Learned from: the fit rows as they are. Tested: the normal and the anomalous test rows, each as it is and after every change of
+`benchmarks/changes.py`. An alarm is a recording with a window of score 1.0 or more. Random choices (which microphone, when the door slams)
+are drawn anew for every unit, change and file, so that the figures stand for many microphones and not for one.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.changes import CHANGES, LOWEST_RATE_HZ, Change, within_full_scale
+from benchmarks.clips import Clip, read_clip, write_clip
+from benchmarks.datasets.manifest import Unit
+from benchmarks.envmix import learn as learn_bundle
+from benchmarks.machines import DEFAULTS
+from benchmarks.share import Share
+from calibrate.calibration import CalibrationSettings
+from calibrate.metrics.bootstrap import RESAMPLES, Interval, percentile_interval, roc_auc_interval
+from calibrate.metrics.sample import roc_auc
+from edge.errors import UserError
+from edge.judgement.window import ALARM
+from edge.scoring import FileScore, score_file
+
+Report = Callable[[float], None]  # of files done
+
+UNCHANGED = "unchanged"
+LEVEL = "level"  # the head that says: louder or softer
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was said of one recording."""
+
+    score: float
+    strongest: str  # head of its highest window
+    heads: Mapping[str, float]  # the highest score of each head in any of its windows
+
+    @property
+    def alarm(self) -> bool:
+        """Whether anybody would have been told."""
+        return self.score >= ALARM
+
+    @property
+    def level_only(self) -> bool:
+        """Whether the level is the strongest head and no other reaches the alarm threshold by itself."""
+        return self.strongest == LEVEL and self.without_level < ALARM
+
+    @property
+    def without_level(self) -> float:
+        """The highest score of the other heads."""
+        return max((score for head, score in self.heads.items() if head != LEVEL), default=0.0)
+
+
+Judge = Callable[[Path], Judged]
+Learn = Callable[[Sequence[Path], int], Judge]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeResult:
+    """The figures of one machine after one change."""
+
+    false_alarms: Share  # of the normal recordings
+    new_false_alarms: Share  # of those that are silent as they are
+    mean_score: float  # of the normal recordings
+    mean_score_interval: Interval
+    largest_score: float
+    detected: Share  # alarms of the anomalous recordings after the same change
+    roc_auc: float | None  # of the anomalous against the normal recordings, both after the change; None without any
+    roc_auc_interval: Interval | None
+    roc_auc_without_level: float | None  # the same by what the other heads say: a gain moves every score, and a fault has to show beside it
+    roc_auc_without_level_interval: Interval | None
+    strongest: Mapping[str, int]  # false alarms by the strongest head of their highest window
+    told_as_level: Share  # false alarms whose strongest head is the level
+    told_as_level_only: Share  # those of them in which no other head reaches the threshold by itself
+    turned_down: int  # recordings of both kinds that would have clipped
+    turned_down_db: float  # the most that one was turned down
+
+
+@dataclass(frozen=True, slots=True)
+class UnitResult:
+    """The figures of one machine, by change; the first is `unchanged`."""
+
+    changes: Mapping[str, ChangeResult]
+    fit_files: int
+    normal_files: int
+    anomalous_files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """The test recordings of one machine after one change."""
+
+    normal: tuple[Judged, ...]
+    anomalous: tuple[Judged, ...]
+    turned_down_db: tuple[float, ...]  # of each recording that would have clipped
+
+
+def learn(fit: Sequence[Path], seed: int, *, settings: CalibrationSettings = DEFAULTS) -> Judge:
+    """Calibrate a bundle; return what it says of a file."""
+    model = learn_bundle(fit, seed, settings=settings)
+    return lambda path: judged(score_file(model, path))
+
+
+def judged(heard: FileScore) -> Judged:
+    """Reduce a file's windows to what is counted here."""
+    scored = [window for window in heard.windows if window.score is not None]
+    highest = max(scored, key=lambda window: window.score or 0.0)
+    names = sorted({head for window in scored for head in window.heads})
+    heads = {head: max(window.heads[head] for window in scored if head in window.heads) for head in names}
+    return Judged(heard.score, max(highest.heads, key=lambda head: highest.heads[head]), heads)
+
+
+def lacks(unit: Unit) -> str | None:
+    """Why a unit cannot be measured, or None when it can. Anomalous recordings are welcome, not needed."""
+    missing = [what for what, paths in (("fit rows", unit.fit), ("normal test rows", unit.normal)) if not paths]
+    return f"no {' and no '.join(missing)}" if missing else None
+
+
+def files_of(unit: Unit, changes: Mapping[str, Change] = CHANGES) -> int:
+    """Count the files that one unit takes, for a progress bar."""
+    return len(unit.fit) + (1 + len(changes)) * (len(unit.normal) + len(unit.anomalous))
+
+
+def measure_unit(
+    unit: Unit,
+    *,
+    changes: Mapping[str, Change] = CHANGES,
+    seed: int = 0,
+    learn: Learn = learn,
+    report: Report = lambda files: None,
+) -> UnitResult:
+    """Learn one machine and test it after every change.
+
+    Raises
+    ------
+    UserError
+        When there is too little sound to learn from, or a test recording cannot be scored or has a rate below 8000 Hz.
+    """
+    judge = learn(unit.fit, seed)
+    report(len(unit.fit))
+    tested = {UNCHANGED: _tested(unit, UNCHANGED, None, judge, seed, report)}
+    tested |= {name: _tested(unit, name, change, judge, seed, report) for name, change in changes.items()}
+    return UnitResult(
+        changes={name: _result(after, tested[UNCHANGED], seed) for name, after in tested.items()},
+        fit_files=len(unit.fit),
+        normal_files=len(unit.normal),
+        anomalous_files=len(unit.anomalous),
+    )
+
+
+def _tested(unit: Unit, name: str, change: Change | None, judge: Judge, seed: int, report: Report) -> Tested:
+    heard: list[Judged] = []
+    turned_down_db: list[float] = []
+    with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
+        for path in unit.normal + unit.anomalous:
+            clip = read_clip(path)
+            if change is not None:
+                if clip.rate_hz < LOWEST_RATE_HZ:
+                    raise UserError(path, f"has a sample rate of {clip.rate_hz} Hz; the changes need at least {LOWEST_RATE_HZ} Hz")
+                changed, by_db = within_full_scale(change(clip.samples, clip.rate_hz, _random(unit, seed, name, path)))
+                clip = Clip(changed, clip.rate_hz)
+                turned_down_db += [by_db] if by_db else []
+            file = Path(folder, f"{path.stem}.wav")
+            write_clip(file, clip)
+            heard.append(judge(file))
+            file.unlink()
+            report(1)
+    return Tested(tuple(heard[: len(unit.normal)]), tuple(heard[len(unit.normal) :]), tuple(turned_down_db))
+
+
+def _result(after: Tested, before: Tested, seed: int) -> ChangeResult:
+    scores, faults = ([heard.score for heard in group] for group in (after.normal, after.anomalous))
+    others, other_faults = ([heard.without_level for heard in group] for group in (after.normal, after.anomalous))
+    alarms = [heard for heard in after.normal if heard.alarm]
+    silent_before = [now.alarm for now, then in zip(after.normal, before.normal, strict=True) if not then.alarm]
+    drawn = np.random.default_rng(seed).integers(0, len(scores), (RESAMPLES, len(scores)))
+    return ChangeResult(
+        false_alarms=Share(len(alarms), len(after.normal)),
+        new_false_alarms=Share(sum(silent_before), len(silent_before)),
+        mean_score=float(np.mean(scores)),
+        mean_score_interval=percentile_interval(np.array(scores)[drawn].mean(axis=1)),
+        largest_score=max(scores),
+        detected=Share(sum(heard.alarm for heard in after.anomalous), len(faults)),
+        roc_auc=roc_auc(scores, faults) if faults else None,
+        roc_auc_interval=roc_auc_interval(scores, faults, seed=seed) if faults else None,
+        roc_auc_without_level=roc_auc(others, other_faults) if faults else None,
+        roc_auc_without_level_interval=roc_auc_interval(others, other_faults, seed=seed) if faults else None,
+        strongest=dict(Counter(heard.strongest for heard in alarms).most_common()),
+        told_as_level=Share(sum(heard.strongest == LEVEL for heard in alarms), len(alarms)),
+        told_as_level_only=Share(sum(heard.level_only for heard in alarms), len(alarms)),
+        turned_down=len(after.turned_down_db),
+        turned_down_db=max(after.turned_down_db, default=0.0),
+    )
+
+
+def _random(unit: Unit, seed: int, change: str, path: Path) -> np.random.Generator:
+    """Return a generator of its own for each unit, change and file: no choice depends on which others were measured before."""
+    return np.random.default_rng([seed, zlib.crc32(f"robustness/{unit.dataset}/{unit.unit}/{change}/{path.name}".encode())])
