@@ -41,7 +41,7 @@ class Judged:
 
     score: float
     strongest: str  # head of its highest window
-    heads: Mapping[str, float]  # the highest score of each head in any of its windows
+    heads: Mapping[str, float]  # what each head contributes to the score of its highest window
 
     @property
     def alarm(self) -> bool:
@@ -50,13 +50,13 @@ class Judged:
 
     @property
     def level_only(self) -> bool:
-        """Whether the level is the strongest head and no other reaches the alarm threshold by itself."""
+        """Whether the level is the strongest head and the others together do not reach the alarm threshold."""
         return self.strongest == LEVEL and self.without_level < ALARM
 
     @property
     def without_level(self) -> float:
-        """The highest score of the other heads."""
-        return max((score for head, score in self.heads.items() if head != LEVEL), default=0.0)
+        """What the other heads contribute."""
+        return sum(part for head, part in self.heads.items() if head != LEVEL)
 
 
 Judge = Callable[[Path], Judged]
@@ -79,7 +79,7 @@ class ChangeResult:
     roc_auc_without_level_interval: Interval | None
     strongest: Mapping[str, int]  # false alarms by the strongest head of their highest window
     told_as_level: Share  # false alarms whose strongest head is the level
-    told_as_level_only: Share  # those of them in which no other head reaches the threshold by itself
+    told_as_level_only: Share  # those of them in which the other heads together do not reach the threshold
     turned_down: int  # recordings of both kinds that would have clipped
     turned_down_db: float  # the most that one was turned down
 
@@ -113,9 +113,7 @@ def judged(heard: FileScore) -> Judged:
     """Reduce a file's windows to what is counted here."""
     scored = [window for window in heard.windows if window.score is not None]
     highest = max(scored, key=lambda window: window.score or 0.0)
-    names = sorted({head for window in scored for head in window.heads})
-    heads = {head: max(window.heads[head] for window in scored if head in window.heads) for head in names}
-    return Judged(heard.score, max(highest.heads, key=lambda head: highest.heads[head]), heads)
+    return Judged(heard.score, max(highest.heads, key=lambda head: highest.heads[head]), highest.heads)
 
 
 def lacks(unit: Unit) -> str | None:

@@ -27,8 +27,8 @@ PROMISES = (1.0, 100.0, 1000.0)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the benchmark takes."""
     parser.description = (
-        "Calibrate on the first minutes of a synthesised machine whose load changes, hear hours more of it and count false alarms; then add "
-        "faults and measure how soon they are told. With --manifest: calibrate on real fit rows, and count normal test files that alarm."
+        "Calibrate on the first minutes of a synthesised machine whose load changes, hear hours more of it and count false alarms; then "
+        "add faults and measure how soon they are told. With --manifest: calibrate on fit rows, and count normal test files that alarm."
     )
     parser.epilog = "example: auscult benchmark promise --minutes 5 15 60 --hours 24 --faults 20 --format json"
     parser.add_argument(
@@ -161,7 +161,8 @@ def _text(document: Mapping[str, Any]) -> list[str]:
                 lengths = f"{one['fit_seconds']:.0f} s", f"{one['supported_per_week']:.0f}/week", f"{one['promised_per_week']:g}/week"
                 rows.append((key, *lengths, f"{one['seconds']:.0f} s", f"{one['expected']:.2g}", *told))
         return _aligned(rows) + [f"skipped {key}: {reason}" for key, reason in document["skipped"].items()]
-    heard = f"{document['hours'] * document['machines']:g} h of normal sound after each calibration; load changes every {document['hold_s']:g} s"
+    hours = document["hours"] * document["machines"]
+    heard = f"{hours:g} h of normal sound after each calibration; load changes every {document['hold_s']:g} s"
     rows = [("learned", "supports", "promised", "expected", "alarms", "observed per week (95 %)")]
     for kept in document["promise"]:
         promised = f"{kept['promised_per_week']:g}/week" + ("" if kept["supported"] else f" (needs {_minutes(kept['minutes_needed'])})")
@@ -173,7 +174,9 @@ def _text(document: Mapping[str, Any]) -> list[str]:
         rows = [("learned", "promised", "fault", "told", "missed", "hidden", "delay: median", "90 %")]
         for one in document["delay"]:
             counts = str(len(one["delays_s"])), str(one["missed"]), str(one["hidden"])
-            rows.append((f"{one['minutes']} min", f"{one['promised_per_week']:g}/week", one["kind"], *counts, _s(one["median_s"]), _s(one["p90_s"])))
+            rows.append(
+                (f"{one['minutes']} min", f"{one['promised_per_week']:g}/week", one["kind"], *counts, _s(one["median_s"]), _s(one["p90_s"]))
+            )
         lines += ["", *_aligned(rows)]
     return lines
 

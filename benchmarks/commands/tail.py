@@ -20,12 +20,14 @@ RARE = [promise for promise, per_week in PROMISES.items() if per_week is not Non
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the benchmark takes."""
     parser.description = (
-        "Simulate the surprise of normal sound, fit its tail as `auscult calibrate` does, and compare the rate of alarms that the threshold "
-        "gives with the one that was promised. Decades: 0 is as promised, 1 is ten times as many, -1 a tenth."
+        "Simulate the surprise of normal sound, fit its tail as `auscult calibrate` does, and compare the rate of alarms that the "
+        "threshold gives with the one that was promised. Decades: 0 is as promised, 1 is ten times as many, -1 a tenth."
     )
     parser.epilog = "example: auscult benchmark tail --draws 200 --format json"
     parser.add_argument("--draws", type=count, default=60, metavar="N", help="recordings of each noise and length (default: %(default)s)")
-    parser.add_argument("--minutes", type=count, nargs="+", default=list(MINUTES), metavar="MIN", help="their lengths (default: 5 15 60 480)")
+    parser.add_argument(
+        "--minutes", type=count, nargs="+", default=list(MINUTES), metavar="MIN", help="their lengths (default: 5 15 60 480)"
+    )
     parser.add_argument("--weeks", type=count, default=LONG_WEEKS, metavar="N", help="of noise that tell the truth (default: %(default)s)")
     parser.add_argument("--seed", type=seed, default=0, help="of every random choice (default: %(default)s)")
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Float32 = NDArray[np.float32]
 
 BUILT_IN = Path(__file__).parents[1] / "backbones"
-DEFAULT_BACKBONE = "cnn14-random"
+DEFAULT_BACKBONE = "cnn14-distilled"
 BLOCK_SHAPES = {"block2": (8, 16, 128), "block3": (4, 8, 256), "block4": (2, 4, 512)}  # (time, mel, channel) of 32 frames
 NUMPY_TYPES: dict[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
 

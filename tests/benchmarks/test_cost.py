@@ -68,7 +68,7 @@ def test_peak_rss_of_the_daemon_is_its_own_not_ours(bundle: Path, folder: Path, 
 
 def test_fp32_backbone_that_is_int8_is_refused(int8: Backbone, tmp_path: Path) -> None:
     built_in = Path(__file__).resolve().parents[2] / "edge" / "backbones" / f"{DEFAULT_BACKBONE}.onnx"
-    with pytest.raises(BackboneError, match="is int8 for panns-32k; give the fp32 form of cnn14-random"):
+    with pytest.raises(BackboneError, match="is int8 for panns-32k; give the fp32 form of cnn14-distilled"):
         fp32_backbone(int8, DEFAULT_BACKBONE, built_in, tmp_path)
 
 

@@ -45,7 +45,7 @@ def loudness(fit: Sequence[Path], _seed: int) -> Judge:
 
     def judge(path: Path) -> Judged:
         score = float(np.sqrt(read_clip(path).power) / usual / 1.5)
-        return Judged(score, "level" if score < 4.0 else "cnn14_patch", {"level": score, "cnn14_patch": score / 2})
+        return Judged(score, "level" if score < 4.0 else "cnn14_moment", {"level": score, "cnn14_moment": score / 2})
 
     return judge
 
@@ -87,7 +87,7 @@ def test_measure_unit_says_which_head_told_of_the_change(unit: Unit) -> None:
         "unchanged": ({}, 0, 0),
         "double": ({"level": 4}, 4, 4),
         "fourfold": ({"level": 4}, 4, 0),
-        "tenfold": ({"cnn14_patch": 4}, 0, 0),
+        "tenfold": ({"cnn14_moment": 4}, 0, 0),
     }
     assert result.changes["tenfold"].told_as_level.of == 4
 
@@ -132,7 +132,7 @@ def test_measure_unit_hears_a_fault_beside_the_level(unit: Unit) -> None:
 
         def judge(path: Path) -> Judged:
             loudest = float(np.sqrt(read_clip(path).power))
-            return Judged(2.0 - loudest, "level", {"level": 2.0 - loudest, "logmel_texture": loudest})
+            return Judged(2.0 - loudest, "level", {"level": 2.0 - loudest, "logmel_sustained": loudest})
 
         return judge
 
@@ -141,22 +141,23 @@ def test_measure_unit_hears_a_fault_beside_the_level(unit: Unit) -> None:
     assert figures.roc_auc_without_level_interval == (1.0, 1.0)
 
 
-def test_judged_takes_the_strongest_head_of_the_highest_window_and_each_heads_best() -> None:
+def test_judged_takes_the_heads_of_the_highest_window() -> None:
     def window(score: float | None, **heads: float) -> Window:
         return Window(0.0, 1.0, score, None, False, heads, 0.0, Localization(0.04, np.zeros(1, np.float32), ()))
 
-    windows = (window(None, door=9.0), window(0.8, level=0.8, cnn14=0.2), window(2.0, level=0.5, cnn14=2.0), window(1.1, level=1.1))
+    highest = {"level": 0.3, "cnn14": 1.2, "logmel": 0.5}
+    windows = (window(None, door=9.0), window(0.8, level=0.8, cnn14=0.2), window(2.0, **highest), window(1.1, level=1.1))
     heard = judged(FileScore(Path("fan.wav"), 2.0, 4.0, windows))
-    assert (heard.score, heard.strongest, heard.alarm, heard.level_only, heard.without_level) == (2.0, "cnn14", True, False, 2.0)
-    assert heard.heads == {"cnn14": 2.0, "level": 1.1}
+    assert (heard.score, heard.strongest, heard.alarm, heard.level_only, heard.without_level) == (2.0, "cnn14", True, False, 1.7)
+    assert heard.heads == highest
 
 
 @pytest.mark.parametrize(
     ("strongest", "heads", "level_only"),
     [
-        ("level", {"level": 1.2, "logmel_texture": 0.9}, True),
-        ("level", {"level": 1.2, "logmel_texture": 1.1}, False),
-        ("logmel_texture", {"level": 0.5, "logmel_texture": 0.7}, False),  # an alarm that all heads raise together
+        ("level", {"level": 1.2, "logmel_sustained": 0.9}, True),
+        ("level", {"level": 1.2, "logmel_sustained": 1.1}, False),
+        ("logmel_sustained", {"level": 0.5, "logmel_sustained": 0.7}, False),  # an alarm that all heads raise together
     ],
 )
 def test_judged_level_only_is_the_level_and_nothing_else(strongest: str, heads: dict[str, float], level_only: bool) -> None:

@@ -115,7 +115,7 @@ def test_model_tampered_detector_is_refused_in_one_line(machine: CalibratedMachi
     ("change", "says"),
     [
         (set_in("front_end", value="vggish"), "unknown front end"),
-        (set_in("front_end", value="clap-44k"), "with the front end clap-44k, which its backbone cnn14-random does not take"),
+        (set_in("front_end", value="clap-44k"), "with the front end clap-44k, which its backbone cnn14-distilled does not take"),
         (set_in("detector", "name", value="oracle"), "unknown detector"),
         (set_in("detector", "parameters", value={}), "its detector is incomplete"),
         (set_in("detector", "parameters", "tail", value=[1, 2]), "its detector is incomplete"),

@@ -118,7 +118,7 @@ def refused(path: Path | str) -> str:
 
 
 def test_backbone_unknown_name_lists_the_built_in_ones() -> None:
-    assert "built in are: cnn14-random" in refused("cnn15")
+    assert "built in are: cnn14-distilled, cnn14-random" in refused("cnn15")
 
 
 def test_backbone_missing_file_says_so(tmp_path: Path) -> None:
