@@ -15,7 +15,9 @@ from typing import Any
 from benchmarks.commands.arguments import count, seed
 from benchmarks.cost import Cost, Figure, measure_cost
 from benchmarks.fp32 import fp32_backbone
+from edge.errors import UserError
 from edge.features.backbone import DEFAULT_BACKBONE, Backbone
+from edge.features.logmel_backbone import LOGMEL
 
 THREADS = 1
 
@@ -40,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print the figures."""
+    if arguments.backbone == LOGMEL:
+        raise UserError(f"--backbone {LOGMEL}", "has no network to measure; the other stages cost what they always cost")
     int8 = Backbone.load(arguments.backbone, threads=THREADS)
     with tempfile.TemporaryDirectory(prefix="auscult-") as name:
         folder = Path(name)

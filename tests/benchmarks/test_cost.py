@@ -100,3 +100,8 @@ def test_fp32_backbone_made_from_int8_has_its_features_but_for_rounding(int8: Ba
         exact, rounded = (stream.push(log_mel[start : start + 32]).block3 for stream in streams)
     assert fp32.precision == "fp32"
     assert np.sqrt(np.mean((exact - rounded) ** 2)) < 0.1 * np.sqrt(np.mean(exact**2))
+
+
+def test_cost_of_the_backbone_without_a_network_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command("benchmarks.commands.benchmark", "auscult benchmark", ["cost", "--backbone", "logmel"]) == 2
+    assert capsys.readouterr().err == "auscult: --backbone logmel: has no network to measure; the other stages cost what they always cost\n"
