@@ -25,6 +25,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     licence: str
     seed: int | None = None
     parity: dict[str, Any] = {}
+    protocol: dict[str, Any] = {}  # ROC AUC on benchmarks/PROTOCOL.md, measured once the backbone was there
     faster_on_this_board: str | None = None
 
 

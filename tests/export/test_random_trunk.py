@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from edge.features.backbone import BUILT_IN, DEFAULT_BACKBONE, Backbone
 from edge.features.frontend import BLOCK_FRAMES, PANNS
@@ -28,14 +29,14 @@ def test_calibrated_random_trunk_normalises_what_it_was_calibrated_on() -> None:
     assert 0.8 < float(seen.std()) < 1.2
 
 
-def test_built_in_backbone_comes_with_a_whole_card() -> None:
-    backbone = Backbone.load(DEFAULT_BACKBONE)
-    card = backbone.card
-    assert (card.name, card.precision, card.front_end, card.seed) == (DEFAULT_BACKBONE, "int8", PANNS.name, 0)
-    assert card.training_data == ["none: random weights"]
+@pytest.mark.parametrize(("name", "source"), [(DEFAULT_BACKBONE, "ESC-10 (CC BY 3.0)"), ("cnn14-random", "none: random weights")])
+def test_built_in_backbones_come_with_a_whole_card(name: str, source: str) -> None:
+    card = Backbone.load(name).card
+    assert (card.name, card.precision, card.front_end, card.seed) == (name, "int8", PANNS.name, 0)
+    assert card.training_data[0].startswith(source)
     assert card.licence == "Apache-2.0"
     assert {comparison for comparison, *_ in BOUNDS} == card.parity["features"].keys()
-    assert (BUILT_IN / f"{DEFAULT_BACKBONE}.onnx").stat().st_size < 6_000_000
+    assert (BUILT_IN / f"{name}.onnx").stat().st_size < 6_000_000
 
 
 def test_built_in_backbone_int8_is_near_its_fp32_twin(clips: list[Clip]) -> None:
