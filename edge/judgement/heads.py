@@ -31,7 +31,7 @@ Float64 = NDArray[np.float64]
 
 LARGEST = 5  # bands of a column
 ALIKE = 2.0  # heads
-STANDS_OUT = 5.0  # nats: what normal cells reach once in some minutes
+STANDS_OUT = 5.0  # nats
 LEAST_SHARE = 0.05  # of the loudest cell's surprise: what is less beside it is its echo
 FAINT_SCORE = 0.49
 SECOND_CELLS = 32  # 1.28 s at 32 kHz

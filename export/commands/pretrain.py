@@ -124,7 +124,7 @@ class _Trained:
 def _trained(settings: Settings, arguments: argparse.Namespace, device: torch.device, workers: int) -> _Trained:
     """Prepare the sound and train, or go on."""
     from export.pretrain.batches import Batches
-    from export.pretrain.pool import recorded_pieces, synthesised_pieces
+    from export.pretrain.pool import SPEEDS, recorded_pieces, synthesised_pieces
     from export.pretrain.teacher import load_teacher
     from export.pretrain.trainer import Training
 
@@ -132,8 +132,8 @@ def _trained(settings: Settings, arguments: argparse.Namespace, device: torch.de
     data, recorded = [], []
     for folder, credit in zip(arguments.recordings, arguments.credits, strict=True):
         pieces = recorded_pieces([folder], for_teacher=teacher is not None)
-        minutes = sum(len(piece.log_mel) for piece in pieces) * PANNS.frame_s / 60.0
-        data.append(f"{credit}: {minutes:.1f} min of recordings")
+        minutes = sum(len(piece.log_mel) for piece in pieces) * PANNS.frame_s / 60.0 / sum(1.0 / speed for speed in SPEEDS)
+        data.append(f"{credit}: {minutes:.1f} min of recordings, at {len(SPEEDS)} speeds")
         recorded += pieces
     synthesised = synthesised_pieces(settings.scenes, settings.seed, for_teacher=teacher is not None, workers=workers)
     data.append(f"{settings.scenes} machines that Auscult synthesised")

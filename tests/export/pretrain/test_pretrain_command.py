@@ -47,7 +47,7 @@ def test_pretrain_writes_a_backbone_whose_card_lists_data_and_licences(
         card = backbone.card
         assert (card.seed, card.licence) == (5, "Apache-2.0")
         assert card.training_data == [
-            "Fans (CC BY 4.0): 0.2 min of recordings",
+            "Fans (CC BY 4.0): 0.1 min of recordings, at 3 speeds",
             "4 machines that Auscult synthesised",
             command.TEACHER_CREDIT,
             "20 steps of 2 excerpts of 1.28 s: 1 x distillation + 1 x synthesis",
