@@ -6,7 +6,7 @@ fitted on blocks of 8 cells, of which there are many; a sustained head on whole 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +18,14 @@ from edge.judgement.heads import (
     CELL,
     SECOND,
     HeadScale,
+    contrast,
     drawn_name,
     evidence_of,
     head_names,
     moment_name,
     moments,
     over_a_second,
+    standing_out,
     sustained_name,
     together,
 )
@@ -68,14 +70,17 @@ def fit_heads(recordings: Sequence[Deviations], features: Mapping[str, int], win
     for feature, bands in features.items():
         maps = [one[feature] for one in recordings]
         if bands > 1:
-            for kind, drawn in ((CELL, maps), (SECOND, map(over_a_second, maps))):
+            for kind, drawn in (
+                (CELL, (_in_windows(standing_out, values, window_cells) for values in maps)),
+                (SECOND, map(over_a_second, maps)),
+            ):
                 highest = [_block_peaks(values.max(axis=1)) for values in drawn]
                 scales[drawn_name(feature, kind)] = _fit(np.concatenate(highest), 1)
         if (name := moment_name(feature, bands)) in wanted:
-            peaks = [_block_peaks(moments(values)) for values in maps]  # (block,)
+            peaks = [_block_peaks(moments(_in_windows(contrast, values, window_cells))) for values in maps]  # (block,)
             scales[name] = _fit(np.concatenate(peaks), 1)
-            for total, one in zip(totals, peaks, strict=True):
-                total += evidence_of(scales[name].surprise(_window_peaks(one, len(total)), 1))
+            for total, values in zip(totals, maps, strict=True):
+                total += evidence_of(scales[name].surprise(_largest_moments(values, window_cells), 1))
         if (name := sustained_name(feature, bands)) in wanted:
             means = [_window_means(values, window_cells) for values in maps]  # (window,)
             lengths = np.concatenate([np.full(len(mean), min(window_cells, len(values))) for mean, values in zip(means, maps, strict=True)])
@@ -109,9 +114,23 @@ def _block_peaks(moments: NDArray[np.floating]) -> Float64:
     return peaks
 
 
-def _window_peaks(peaks: Float64, windows: int) -> Float64:
-    """The largest of the blocks of each window, shape = (window,)."""
-    largest: Float64 = np.lib.stride_tricks.sliding_window_view(peaks, len(peaks) - windows + 1).max(axis=1)
+def _in_windows(judged: Callable[[Float32], Float64], deviations: Float32, window_cells: int) -> Float64:
+    """What a window is judged by, of one window after the other, shape = (cell, band); the last ends where the recording ends."""
+    laid = np.empty(deviations.shape, np.float64)
+    for first in range(0, len(deviations), window_cells):
+        start = max(0, min(first, len(deviations) - window_cells))
+        laid[first : first + window_cells] = judged(deviations[start : start + window_cells])[first - start :]
+    return laid
+
+
+def _largest_moments(deviations: Float32, window_cells: int) -> Float64:
+    """The largest moment of each window that ends with a block, shape = (window,), minus infinity where nothing was heard."""
+    largest = np.full(_windows(len(deviations), window_cells), -np.inf)
+    for window in range(len(largest)):
+        values = deviations[BLOCK_CELLS * window : BLOCK_CELLS * window + window_cells]
+        heard = values[~np.isnan(values[:, 0])]
+        if len(heard):
+            largest[window] = moments(contrast(heard)).max()
     return largest
 
 

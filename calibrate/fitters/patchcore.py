@@ -81,7 +81,8 @@ class PatchCoreFitter:
             patches = [np.concatenate(fold_banks).astype(np.float16) for fold_banks in zip(*banks[feature].values(), strict=True)]
             mean, deviation = _standardise([one[feature] for one in distances], LEAST_DEVIATION.get(feature, 0.0))
             arrays[feature] = {f"bank_{band}": bank for band, bank in enumerate(patches)}
-            arrays[feature] |= {"mean": mean, "deviation": deviation}
+            folds_of = np.array([len(fold_banks[0]) for fold_banks in banks[feature].values()])
+            arrays[feature] |= {"folds": folds_of, "mean": mean, "deviation": deviation}
         return FittedPatchCore(arrays, {feature: self._bands_of(feature) for feature in self._features}, distances)
 
     def _bands_of(self, feature: str) -> int:

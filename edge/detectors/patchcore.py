@@ -29,7 +29,7 @@ class PatchCore:
     """A fitted PatchCore: for each feature a bank per band, and the mean and deviation of normal distances."""
 
     def __init__(self, arrays: Mapping[str, Arrays]) -> None:
-        """`arrays` are a bundle's: `projection` (block2..4), and for each feature `bank_<b>`, `mean` and `deviation`.
+        """`arrays` are a bundle's: `projection` (block2..4), and for each feature `bank_<b>`, `folds`, `mean` and `deviation`.
 
         Raises KeyError or ValueError when they do not belong together.
         """
@@ -56,7 +56,8 @@ class PatchCore:
             if count not in (1, bands):
                 raise ValueError(f"{feature} has {count} banks for {bands} bands")
             self._banks[feature] = Banks(
-                [_numbers(f"{feature}.bank_{band}", fitted[f"bank_{band}"], (None, widths[feature])) for band in range(count)]
+                [_numbers(f"{feature}.bank_{band}", fitted[f"bank_{band}"], (None, widths[feature])) for band in range(count)],
+                [int(patches) for patches in _numbers(f"{feature}.folds", fitted["folds"], (None,))],
             )
 
     def stream(self) -> PatchCoreStream:

@@ -4,9 +4,13 @@ A machine can fail in a moment (a knock) and for good (a bearing that hisses a l
 hears the first and is deaf to the second; the mean over the window hears the second: it is small, but normal sound keeps it far smaller. So
 every feature has two heads:
 
-moment     The mean of the five largest deviations in one column of cells; of a window, the largest. ("From Vision to Sound", section 3.2.3,
+moment     The mean of the five largest contrasts in one column of cells; of a window, the largest. ("From Vision to Sound", section 3.2.3,
            reads moments off a map in this way; a maximum over single cells rests on the noisiest band.)
 sustained  The mean over all cells of a window.
+
+Contrast is deviation less three quarters of what is usual in the window: its median, band by band. Another load, another day or another
+microphone makes a whole window deviate by as much, and a moment is what differs from its surroundings; what they have in common is for the
+sustained head to judge. (Not all of it: a fault that lasts for most of a short recording is usual there.)
 
 The level, which has one band, has the second only. What a head says is brought to the same unit for all by what normal sound reached
 (calibrate/head_scale.py) and then counted as evidence, which grows as the logarithm of surprise: the scale of a head rests on few rare
@@ -30,6 +34,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 LARGEST = 5  # bands of a column
+USUAL = 0.75  # of the median of a window: what moments are free of
 ALIKE = 2.0  # heads
 STANDS_OUT = 5.0  # nats
 LEAST_SHARE = 0.05  # of the loudest cell's surprise: what is less beside it is its echo
@@ -82,7 +87,7 @@ class Heads:
             if not len(heard):
                 continue
             if feature in self._moment:
-                largest = self._moment[feature].surprise(moments(heard).max(), 1)
+                largest = self._moment[feature].surprise(moments(contrast(heard)).max(), 1)
                 parts[moment_name(feature, self._bands[feature])] = float(evidence_of(largest))
             if feature in self._sustained:
                 mean = self._sustained[feature].surprise(heard.mean(), len(heard))
@@ -90,8 +95,8 @@ class Heads:
         return parts
 
     def cell_surprise(self, deviations: Mapping[str, Float32]) -> Float32:
-        """The surprise of each cell, (time, band) float32, by the mean over its features. NaN where audio was lost."""
-        return self._surprise(CELL, {feature: deviations[feature] for feature in self._drawn[CELL]})
+        """The surprise of each cell of a window, (time, band) float32, by the mean over its features. NaN where audio was lost."""
+        return self._surprise(CELL, {feature: standing_out(deviations[feature]) for feature in self._drawn[CELL]})
 
     def drawing(self, deviations: Mapping[str, Float32], score: float) -> Float32:
         """Where the score of a window comes from, (time, band) float32: the most surprising cell has the score, the others in proportion.
@@ -145,6 +150,24 @@ def moments(deviations: NDArray[np.floating]) -> Float64:
     largest = deviations if bands <= LARGEST else np.partition(deviations, bands - LARGEST, axis=1)[:, bands - LARGEST :]
     means: Float64 = largest.mean(axis=1, dtype=np.float64)
     return means
+
+
+def contrast(deviations: NDArray[np.floating]) -> Float64:
+    """How far each cell is from normal beyond what is usual around it, shape = (time, band), of a window (time, band); NaN stays so."""
+    heard = ~np.isnan(deviations[:, 0])
+    if not heard.any():
+        return deviations.astype(np.float64)
+    beyond: Float64 = deviations - USUAL * np.median(deviations[heard].astype(np.float64), axis=0)
+    return beyond
+
+
+def standing_out(deviations: NDArray[np.floating]) -> Float64:
+    """The contrast of each cell plus the mean of its column, shape = (time, band), of a window (time, band); NaN stays so.
+
+    A cell counts for more where its whole column is unusual: few faults are heard in a single band.
+    """
+    beyond = contrast(deviations)
+    return beyond + beyond.mean(axis=1, keepdims=True)
 
 
 def over_a_second(deviations: NDArray[np.floating]) -> Float64:

@@ -22,9 +22,15 @@ def recording(cells: int, seed: int = 0) -> dict[str, Float32]:
     return {feature: (rng.gamma(4.0, 0.5, (cells, bands)) - 2.0).astype(np.float32) for feature, bands in FEATURES.items()}
 
 
+def contrasts(values: Float32) -> NDArray[np.float64]:
+    """What is beyond three quarters of the median of each window of 40 cells, one after the other."""
+    windows = values.astype(np.float64).reshape(-1, WINDOW, values.shape[1])
+    return (windows - 0.75 * np.median(windows, axis=1, keepdims=True)).reshape(values.shape)
+
+
 def moment_blocks(values: Float32) -> NDArray[np.float64]:
-    """Of every 8 cells the largest mean of five bands, the slow way."""
-    means = [float(np.mean(sorted(map(float, row), reverse=True)[:5])) for row in values]
+    """Of every 8 cells the largest mean contrast of five bands, the slow way."""
+    means = [float(np.mean(sorted(row, reverse=True)[:5])) for row in contrasts(values)]
     return np.array([max(means[first : first + 8]) for first in range(0, len(means), 8)])
 
 
@@ -56,7 +62,8 @@ def test_fit_heads_centre_is_the_median_and_sustained_heads_know_over_how_many_c
 def test_fit_heads_cells_are_drawn_by_the_highest_of_each_block_and_seconds_by_their_means() -> None:
     one = recording(8 * 400)
     scales = fit_heads([one], FEATURES, WINDOW).scales
-    for kind, values in (("cell", one["logmel"]), ("second", over_a_second(one["logmel"]))):
+    cells = contrasts(one["logmel"])
+    for kind, values in (("cell", cells + cells.mean(axis=1, keepdims=True)), ("second", over_a_second(one["logmel"]))):
         highest = values.reshape(400, -1).max(axis=1)
         assert scales[f"logmel_{kind}"].onset == pytest.approx(np.quantile(highest, 0.9))
         assert scales[f"logmel_{kind}"].centre == pytest.approx(np.median(highest))
@@ -101,6 +108,14 @@ def test_fit_heads_on_less_than_eight_windows_of_sound_fits_on_shorter_ones(leng
     assert max(new["cnn14_sustained"], new["logmel_sustained"], new["level"]) < 2.0  # of a whole window, which varies less
 
 
+def test_fit_heads_of_recordings_that_are_no_whole_number_of_windows_judge_the_rest_in_the_last_window() -> None:
+    one = recording(8 * 103)
+    whole, last = {f: v[: 8 * 100] for f, v in one.items()}, {f: v[-WINDOW:] for f, v in one.items()}
+    peaks = np.concatenate([moment_blocks(whole["cnn14"]), moment_blocks(last["cnn14"])[-3:]])
+    scale = fit_heads([one], FEATURES, WINDOW).scales["cnn14_moment"]
+    assert (scale.centre, scale.onset) == pytest.approx((np.median(peaks), np.quantile(peaks, 0.9)))
+
+
 def test_fit_heads_windows_that_hold_no_sound_are_unknown_and_change_no_scale() -> None:
     one, other = recording(8 * 100), recording(8 * 100, seed=1)
     gap = 8 * 20
@@ -136,7 +151,7 @@ def test_fit_heads_scale_is_at_least_a_part_of_the_way_from_centre_to_onset() ->
     values = np.where(np.arange(400)[:, None] % 80 < 16, 4.0, 1.0) * np.ones((400, BANDS))  # two blocks in ten
     maps = {"cnn14": values.astype(np.float32), "logmel": values.astype(np.float32), "level": np.zeros((400, 1), np.float32)}
     scale = fit_heads([maps], FEATURES, WINDOW).scales["cnn14_moment"]
-    assert (scale.centre, scale.onset, scale.scale) == pytest.approx((1.0, 4.0, LEAST_SCALE * 3.0))
+    assert (scale.centre, scale.onset, scale.scale) == pytest.approx((0.25, 3.25, LEAST_SCALE * 3.0))  # contrasts: 1 is usual
 
 
 @pytest.mark.parametrize("wanted", [("logmel_moment",), ("level", "cnn14_sustained")])

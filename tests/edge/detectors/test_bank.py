@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge.detectors.bank import Banks
@@ -46,3 +49,46 @@ def test_banks_take_views_and_many_rows() -> None:
     many = Banks(banks).distances(queries[::2])
     few = np.concatenate([Banks(banks).distances(row[None]) for row in queries[::2]])
     np.testing.assert_allclose(many, few, rtol=1e-4)
+
+
+def with_each_fold_left_out(bank: Float32, folds: list[int], queries: Float32) -> NDArray[np.float64]:
+    pieces = np.split(bank, np.cumsum(folds)[:-1])
+    others = [np.concatenate([piece for k, piece in enumerate(pieces) if k != left_out]) for left_out in range(len(pieces))]
+    return np.mean([brute_force(rest, queries) for rest in others], axis=0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), folds=st.lists(st.integers(1, 30), min_size=2, max_size=5), shared=st.booleans())
+def test_banks_of_folds_give_the_mean_over_what_is_met_with_each_left_out(seed: int, folds: list[int], shared: bool) -> None:
+    """Folds that lie apart, so that all near neighbours of many a query are of one of them."""
+    rng = np.random.default_rng(seed)
+    near = [rng.normal(4.0 * fold, 1.0, (size, 3)) for fold, size in enumerate(folds)]
+    banks = [np.concatenate(near).astype(np.float32) + np.float32(band) for band in range(1 if shared else 2)]
+    queries = rng.normal(4.0, 4.0, (9, 2, 3)).astype(np.float32)
+    found = Banks(banks, folds).distances(queries)
+    for band in range(2):
+        expected = with_each_fold_left_out(banks[0 if shared else band], folds, queries[:, band])
+        np.testing.assert_allclose(found[:, band], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_banks_of_one_fold_are_compared_as_a_whole() -> None:
+    bank, queries = patches(20, 8, seed=0), patches(5, 1, 8, seed=1)
+    np.testing.assert_array_equal(Banks([bank], [20]).distances(queries), Banks([bank]).distances(queries))
+
+
+@pytest.mark.parametrize("folds", [[10, 9], [10, 11], [20, 0], [21, -1]])
+def test_banks_that_their_folds_do_not_make_up_are_refused(folds: list[int]) -> None:
+    with pytest.raises(ValueError, match="a bank of 20 patches is not made up of folds"):
+        Banks([patches(20, 8, seed=0)], folds)
+
+
+def test_banks_hear_new_sound_as_far_away_as_what_was_held_out() -> None:
+    """Why folds are told: a sixth recording against the bank of five is nearer than each of the five was to the other four."""
+    recordings = patches(25, 200, 6, seed=3)
+    bank, folds, queries = recordings[:5].reshape(-1, 6), [200] * 5, recordings[5:].reshape(-1, 1, 6)
+    held_out = [Banks([np.delete(recordings[:5], k, axis=0).reshape(-1, 6)]).distances(recordings[k][:, None]).mean() for k in range(5)]
+    left_out = [Banks([np.delete(recordings[:5], k, axis=0).reshape(-1, 6)]).distances(queries).mean() for k in range(5)]
+    new = Banks([bank], folds).distances(queries).mean()
+    assert new == pytest.approx(np.mean(left_out), rel=1e-5)
+    assert new == pytest.approx(np.mean(held_out), rel=0.02)
+    assert Banks([bank]).distances(queries).mean() < 0.97 * new

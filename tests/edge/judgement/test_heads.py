@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from edge.features.frontend import PANNS, band_edges_hz
 from edge.judgement.heads import (
     STANDS_OUT,
+    USUAL,
     Heads,
     HeadScale,
+    contrast,
     evidence_of,
     head_names,
     moments,
     over_a_second,
+    standing_out,
     together,
 )
 from edge.judgement.regions import find_regions
@@ -74,6 +77,37 @@ def test_moments_are_means_of_the_five_largest_of_a_column() -> None:
 
 def test_moments_of_few_bands_are_means_of_all() -> None:
     assert moments(np.array([[1, 2, 6], [0, 0, -3]], np.float32)).tolist() == [3.0, -1.0]
+
+
+def test_contrast_is_what_is_beyond_most_of_the_median_of_each_band() -> None:
+    deviations = np.array([[1, 10], [2, -20], [9, 30]], np.float32)
+    np.testing.assert_allclose(contrast(deviations), deviations - USUAL * np.array([2.0, 10.0]))
+
+
+def test_contrast_of_a_window_that_deviates_as_a_whole_is_a_part_of_it_and_a_knock_in_it_stays() -> None:
+    deviations = quiet()["cnn14"] + 8.0
+    deviations[40:42] += 10.0
+    assert moments(contrast(deviations))[40:42].min() > 10.0 + 8.0 * (1 - USUAL) - 0.5
+    assert np.delete(moments(contrast(deviations)), (40, 41)).max() < 8.0 * (1 - USUAL) + 1.0
+
+
+def test_contrast_is_unknown_where_audio_was_lost_and_what_was_lost_is_not_usual() -> None:
+    rest = quiet(60)["cnn14"]
+    holed = np.insert(rest, 20, np.full((40, 1), np.nan, np.float32), axis=0)
+    np.testing.assert_allclose(np.delete(contrast(holed), np.arange(20, 60), axis=0), contrast(rest))
+    assert np.isnan(contrast(holed)[20:60]).all()
+    assert np.isnan(contrast(np.full((5, 3), np.nan, np.float32))).all()
+
+
+def test_standing_out_counts_a_cell_for_more_beside_others() -> None:
+    deviations = flat()["cnn14"]
+    deviations[20, 3] = 8.0
+    deviations[60] = 8.0
+    found = standing_out(deviations)
+    assert found[20, 3] == pytest.approx(8.0 + 8.0 / BANDS)
+    assert found[20, 4] == pytest.approx(8.0 / BANDS)
+    assert found[60] == pytest.approx(np.full(BANDS, 8.0 + 8.0))
+    assert not np.delete(found, (20, 60), axis=0).any()
 
 
 def test_over_a_second_is_the_mean_of_the_32_cells_around_each_of_those_that_there_are() -> None:
@@ -252,14 +286,17 @@ def test_cell_surprise_is_by_the_mean_over_the_features() -> None:
     deviations["level"][:] = 1000.0  # it has no bands to show
     surprise = Heads(FEATURES, SCALES).cell_surprise(deviations)
     assert surprise.dtype == np.float32
-    assert surprise[3, 2] == pytest.approx(softplus(((9.0 - 3.0) + (5.0 - 3.0)) / 2), rel=1e-5)
-    assert surprise[3, 3] == pytest.approx(softplus(-3.0), rel=1e-5)
+    column = 14.0 / 2 / BANDS  # what it adds to each of its cells
+    assert surprise[3, 2] == pytest.approx(softplus(((9.0 - 3.0) + (5.0 - 3.0)) / 2 + column), rel=1e-5)
+    assert surprise[3, 3] == pytest.approx(softplus(column - 3.0), rel=1e-5)
+    assert surprise[4, 3] == pytest.approx(softplus(-3.0), rel=1e-5)
 
 
 def test_drawing_below_the_alarm_is_the_whole_score_for_a_cell_that_stands_out_only() -> None:
     heads = Heads(FEATURES, SCALES)
     deviations = flat()
-    deviations["cnn14"][9, 1] = deviations["logmel"][9, 1] = 3.0 + STANDS_OUT / 2
+    alone = BANDS / (BANDS + 1)  # its column adds an eighth of it
+    deviations["cnn14"][9, 1] = deviations["logmel"][9, 1] = (3.0 + STANDS_OUT / 2) * alone
     assert float(heads.drawing(deviations, 0.6)[9, 1]) == pytest.approx(0.6 * softplus(STANDS_OUT / 2) / STANDS_OUT, rel=1e-5)
     deviations["cnn14"][9, 1] = deviations["logmel"][9, 1] = 3.0 + 2 * STANDS_OUT
     assert float(heads.drawing(deviations, 0.6)[9, 1]) == pytest.approx(0.6, rel=1e-5)
