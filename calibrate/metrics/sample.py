@@ -5,7 +5,7 @@
            (McClish, "Analyzing a portion of the ROC curve", Medical Decision Making 9, 1989)
 `best_f1`  the F1 score at the threshold that makes it highest, anomalous being the positive class
 
-The definitions are scikit-learn's (extra `benchmark`), imported when the first figure is asked for.
+Curves come from scikit-learn (extra `benchmark`), imported when the first figure is asked for.
 """
 
 from __future__ import annotations
@@ -63,9 +63,40 @@ def roc_auc(normal: ArrayLike, anomalous: ArrayLike) -> float:
 
 
 def pauc(normal: ArrayLike, anomalous: ArrayLike, max_false_alarm_rate: float = PAUC_MAX_FALSE_ALARM_RATE) -> float:
-    """Return the standardised partial area under the ROC curve up to `max_false_alarm_rate`."""
+    """Return the standardised partial area under the ROC curve up to `max_false_alarm_rate` (McClish 1989).
+
+    With the area of chance (the triangle under the diagonal) and the largest possible one (the whole strip):
+    (1 + (area - chance) / (largest - chance)) / 2. Below 0.5 is worse than chance.
+
+    Raises
+    ------
+    UserError
+        When a class is empty or a score is not finite.
+    ValueError
+        When `max_false_alarm_rate` is not above 0 and at most 1.
+    """
     labels, scores = _labelled(normal, anomalous)
-    return float(_scikit_learn_metrics().roc_auc_score(labels, scores, max_fpr=max_false_alarm_rate))
+    false_alarm_rates, detection_rates, _ = _scikit_learn_metrics().roc_curve(labels, scores)
+    area = area_up_to(false_alarm_rates, detection_rates, max_false_alarm_rate)
+    chance, largest = max_false_alarm_rate**2 / 2, max_false_alarm_rate
+    return 0.5 * (1.0 + (area - chance) / (largest - chance))
+
+
+def area_up_to(false_alarm_rates: NDArray[np.float64], heights: NDArray[np.float64], max_false_alarm_rate: float) -> float:
+    """Return the area under a curve from 0 to `max_false_alarm_rate`: trapezoids, the last one cut at the limit.
+
+    Parameters
+    ----------
+    false_alarm_rates : shape (points,), from 0 to 1, never falling; equal ones are a vertical step.
+    heights : shape (points,).
+    max_false_alarm_rate : above 0, at most 1; anything else is a ValueError.
+    """
+    if not 0.0 < max_false_alarm_rate <= 1.0:
+        raise ValueError(f"a largest false-alarm rate of {max_false_alarm_rate} is not above 0 and at most 1")
+    within = int(np.searchsorted(false_alarm_rates, max_false_alarm_rate, side="right"))
+    at_limit = np.interp(max_false_alarm_rate, false_alarm_rates, heights)
+    x, y = np.append(false_alarm_rates[:within], max_false_alarm_rate), np.append(heights[:within], at_limit)
+    return float(np.sum(np.diff(x) * (y[1:] + y[:-1])) / 2)
 
 
 def best_f1(normal: ArrayLike, anomalous: ArrayLike) -> float:

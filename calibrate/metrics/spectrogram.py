@@ -1,13 +1,14 @@
 """Where in time and frequency: how well an anomaly map shows the cells in which a known sound was added.
 
-Vision-to-sound anomaly detection (paper 002), section 3.2.2, and DESIGN section 9. On which grid and over which clips the paper leaves
-open; here:
+From Vision to Sound (Barusco et al., arXiv 2502.18328), section 3.2.2, and DESIGN section 9. On which grid and over which clips the paper
+leaves open; here:
 
 grid       The map's own. The energy of a cell is the mean power of the added sound's mel spectrogram over the cell's 4 frames x 4 mels.
 truth      Within the time in which the sound was added, the cells above the 60th percentile of energy: the top 40 %. Nothing elsewhere.
 `roc_auc`  Over the cells of all maps together (one threshold must serve all). Clean recordings are left out: they have no truth, are judged
            at the sample level, and would make this figure better.
 `f1`       A cell is called anomalous above the 40th percentile of its own map, as published; counted over all maps together.
+`au_pro`   In `calibrate.metrics.au_pro`, over the same maps and truths.
 
 Cells that were not heard (NaN) do not count.
 """
@@ -54,9 +55,10 @@ def cells_of(first_sample: int, last_sample: int, front_end: FrontEnd) -> slice:
 
 
 def spectrogram_truth(energy: Float64, added: slice) -> Mask:
-    """Mark the top 40 % of the energy in the time in which the sound was added, shape (time, band)."""
+    """Mark the top 40 % of the energy in the time in which the sound was added, shape (time, band); nothing when it holds no cell."""
     truth = np.zeros(energy.shape, np.bool_)
-    truth[added] = energy[added] > np.quantile(energy[added], 1.0 - TOP_FRACTION)
+    if energy[added].size:
+        truth[added] = energy[added] > np.quantile(energy[added], 1.0 - TOP_FRACTION)
     return truth
 
 
@@ -67,15 +69,28 @@ def split_cells(anomaly_map: Float32, truth: Mask) -> tuple[Float64, Float64]:
 
 
 def spectrogram_roc_auc(maps: Sequence[Float32], truths: Sequence[Mask]) -> float:
-    """Return the area under the ROC curve of the cells of all maps, each shape (time, band)."""
+    """Return the area under the ROC curve of the cells of all maps, each shape (time, band).
+
+    Raises
+    ------
+    UserError
+        When no cell is true, or every one.
+    """
     normal, anomalous = zip(*map(split_cells, maps, truths), strict=True)
     return sample.roc_auc(np.concatenate(normal), np.concatenate(anomalous))
 
 
 def spectrogram_f1(maps: Sequence[Float32], truths: Sequence[Mask]) -> float:
-    """Return the F1 score of the cells of all maps, each shape (time, band), called at the 40th percentile of their map."""
-    called = [(np.nan_to_num(m, nan=-np.inf) > np.nanpercentile(m, CALLED_PERCENTILE)) for m in maps]
-    hits = sum(int(np.count_nonzero(c & truth)) for c, truth in zip(called, truths, strict=True))
-    all_called = sum(int(np.count_nonzero(c)) for c in called)
-    true = sum(int(np.count_nonzero(truth & ~np.isnan(m))) for m, truth in zip(maps, truths, strict=True))
-    return 2.0 * hits / (all_called + true) if all_called + true else 0.0
+    """Return the F1 score of the cells of all maps, each shape (time, band), called above the 40th percentile of their map.
+
+    It is 0 when nothing is called and nothing is true.
+    """
+    hits = called = true = 0
+    for anomaly_map, truth in zip(maps, truths, strict=True):
+        normal, anomalous = split_cells(anomaly_map, truth)
+        values = np.concatenate([normal, anomalous])
+        threshold = np.percentile(values, CALLED_PERCENTILE) if values.size else np.inf
+        hits += int(np.count_nonzero(anomalous > threshold))
+        called += int(np.count_nonzero(values > threshold))
+        true += len(anomalous)
+    return 2.0 * hits / (called + true) if called + true else 0.0

@@ -1,6 +1,6 @@
 """When: how well an anomaly map shows the moments at which a known sound was added.
 
-Vision-to-sound anomaly detection (paper 002), section 3.2.3, and DESIGN section 9; on the map's grid a moment is a row of cells.
+From Vision to Sound (Barusco et al., arXiv 2502.18328), section 3.2.3, and DESIGN section 9; on the map's grid a moment is a row of cells.
 
 truth      Within the time in which the sound was added, the moments whose log energy, summed over the bands, exceeds its median there.
 score      Of a moment: the mean of the five largest map values in it.
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.metrics import sample
+from edge.features.frontend import FLOOR_POWER
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -27,10 +28,14 @@ LARGEST = 5
 
 
 def temporal_truth(energy: Float64, added: slice) -> Mask:
-    """Mark the louder half of the moments in which the sound was added, shape (time,); `energy` is `cell_energy`'s, (time, band)."""
+    """Mark the louder half of the moments in which the sound was added, shape (time,); nothing when it holds no moment.
+
+    `energy` is `cell_energy`'s, (time, band). Silence counts as the front end's floor: its logarithm must not outweigh all other bands.
+    """
     truth = np.zeros(len(energy), np.bool_)
-    log_energy = np.log(energy[added]).sum(axis=1)  # (time,)
-    truth[added] = log_energy > np.median(log_energy)
+    log_energy = np.log(np.maximum(energy[added], FLOOR_POWER)).sum(axis=1)  # (time,)
+    if log_energy.size:
+        truth[added] = log_energy > np.median(log_energy)
     return truth
 
 
@@ -49,12 +54,18 @@ def split_moments(anomaly_map: Float32, truth: Mask) -> tuple[Float64, Float64]:
 
 
 def temporal_roc_auc(maps: Sequence[Float32], truths: Sequence[Mask]) -> float:
-    """Return the area under the ROC curve of the moments of all maps, shapes (time, band); `truths` are (time,)."""
+    """Return the area under the ROC curve of the moments of all maps, shapes (time, band); `truths` are (time,).
+
+    Raises
+    ------
+    UserError
+        When no moment is true, or every one.
+    """
     return sample.roc_auc(*_pooled(maps, truths))
 
 
 def temporal_f1(maps: Sequence[Float32], truths: Sequence[Mask]) -> float:
-    """Return the best F1 score of the moments of all maps."""
+    """Return the best F1 score of the moments of all maps, shapes (time, band); `truths` are (time,). Raises as `temporal_roc_auc` does."""
     return sample.best_f1(*_pooled(maps, truths))
 
 

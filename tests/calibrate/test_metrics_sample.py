@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import sys
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from calibrate.metrics import sample
 from calibrate.metrics.bootstrap import percentile_interval, resampled_roc_auc, roc_auc_interval
-from calibrate.metrics.sample import best_f1, pauc, roc_auc, sample_metrics
+from calibrate.metrics.sample import area_up_to, best_f1, pauc, roc_auc, sample_metrics
 from edge.errors import UserError
 
 pytest.importorskip("sklearn", reason="the figures need the extra [benchmark]")
@@ -81,6 +82,43 @@ def test_figures_of_random_scores_equal_slow_reference(seed: int) -> None:
     assert roc_auc(normal, anomalous) == pytest.approx(slow_roc_auc(normal, anomalous))
     assert pauc(normal, anomalous) == pytest.approx(slow_pauc(normal, anomalous, 0.1), abs=1e-4)
     assert best_f1(normal, anomalous) == pytest.approx(slow_best_f1(normal, anomalous))
+
+
+@pytest.mark.parametrize("limit", [0.01, 0.1, 0.3, 0.5, 1.0])
+@pytest.mark.parametrize("seed", range(10))
+def test_pauc_of_random_scores_equals_scikit_learn(seed: int, limit: float) -> None:
+    normal, anomalous = random_scores(seed)
+    labels = [0] * len(normal) + [1] * len(anomalous)
+    expected = importlib.import_module("sklearn.metrics").roc_auc_score(labels, normal + anomalous, max_fpr=limit)
+    assert pauc(normal, anomalous, limit) == pytest.approx(expected)
+
+
+def test_pauc_up_to_one_is_the_whole_area() -> None:
+    assert pauc(NORMAL, ANOMALOUS, 1.0) == pytest.approx(roc_auc(NORMAL, ANOMALOUS))
+
+
+def test_pauc_of_scores_all_alike_is_chance_and_of_reversed_ones_is_below() -> None:
+    assert pauc([0.5, 0.5, 0.5], [0.5, 0.5]) == pytest.approx(0.5)
+    assert pauc([0.8, 0.9], [0.1, 0.2]) == pytest.approx(0.5 * (1 - 0.005 / 0.095))  # no area at all where chance has 0.005
+
+
+def test_area_up_to_of_hand_computed_curve_is_exact() -> None:
+    # Flat at 0.4 up to a false-alarm rate of 0.2, then a straight line to (1, 1), which is at 0.625 at 0.5; and a step up at 0.
+    false_alarm_rates, heights = np.array([0.0, 0.0, 0.2, 1.0]), np.array([0.0, 0.4, 0.4, 1.0])
+    assert area_up_to(false_alarm_rates, heights, 0.1) == pytest.approx(0.04)
+    assert area_up_to(false_alarm_rates, heights, 0.2) == pytest.approx(0.08)
+    assert area_up_to(false_alarm_rates, heights, 0.5) == pytest.approx(0.08 + 0.3 * (0.4 + 0.625) / 2)
+    assert area_up_to(false_alarm_rates, heights, 1.0) == pytest.approx(0.08 + 0.8 * 0.7)
+
+
+def test_area_up_to_a_vertical_step_at_the_limit_leaves_the_step_out() -> None:
+    assert area_up_to(np.array([0.0, 0.3, 0.3, 1.0]), np.array([0.2, 0.2, 0.9, 0.9]), 0.3) == pytest.approx(0.06)
+
+
+@pytest.mark.parametrize("limit", [0.0, -0.1, 1.5, float("nan")])
+def test_area_up_to_a_limit_that_is_no_rate_is_refused(limit: float) -> None:
+    with pytest.raises(ValueError, match="not above 0 and at most 1"):
+        area_up_to(np.array([0.0, 1.0]), np.array([0.0, 1.0]), limit)
 
 
 def test_figures_of_perfect_scores_are_one() -> None:

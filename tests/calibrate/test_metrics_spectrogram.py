@@ -10,6 +10,7 @@ from calibrate.metrics.spectrogram import (
     spectrogram_roc_auc,
     spectrogram_truth,
 )
+from edge.errors import UserError
 from edge.features.frontend import PANNS, band_edges_hz
 from edge.features.logmel import offline_log_mel
 
@@ -45,6 +46,29 @@ def test_spectrogram_truth_of_hand_computed_case_is_the_strongest_cells_of_the_s
     assert np.array_equal(spectrogram_truth(ENERGY, slice(1, 4)), TRUTH)
 
 
+def slow_truth(energy: np.ndarray, added: slice) -> np.ndarray:
+    """Rank the cells of the span by sorting; the quantile at 0.6 lies between two of them."""
+    span = range(*added.indices(len(energy)))
+    ordered = sorted(float(energy[t, b]) for t in span for b in range(energy.shape[1]))
+    place = 0.6 * (len(ordered) - 1)
+    below = int(place)
+    threshold = ordered[below] + (place - below) * (ordered[min(below + 1, len(ordered) - 1)] - ordered[below])
+    return np.array([[t in span and float(value) > threshold for value in row] for t, row in enumerate(energy)])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_spectrogram_truth_of_random_energy_equals_slow_reference(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    energy = random.exponential(size=(int(random.integers(10, 30)), 7))
+    first = int(random.integers(0, 8))
+    added = slice(first, first + int(random.integers(1, 20)))
+    assert np.array_equal(spectrogram_truth(energy, added), slow_truth(energy, added))
+
+
+def test_spectrogram_truth_of_a_span_without_cells_is_nothing() -> None:
+    assert not spectrogram_truth(ENERGY, slice(5, 5)).any()
+
+
 def test_spectrogram_truth_is_four_tenths_of_the_span_and_nothing_elsewhere() -> None:
     energy = np.random.default_rng(0).exponential(size=(100, 14))
     truth = spectrogram_truth(energy, slice(20, 70))
@@ -72,6 +96,22 @@ def test_figures_of_random_maps_equal_slow_reference(seed: int) -> None:
     maps[1][2] = np.nan  # not heard
     assert spectrogram_roc_auc(maps, truths) == pytest.approx(slow_roc_auc(maps, truths))
     assert spectrogram_f1(maps, truths) == pytest.approx(slow_f1(maps, truths))
+
+
+def test_figures_leave_out_a_map_of_which_nothing_was_heard() -> None:
+    maps, truths = [MAP, np.full_like(MAP, np.nan)], [TRUTH, TRUTH]
+    assert spectrogram_roc_auc(maps, truths) == spectrogram_roc_auc([MAP], [TRUTH])
+    assert spectrogram_f1(maps, truths) == spectrogram_f1([MAP], [TRUTH])
+
+
+def test_spectrogram_f1_takes_the_percentile_of_each_map_by_itself() -> None:
+    # Ten times louder and the same otherwise: with one threshold for both, more of the one and less of the other would be called.
+    assert spectrogram_f1([MAP, 10 * MAP], [TRUTH, TRUTH]) == pytest.approx(spectrogram_f1([MAP], [TRUTH]))
+
+
+def test_spectrogram_roc_auc_without_true_cells_is_refused() -> None:
+    with pytest.raises(UserError, match="anomalous"):
+        spectrogram_roc_auc([MAP], [np.zeros_like(TRUTH)])
 
 
 def test_figures_of_a_map_that_shows_the_truth_are_the_best() -> None:

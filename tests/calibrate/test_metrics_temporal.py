@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+import statistics
+
 import numpy as np
 import pytest
 
@@ -19,6 +22,29 @@ def slow_scores(anomaly_map: np.ndarray) -> list[float]:
 
 def test_temporal_truth_of_hand_computed_case_is_the_louder_half_by_log_energy() -> None:
     assert np.array_equal(temporal_truth(ENERGY, slice(1, 5)), TRUTH)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_temporal_truth_of_random_energy_equals_slow_reference(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    energy = random.exponential(size=(int(random.integers(10, 30)), 7)) ** 3
+    first = int(random.integers(0, 8))
+    span = range(first, min(first + int(random.integers(1, 20)), len(energy)))
+    log_energies = {t: sum(math.log(float(value)) for value in energy[t]) for t in span}
+    median = statistics.median(log_energies.values())
+    expected = [t in span and log_energies[t] > median for t in range(len(energy))]
+    assert temporal_truth(energy, slice(span.start, span.stop)).tolist() == expected
+
+
+def test_temporal_truth_with_a_silent_band_counts_it_as_the_floor() -> None:
+    # One silent band against another band that is 20 dB stronger: -100 dB + 20 dB is below 2 x 0 dB, but above 2 x -60 dB.
+    energy = np.array([[0.0, 100.0], [1.0, 1.0], [1e-6, 1e-6]])
+    assert temporal_truth(energy, slice(0, 2)).tolist() == [False, True, False]
+    assert temporal_truth(energy[[0, 2]], slice(0, 2)).tolist() == [True, False]
+
+
+def test_temporal_truth_of_a_span_without_moments_is_nothing() -> None:
+    assert not temporal_truth(ENERGY, slice(6, 6)).any()
 
 
 def test_moment_scores_of_hand_computed_case_are_means_of_the_five_largest() -> None:
