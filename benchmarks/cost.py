@@ -137,7 +137,7 @@ def make_bundle(folder: Path, backbone: str | Path, coreset: int, seed: int) -> 
     """Calibrate on a synthesised machine with Auscult's defaults, but for the size of the coreset."""
     machine = RotatingMachine(seed, NATIVE_RATE_HZ)
     recordings = [_recorded(folder / f"normal{number}.wav", machine, RECORDING_S) for number in range(RECORDINGS)]
-    settings = CalibrationSettings(backbone=backbone, patchcore=PatchCoreSettings(coreset=coreset, seed=seed))
+    settings = CalibrationSettings(backbone=backbone, fitting=PatchCoreSettings(coreset=coreset, seed=seed))
     return calibrate(recordings, folder / "machine.auscult", settings).bundle
 
 

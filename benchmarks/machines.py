@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.clips import read_clip, write_clip
 from benchmarks.datasets.manifest import Unit
 from benchmarks.mixing import BackgroundMixer
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import CalibrationSettings, calibrate, with_seed
 from calibrate.metrics.bootstrap import percentile_interval, resampled_roc_auc
 from calibrate.metrics.sample import best_f1, pauc, roc_auc
 from edge.errors import UserError
@@ -72,7 +72,7 @@ def fit_and_score(
     fit: Sequence[Path], test: Sequence[Path], seed: int, report: Report, *, settings: CalibrationSettings = DEFAULTS
 ) -> list[float]:
     """Calibrate a bundle and score with it."""
-    settings = replace(settings, patchcore=replace(settings.patchcore, seed=seed))
+    settings = with_seed(settings, seed)
     with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
         bundle = Path(folder, "machine.auscult")
         calibrate(list(fit), bundle, settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -13,18 +13,19 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.checks import BadRecordings, CheckedRecordings, Outliers, check_recordings
+from calibrate.checks import BadRecordings, CheckedRecordings, OddRecordings, check_recordings
 from calibrate.embeddings import Recording
-from calibrate.fitters.patchcore import PatchCoreFitter, PatchCoreSettings
+from calibrate.fitters.fitter import FittedDetector, FitterSettings
+from calibrate.fitters.patchcore import PatchCoreSettings
 from calibrate.head_scale import fit_heads
 from calibrate.tail import fit_tail, seconds_to_support, supported_false_alarms_per_week
 from edge.audio.channels import Channel
 from edge.bundles.bundle import write_bundle
 from edge.errors import AudioError, BundleError
 from edge.features.any_backbone import AnyBackbone, load_backbone
-from edge.features.backbone import BUILT_IN, DEFAULT_BACKBONE
+from edge.features.backbone import BUILT_IN
 from edge.features.frontend import CELL_MELS, FrontEnd, mel_edges_hz, mels_below
-from edge.judgement.heads import HeadScale
+from edge.judgement.heads import HeadScale, Mode, largest_name, sustained_name
 from edge.judgement.tail import SECONDS_PER_WEEK, Tail
 from edge.model import BACKBONE_MEMBER, CARD_MEMBER, PROBE_SECONDS, probe_cells
 from edge.version import VERSION
@@ -39,15 +40,21 @@ PROBE_TOLERANCE = 0.02  # relative; saturating int8 arithmetic is far beyond it,
 class CalibrationSettings:
     """What `auscult calibrate` may be told."""
 
-    detector: str = "patchcore"
-    backbone: str | Path = DEFAULT_BACKBONE
+    fitting: FitterSettings = field(default_factory=PatchCoreSettings)  # the detector, and what was chosen about it
+    backbone: str | Path | None = None  # the detector's own choice if None
+    mode: Mode = "stream"
     false_alarms_per_week: float = 1.0
     channel: Channel = 0
     bad_recordings: BadRecordings = "refuse"
-    outliers: Outliers = "keep"
+    odd_recordings: OddRecordings = "keep"
     heads: tuple[str, ...] = ()  # only these, for comparisons; all of them if empty
-    patchcore: PatchCoreSettings = field(default_factory=PatchCoreSettings)
     threads: int = 1
+    created_at: datetime | None = None  # stands in the bundle; the moment of writing if None, and then no two bundles are the same
+
+
+def with_seed(settings: CalibrationSettings, seed: int) -> CalibrationSettings:
+    """The same settings with another seed."""
+    return replace(settings, fitting=replace(settings.fitting, seed=seed))  # type: ignore[type-var]  # all of them are dataclasses
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +96,20 @@ def calibrate(
     BundleError
         `output` cannot be written, or is something else than a bundle; said before the long work.
     """
-    _check_output(output)
-    backbone = load_backbone(settings.backbone, threads=settings.threads)
+    check_output(output)
+    name = settings.backbone or settings.fitting.backbone
+    backbone = load_backbone(name, threads=settings.threads)
     checked = check_recordings(
-        paths, backbone.front_end, channel=settings.channel, bad_recordings=settings.bad_recordings, outliers=settings.outliers
+        paths, backbone.front_end, channel=settings.channel, bad_recordings=settings.bad_recordings, odd_recordings=settings.odd_recordings
     )
     for warning in checked.warnings:
         say(warning)
     _check_bandwidth(checked.bandwidth_hz, backbone.front_end)
     cell_s = backbone.front_end.cell_s
     recordings = [Recording(report.path, settings.channel, round(report.seconds / cell_s)) for report in checked.kept]
-    fitted = PatchCoreFitter(backbone, checked.bandwidth_hz, settings.patchcore).fit(recordings)
+    fitted = settings.fitting.fitter(backbone, checked.bandwidth_hz, settings.mode).fit(recordings)
     window_cells = int(WINDOW_S / cell_s + 1e-6)
-    heads = fit_heads(fitted.deviations, fitted.features, window_cells, settings.heads)
+    heads = fit_heads(fitted.deviations, fitted.features, window_cells, _heads(settings, fitted), settings.mode)
     surprise = [known for one in heads.surprise if len(known := one[np.isfinite(one)])]
     tail = fit_tail(surprise, backbone.front_end.block_samples / backbone.front_end.sample_rate_hz)
     note = threshold_note(checked.seconds, settings.false_alarms_per_week)
@@ -109,7 +117,7 @@ def calibrate(
         say(note)
     arrays = fitted.arrays | {"probe": _probe(backbone, checked.bandwidth_hz)}
     manifest = _manifest(settings, backbone, checked, heads.scales, tail, note)
-    write_bundle(output, manifest, arrays, _embedded(settings.backbone))
+    write_bundle(output, manifest, arrays, {**_embedded(name), **fitted.blobs})
     return Calibration(
         bundle=output,
         recordings=len(recordings),
@@ -122,6 +130,15 @@ def calibrate(
         seconds_needed=round(seconds_to_support(settings.false_alarms_per_week)),
         bytes=output.stat().st_size,
     )
+
+
+def _heads(settings: CalibrationSettings, fitted: FittedDetector) -> tuple[str, ...]:
+    """The heads to fit, all of them if empty: of a clip, the one by which the detector was published."""
+    if settings.heads or settings.mode == "stream":
+        return settings.heads
+    own = next(iter(fitted.features))
+    mean = settings.fitting.clip_statistic == "mean"
+    return (sustained_name(own, fitted.features[own]) if mean else largest_name(own),)
 
 
 def threshold_note(seconds: float, false_alarms_per_week: float) -> str:
@@ -139,7 +156,7 @@ def threshold_note(seconds: float, false_alarms_per_week: float) -> str:
     )
 
 
-def _check_output(output: Path) -> None:
+def check_output(output: Path) -> None:
     """Refuse what could not be written in the end, and to overwrite what was never a bundle: a recording, say, or a device."""
     try:
         if output.exists() and not _is_zip_or_empty(output):
@@ -189,16 +206,17 @@ def _manifest(
 ) -> Mapping[str, object]:
     front_end: FrontEnd = backbone.front_end
     return {
-        "created_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "created_at": (settings.created_at or datetime.now(timezone.utc)).isoformat(timespec="seconds"),
         "auscult_version": VERSION,
         "front_end": front_end.name,
         "sample_rate_hz": front_end.sample_rate_hz,
         "bandwidth_hz": checked.bandwidth_hz,
         "backbone": {"name": backbone.name, "sha256": backbone.sha256, "precision": backbone.precision},
         "detector": {
-            "name": settings.detector,
+            "name": settings.fitting.detector,
             "parameters": {
-                **msgspec.to_builtins(settings.patchcore),
+                **msgspec.to_builtins(settings.fitting),
+                "mode": settings.mode,
                 "heads": msgspec.to_builtins(heads),
                 "tail": tail.parameters(),
                 "window_s": WINDOW_S,

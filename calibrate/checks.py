@@ -3,7 +3,7 @@
 | finding | what happens |
 |---|---|
 | unreadable, too short, silent, duplicate | nothing can be learned from it: refused, or left out with `--bad-recordings drop` |
-| outlier | its mean spectrum is unlike the others': kept with a warning, or left out with `--outliers drop` |
+| outlier | its mean spectrum is unlike the others': kept with a warning, or left out with `--odd-recordings drop` |
 | clipped, dropouts | kept with a warning |
 | narrow | its sound ends at a lower frequency than the others': kept with a warning |
 """
@@ -26,7 +26,7 @@ from edge.errors import AudioError
 from edge.features.frontend import FrontEnd, mels_below
 
 BadRecordings = Literal["refuse", "drop"]
-Outliers = Literal["keep", "drop"]
+OddRecordings = Literal["keep", "drop"]
 
 MIN_TOTAL_S = 10.0
 MIN_FOR_OUTLIERS = 5  # recordings: among fewer, none is odd
@@ -77,7 +77,7 @@ def add_check_arguments(parser: ArgumentParser) -> None:
         help="recordings that are unreadable, silent, too short or there twice: stop and list them, or leave them out (default: refuse)",
     )
     parser.add_argument(
-        "--outliers",
+        "--odd-recordings",
         choices=("keep", "drop"),
         default="keep",
         help="recordings that sound unlike all the others: learn from them too, or leave them out (default: keep)",
@@ -90,7 +90,7 @@ def check_recordings(
     *,
     channel: Channel = 0,
     bad_recordings: BadRecordings = "refuse",
-    outliers: Outliers = "keep",
+    odd_recordings: OddRecordings = "keep",
     min_total_s: float = MIN_TOTAL_S,
 ) -> CheckedRecordings:
     """Read every recording once and decide which to learn from.
@@ -102,7 +102,7 @@ def check_recordings(
     """
     paths = list(paths)
     reports = [measure_recording(path, front_end, channel) for path in progress(paths, label="checking recordings")]
-    return judge_recordings(reports, front_end, bad_recordings=bad_recordings, outliers=outliers, min_total_s=min_total_s)
+    return judge_recordings(reports, front_end, bad_recordings=bad_recordings, odd_recordings=odd_recordings, min_total_s=min_total_s)
 
 
 def judge_recordings(
@@ -110,7 +110,7 @@ def judge_recordings(
     front_end: FrontEnd,
     *,
     bad_recordings: BadRecordings = "refuse",
-    outliers: Outliers = "keep",
+    odd_recordings: OddRecordings = "keep",
     min_total_s: float = MIN_TOTAL_S,
 ) -> CheckedRecordings:
     """Compare recordings with each other and decide which to learn from; see `check_recordings`."""
@@ -121,7 +121,7 @@ def judge_recordings(
             f"{len(bad)} of {len(judged)} recordings",
             f"nothing can be learned from {_listed(bad)}; take them away or leave them out with --bad-recordings drop",
         )
-    kept = [report for report in judged if report.usable and not (outliers == "drop" and report.has(Problem.OUTLIER))]
+    kept = [report for report in judged if report.usable and not (odd_recordings == "drop" and report.has(Problem.OUTLIER))]
     kept_ids = {id(report) for report in kept}  # `in` would compare their arrays
     dropped = [report for report in judged if id(report) not in kept_ids]
     seconds = sum(report.seconds for report in kept)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.audio.channels import Channel
+from edge.detectors.detector import real_cells
 from edge.detectors.embedding import Embedder
-from edge.detectors.patchcore import real_cells
 from edge.features.feature_stream import FeatureSource
 from edge.features.hearing import Heard, hear_file
 
@@ -84,7 +84,7 @@ class EmbeddingStore:
             if heard.segment != segment:
                 embedder, segment = self._new_embedder(), heard.segment
             embeddings = embedder.push(heard.block)
-            real = real_cells(embeddings, heard.cells)
+            real = real_cells(embeddings.first_cell, heard.cells)
             if real.stop > real.start:
                 first_cell = heard.base_cell + embeddings.first_cell + real.start
                 yield StoredBlock(first_cell, {feature: _half(embeddings.of(feature)[real]) for feature in self._features})

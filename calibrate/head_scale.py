@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +19,16 @@ from edge.judgement.heads import (
     CELL,
     SECOND,
     HeadScale,
+    Mode,
     contrast,
     drawn_name,
     evidence_of,
     head_names,
+    largest_name,
     moment_name,
     moments,
     over_a_second,
-    standing_out,
+    shown,
     sustained_name,
     together,
 )
@@ -52,7 +55,9 @@ class FittedHeads:
     surprise: list[Float64]
 
 
-def fit_heads(recordings: Sequence[Deviations], features: Mapping[str, int], window_cells: int, heads: Sequence[str] = ()) -> FittedHeads:
+def fit_heads(
+    recordings: Sequence[Deviations], features: Mapping[str, int], window_cells: int, heads: Sequence[str] = (), mode: Mode = "stream"
+) -> FittedHeads:
     """Fit all heads, or those named; a recording that is shorter than a window is one window of its own length.
 
     Raises
@@ -61,8 +66,9 @@ def fit_heads(recordings: Sequence[Deviations], features: Mapping[str, int], win
         When there is no head of a given name.
     """
     wanted = heads or head_names(features)
-    if unknown := [head for head in wanted if head not in head_names(features)]:
-        raise UserError(unknown[0], f"no such head; there are {', '.join(head_names(features))}")
+    there = (*head_names(features), *(largest_name(feature) for feature, bands in features.items() if bands > 1))
+    if unknown := [head for head in wanted if head not in there]:
+        raise UserError(unknown[0], f"no such head; there are {', '.join(there)}")
     heard = sum(int(np.count_nonzero(~np.isnan(next(iter(one.values()))[:, 0]))) for one in recordings)
     window_cells = max(BLOCK_CELLS, min(window_cells, heard // FEWEST_WINDOWS))
     scales: dict[str, HeadScale] = {}
@@ -71,7 +77,7 @@ def fit_heads(recordings: Sequence[Deviations], features: Mapping[str, int], win
         maps = [one[feature] for one in recordings]
         if bands > 1:
             for kind, drawn in (
-                (CELL, (_in_windows(standing_out, values, window_cells) for values in maps)),
+                (CELL, (_in_windows(partial(shown, mode=mode), values, window_cells) for values in maps)),
                 (SECOND, map(over_a_second, maps)),
             ):
                 highest = [_block_peaks(values.max(axis=1)) for values in drawn]
@@ -81,6 +87,12 @@ def fit_heads(recordings: Sequence[Deviations], features: Mapping[str, int], win
             scales[name] = _fit(np.concatenate(peaks), 1)
             for total, values in zip(totals, maps, strict=True):
                 total += evidence_of(scales[name].surprise(_largest_moments(values, window_cells), 1))
+        if (name := largest_name(feature)) in wanted:
+            peaks = [_block_peaks(values.max(axis=1)) for values in maps]
+            scales[name] = _fit(np.concatenate(peaks), 1)
+            for total, one in zip(totals, peaks, strict=True):
+                windows = np.lib.stride_tricks.sliding_window_view(one, len(one) - len(total) + 1)  # (window, block)
+                total += evidence_of(scales[name].surprise(windows.max(axis=1), 1))
         if (name := sustained_name(feature, bands)) in wanted:
             means = [_window_means(values, window_cells) for values in maps]  # (window,)
             lengths = np.concatenate([np.full(len(mean), min(window_cells, len(values))) for mean, values in zip(means, maps, strict=True)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -13,14 +14,14 @@ from numpy.typing import NDArray
 
 from edge.bundles.bundle import AGAIN, Bundle
 from edge.detectors import detector_named
-from edge.detectors.detector import Detector
+from edge.detectors.detector import Detector, Parts
 from edge.errors import BackboneError, BundleError
 from edge.features.any_backbone import AnyBackbone, load_backbone
 from edge.features.backbone import Backbone
 from edge.features.card import decode_card
 from edge.features.feature_stream import FeatureSource, FeatureStream
 from edge.features.frontend import CELL_MELS, FrontEnd, front_end_named, mels_below
-from edge.judgement.heads import Heads, HeadScale
+from edge.judgement.heads import Heads, HeadScale, Mode
 from edge.judgement.tail import Tail
 
 Float32 = NDArray[np.float32]
@@ -43,16 +44,19 @@ class Model:
         self.backbone = _backbone_of(bundle, providers, threads)
         self.feature_source: FeatureSource = self.backbone
         parameters = manifest.detector.parameters
+        bands = mels_below(self.front_end, self.bandwidth_hz) // CELL_MELS
+        parts = Parts(bundle.arrays, bands, bundle.blobs, self.front_end, providers, threads, bundle.path)
         try:
-            self.detector: Detector = detector_named(manifest.detector.name, bundle.path)(bundle.arrays)
+            self.detector: Detector = detector_named(manifest.detector.name, bundle.path).load(parts)
             self.tail = msgspec.convert(parameters["tail"], Tail)
             self.tail.check()
-            self.heads = Heads(self.detector.features, msgspec.convert(parameters["heads"], dict[str, HeadScale]))
+            scales = msgspec.convert(parameters["heads"], dict[str, HeadScale])
+            self.heads = Heads(self.detector.features, scales, msgspec.convert(parameters["mode"], Mode))
             self.window_s = float(parameters["window_s"])
             self.hop_s = float(parameters["hop_s"])
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, msgspec.ValidationError) as error:
             raise BundleError(bundle.path, f"its detector is incomplete ({error}); {AGAIN}") from error
-        if self.detector.bands != mels_below(self.front_end, self.bandwidth_hz) // CELL_MELS:
+        if self.detector.bands != bands:
             raise BundleError(bundle.path, f"its detector does not fit its bandwidth of {self.bandwidth_hz:.0f} Hz; {AGAIN}")
         self.alarm_surprise = manifest.threshold.score_scale
         if not self.alarm_surprise > 0:
@@ -105,7 +109,8 @@ class Model:
 def probe_cells(backbone: AnyBackbone, bandwidth_hz: float, samples: Float32) -> Float32:
     """What the backbone makes of the probe: block 3's features, (cell, mel, channel), deep enough to tell; or log-mel, (frame, mel)."""
     stream = FeatureStream(backbone, bandwidth_hz)
-    blocks = [(block.features.block3 if backbone.has_network else block.log_mel).copy() for block in stream.push(samples)]
+    heard = chain(stream.push(samples), stream.finish())
+    blocks = [(block.features.block3 if backbone.has_network else block.log_mel).copy() for block in heard]
     return np.concatenate(blocks)
 
 

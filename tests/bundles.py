@@ -71,7 +71,7 @@ def _calibrated(samples: Float32, rate_hz: int, folder: Path) -> CalibratedMachi
         recordings.append(folder / "normal" / f"normal{index}.wav")
         soundfile.write(recordings[-1], part, rate_hz, subtype="PCM_24")
     bundle = folder / "machine.auscult"
-    settings = CalibrationSettings(patchcore=PatchCoreSettings(coreset=64))
+    settings = CalibrationSettings(fitting=PatchCoreSettings(coreset=64))
     calibrate(recordings, bundle, settings)
     rest = samples[round(HEARD_S * rate_hz) :]
     return CalibratedMachine(tuple(recordings), bundle, Model.load(bundle), resampled(rest, rate_hz, RATE_HZ))

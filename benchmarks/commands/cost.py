@@ -17,7 +17,7 @@ from benchmarks.cost import Cost, Figure, measure_cost
 from benchmarks.fp32 import fp32_backbone
 from edge.errors import UserError
 from edge.features.backbone import DEFAULT_BACKBONE, Backbone
-from edge.features.logmel_backbone import LOGMEL
+from edge.features.logmel_backbone import LOGMELS
 
 THREADS = 1
 
@@ -42,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print the figures."""
-    if arguments.backbone == LOGMEL:
-        raise UserError(f"--backbone {LOGMEL}", "has no network to measure; the other stages cost what they always cost")
+    if arguments.backbone in LOGMELS:
+        raise UserError(f"--backbone {arguments.backbone}", "has no network to measure; the other stages cost what they always cost")
     int8 = Backbone.load(arguments.backbone, threads=THREADS)
     with tempfile.TemporaryDirectory(prefix="auscult-") as name:
         folder = Path(name)

@@ -80,7 +80,7 @@ def run_demo(folder: Path, minutes: float, seed: int, say: Callable[[str], None]
     with _step(seconds, "calibrate"):
         say("calibrating on the normal recordings")
         bundle = folder / "machine.auscult"
-        calibrate(list(scene.recordings), bundle, CalibrationSettings(patchcore=PatchCoreSettings(seed=seed)), say)
+        calibrate(list(scene.recordings), bundle, CalibrationSettings(fitting=PatchCoreSettings(seed=seed)), say)
     with _step(seconds, "listen"), DemoBroker() as broker, DemoSubscriber(broker.host, broker.port, NODE, SOURCE) as subscriber:
         say(f"running the daemon over {scene.stream_s:.0f} s of stream, with a broker on {broker.host}:{broker.port}")
         config = folder / "config.yaml"

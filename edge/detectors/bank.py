@@ -76,7 +76,7 @@ class Banks:
         for own in np.unique(fold[unknown]):
             of_own = unknown[fold[unknown] == own]
             inside = faiss.IDSelectorRange(int(self._ends[own - 1]) if own else 0, int(self._ends[own]))
-            others = faiss.SearchParameters(sel=faiss.IDSelectorNot(inside))
+            others = faiss.SearchParameters(sel=faiss.IDSelectorNot(inside))  # type: ignore[call-arg]  # its stubs lack it
             second[of_own] = index.search(rows[of_own], 1, params=others)[0][:, 0]
 
 

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.bundles.npz import Arrays
 from edge.features.feature_stream import FeatureBlock
+from edge.features.frontend import BLOCK_CELLS, PANNS, FrontEnd
 
 Float32 = NDArray[np.float32]
+
+LEVEL = "level"  # the feature that all detectors have: how loud a cell is
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a bundle gives a detector to be made of."""
+
+    arrays: Mapping[str, Arrays]
+    bands: int  # cells along the mel axis that carry sound
+    blobs: Mapping[str, bytes] = field(default_factory=dict)  # networks of its own
+    front_end: FrontEnd = PANNS
+    providers: tuple[str, ...] = ("cpu",)
+    threads: int = 1
+    subject: object = "bundle"  # what a refusal names
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +57,17 @@ class Detector(Protocol):
     bands: int  # cells along the mel axis that it judges
     features: Mapping[str, int]  # what it judges by, and in how many bands: `bands`, or 1 for all of them together
 
+    @classmethod
+    def load(cls, parts: Parts) -> Detector:
+        """Make one of a bundle's parts; KeyError, ValueError or BundleError when they do not belong together."""
+        ...
+
     def stream(self) -> DetectorStream:
         """Start a segment."""
         ...
+
+
+def real_cells(first_cell: int, cells: int) -> slice:
+    """Which of 8 cells from `first_cell` are about real sound: those before cell 0 and from `cells` on are mirror images."""
+    start = max(0, -first_cell)
+    return slice(start, max(start, min(BLOCK_CELLS, cells - first_cell)))

@@ -72,7 +72,9 @@ class Backbone:
             path = BUILT_IN / f"{name_or_path}.onnx"
             if not path.is_file():
                 built_in = ", ".join(sorted(p.stem for p in BUILT_IN.glob("*.onnx")))
-                raise BackboneError(name_or_path, f"no such backbone; built in are: {built_in}, logmel; or give the path of an .onnx file")
+                raise BackboneError(
+                    name_or_path, f"no such backbone; built in are: {built_in}, logmel, logmel-16k; or give the path of an .onnx file"
+                )
         try:
             model = path.read_bytes()
         except OSError as error:

@@ -58,7 +58,9 @@ class FrontEnd:
 
 PANNS = FrontEnd("panns-32k", sample_rate_hz=32000)
 CLAP = FrontEnd("clap-44k", sample_rate_hz=44100)
-FRONT_ENDS = {front_end.name: front_end for front_end in (PANNS, CLAP)}
+# Of the DCASE 2020 Task 2 baseline and of AudDSR (section 3.1): librosa's 128 Slaney mels up to 8 kHz.
+DCASE = FrontEnd("dcase-16k", sample_rate_hz=16000, hop_samples=512, mel_bands=128, f_min_hz=0.0, f_max_hz=8000.0)
+FRONT_ENDS = {front_end.name: front_end for front_end in (PANNS, CLAP, DCASE)}
 
 
 def front_end_named(name: str, subject: object) -> FrontEnd:

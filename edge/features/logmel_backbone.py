@@ -1,4 +1,8 @@
-"""The backbone `logmel`: no network at all. What is left, log-mel patches and the level, is a strong and nearly free baseline."""
+"""Backbones without a network: the log-mel spectrogram itself, and the level.
+
+`logmel`      The front end that CNN14 hears. Its patches are a strong and nearly free baseline.
+`logmel-16k`  The finer bands, up to 8 kHz, that detectors with a network of their own were published with.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.features.backbone import Features
-from edge.features.frontend import PANNS, FrontEnd
+from edge.features.frontend import DCASE, PANNS, FrontEnd
 
 Float32 = NDArray[np.float32]
 
-LOGMEL = "logmel"
+LOGMEL, LOGMEL_16K = "logmel", "logmel-16k"
+LOGMELS = {LOGMEL: PANNS, LOGMEL_16K: DCASE}
 NOTHING = Features(*(np.zeros((time, mel, 0), np.float32) for time, mel in ((8, 16), (4, 8), (2, 4))))
 
 
@@ -20,12 +25,17 @@ class LogMelBackbone:
     """Stands where a `Backbone` stands and computes nothing."""
 
     has_network = False
-    name = LOGMEL
     precision = "fp32"
     sha256 = hashlib.sha256(b"").hexdigest()  # of its weights
 
     def __init__(self, front_end: FrontEnd = PANNS) -> None:
         self.front_end = front_end
+        self.name = next((name for name, known in LOGMELS.items() if known == front_end), LOGMEL)
+
+    @classmethod
+    def load(cls, name: str) -> LogMelBackbone:
+        """The one of that name; KeyError when there is none."""
+        return cls(LOGMELS[name])
 
     def stream(self) -> LogMelBackbone:
         """Nothing is kept from block to block, so it is its own stream."""

@@ -12,6 +12,9 @@ Contrast is deviation less three quarters of what is usual in the window: its me
 microphone makes a whole window deviate by as much, and a moment is what differs from its surroundings; what they have in common is for the
 sustained head to judge. (Not all of it: a fault that lasts for most of a short recording is usual there.)
 
+largest    The largest deviation of any cell of a window. It is the score of the published systems, for comparison with them; it is had only
+           when asked for.
+
 The level, which has one band, has the second only. What a head says is brought to the same unit for all by what normal sound reached
 (calibrate/head_scale.py) and then counted as evidence, which grows as the logarithm of surprise: the scale of a head rests on few rare
 moments, so how far something is beyond them is known in order of magnitude only (with a scale that is itself uncertain, an exponential tail
@@ -24,6 +27,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +36,10 @@ from edge.judgement.window import ALARM
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
+
+# Endless streams are judged by all heads, and moments against their surroundings; clips of one length, as published: by one head, and a map
+# of nothing but distances.
+Mode = Literal["stream", "clip"]
 
 LARGEST = 5  # bands of a column
 USUAL = 0.75  # of the median of a window: what moments are free of
@@ -67,14 +75,17 @@ class HeadScale:
 class Heads:
     """The heads of one bundle."""
 
-    def __init__(self, features: Mapping[str, int], scales: Mapping[str, HeadScale]) -> None:
+    def __init__(self, features: Mapping[str, int], scales: Mapping[str, HeadScale], mode: Mode = "stream") -> None:
         """`scales` by `head_names` and, for features with bands, by `drawn_name`; KeyError or ValueError when one lacks or is none."""
-        located = [feature for feature, bands in features.items() if bands > 1]
-        self._drawn = {kind: {feature: scales[drawn_name(feature, kind)] for feature in located} for kind in (CELL, SECOND)}
         self._moment = {f: scales[name] for f, bands in features.items() if (name := moment_name(f, bands)) in scales}
         self._sustained = {f: scales[name] for f, bands in features.items() if (name := sustained_name(f, bands)) in scales}
+        self._largest = {f: scales[name] for f, bands in features.items() if (name := largest_name(f)) in scales and bands > 1}
+        judged = {*self._moment, *self._sustained, *self._largest}
+        located = [f for f, bands in features.items() if bands > 1 and (mode == "stream" or f in judged)]
+        self._drawn = {kind: {feature: scales[drawn_name(feature, kind)] for feature in located} for kind in (CELL, SECOND)}
         self._bands = dict(features)
-        if not self._moment and not self._sustained:
+        self._mode: Mode = mode
+        if not self._moment and not self._sustained and not self._largest:
             raise ValueError("no heads")
         for scale in scales.values():
             scale.check()
@@ -92,11 +103,13 @@ class Heads:
             if feature in self._sustained:
                 mean = self._sustained[feature].surprise(heard.mean(), len(heard))
                 parts[sustained_name(feature, self._bands[feature])] = float(evidence_of(mean))
+            if feature in self._largest:
+                parts[largest_name(feature)] = float(evidence_of(self._largest[feature].surprise(heard.max(), 1)))
         return parts
 
     def cell_surprise(self, deviations: Mapping[str, Float32]) -> Float32:
         """The surprise of each cell of a window, (time, band) float32, by the mean over its features. NaN where audio was lost."""
-        return self._surprise(CELL, {feature: standing_out(deviations[feature]) for feature in self._drawn[CELL]})
+        return self._surprise(CELL, {feature: shown(deviations[feature], self._mode) for feature in self._drawn[CELL]})
 
     def drawing(self, deviations: Mapping[str, Float32], score: float) -> Float32:
         """Where the score of a window comes from, (time, band) float32: the most surprising cell has the score, the others in proportion.
@@ -122,7 +135,7 @@ class Heads:
 
 
 def head_names(features: Mapping[str, int]) -> tuple[str, ...]:
-    """All heads that features can have."""
+    """All heads that streams are judged by."""
     names = [
         [moment_name(f, bands), sustained_name(f, bands)] if bands > 1 else [sustained_name(f, bands)] for f, bands in features.items()
     ]
@@ -137,6 +150,11 @@ def moment_name(feature: str, bands: int) -> str:
 def sustained_name(feature: str, bands: int) -> str:
     """The name of a feature's sustained head; a feature without bands has no other, so it is called like the feature."""
     return f"{feature}_sustained" if bands > 1 else feature
+
+
+def largest_name(feature: str) -> str:
+    """The name of the head that hears the largest deviation of a feature with bands."""
+    return f"{feature}_largest"
 
 
 def drawn_name(feature: str, kind: str) -> str:
@@ -167,7 +185,13 @@ def standing_out(deviations: NDArray[np.floating]) -> Float64:
     A cell counts for more where its whole column is unusual: few faults are heard in a single band.
     """
     beyond = contrast(deviations)
-    return beyond + beyond.mean(axis=1, keepdims=True)
+    standing: Float64 = beyond + beyond.mean(axis=1, keepdims=True)
+    return standing
+
+
+def shown(deviations: NDArray[np.floating], mode: Mode) -> Float64:
+    """What a map shows of each cell, shape = (time, band), of a window (time, band); NaN stays so."""
+    return standing_out(deviations) if mode == "stream" else deviations.astype(np.float64)
 
 
 def over_a_second(deviations: NDArray[np.floating]) -> Float64:

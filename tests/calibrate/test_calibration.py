@@ -23,7 +23,7 @@ from export.synthesis import Fault, MachineDesign, RotatingMachine, inject, knoc
 
 RATE_HZ = 16000
 SMALL = PatchCoreSettings(coreset=60)
-QUICK = CalibrationSettings(patchcore=SMALL)
+QUICK = CalibrationSettings(fitting=SMALL)
 STEADY = MachineDesign(load_hold_s=1e6)
 FAULT_S = 12.0
 
@@ -112,7 +112,7 @@ def test_calibrate_summary_and_manifest_say_what_was_learned_from(site: Site) ->
 def test_calibrate_with_some_heads_gives_a_bundle_that_scores_by_these(
     heads: tuple[str, ...], kind: str, site: Site, tmp_path: Path
 ) -> None:
-    settings = CalibrationSettings(patchcore=SMALL, heads=heads, false_alarms_per_week=1000.0)  # one head hears less than all
+    settings = CalibrationSettings(fitting=SMALL, heads=heads, false_alarms_per_week=1000.0)  # one head hears less than all
     model = Model.load(calibrate(site.normal, tmp_path / "b.auscult", settings).bundle)
     result = score_file(model, getattr(site, kind))
     assert all(set(window.heads) == set(heads) for window in result.windows)
@@ -122,7 +122,7 @@ def test_calibrate_with_some_heads_gives_a_bundle_that_scores_by_these(
 def test_calibrate_with_a_head_that_there_is_not_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cnn14_patch: no such head"):
         calibrate(
-            [write(tmp_path / "a.wav", noise(12.0))], tmp_path / "b.auscult", CalibrationSettings(patchcore=SMALL, heads=("cnn14_patch",))
+            [write(tmp_path / "a.wav", noise(12.0))], tmp_path / "b.auscult", CalibrationSettings(fitting=SMALL, heads=("cnn14_patch",))
         )
     assert not (tmp_path / "b.auscult").exists()
 
@@ -135,21 +135,21 @@ def test_calibrate_with_the_same_seed_gives_the_same_bundle_but_for_its_date(sit
 
 
 def test_calibrate_with_another_seed_gives_another_bundle_that_hears_the_same(site: Site, tmp_path: Path) -> None:
-    settings = CalibrationSettings(patchcore=PatchCoreSettings(60, seed=1))
+    settings = CalibrationSettings(fitting=PatchCoreSettings(60, seed=1))
     model = Model.load(calibrate(site.normal, tmp_path / "b.auscult", settings).bundle)
     assert model.bundle.manifest.members["projection.npz"] != site.model.bundle.manifest.members["projection.npz"]
     assert score_file(model, site.fresh[0]).score < 1.0 < score_file(model, site.tone).score
 
 
 def test_calibrate_with_shared_banks_gives_a_bundle_that_scores(site: Site, tmp_path: Path) -> None:
-    settings = CalibrationSettings(patchcore=PatchCoreSettings(60, banks="shared"))
+    settings = CalibrationSettings(fitting=PatchCoreSettings(60, banks="shared"))
     model = Model.load(calibrate(site.normal, tmp_path / "shared.auscult", settings).bundle)
     assert model.bundle.manifest.detector.parameters["banks"] == "shared"
     assert score_file(model, site.fresh[0]).score < 1.0
 
 
 def test_calibrate_more_false_alarms_allowed_gives_a_lower_threshold(site: Site, tmp_path: Path) -> None:
-    settings = CalibrationSettings(patchcore=SMALL, false_alarms_per_week=100.0)
+    settings = CalibrationSettings(fitting=SMALL, false_alarms_per_week=100.0)
     threshold = Bundle.read(calibrate(site.normal, tmp_path / "b.auscult", settings).bundle).manifest.threshold
     assert threshold.score_scale < site.model.alarm_surprise
     assert threshold.false_alarms_per_week == 100.0
@@ -161,7 +161,7 @@ def test_calibrate_with_an_exported_backbone_puts_it_into_the_bundle(tmp_path: P
     for suffix in (".onnx", ".json"):
         shutil.copy(BUILT_IN / f"cnn14-random{suffix}", exported.with_suffix(suffix))
     recording = write(tmp_path / "a.wav", noise(12.0))
-    settings = CalibrationSettings(backbone=exported, patchcore=SMALL)
+    settings = CalibrationSettings(backbone=exported, fitting=SMALL)
     bundle = calibrate([recording], tmp_path / "b.auscult", settings).bundle
     content = exported.read_bytes()
     shutil.rmtree(exported.parent)
@@ -172,7 +172,7 @@ def test_calibrate_with_an_exported_backbone_puts_it_into_the_bundle(tmp_path: P
 
 @pytest.mark.parametrize("name", ["cnn14-random", str(BUILT_IN / "cnn14-random.onnx")])
 def test_calibrate_with_a_built_in_backbone_does_not_copy_it(name: str, tmp_path: Path) -> None:
-    settings = CalibrationSettings(backbone=name, patchcore=SMALL)
+    settings = CalibrationSettings(backbone=name, fitting=SMALL)
     assert Bundle.read(calibrate([write(tmp_path / "a.wav", noise(12.0))], tmp_path / "b.auscult", settings).bundle).blobs == {}
 
 
@@ -201,7 +201,7 @@ def test_calibrate_other_channel_learns_from_it(tmp_path: Path) -> None:
     recording = write(tmp_path / "stereo.wav", both)
     with pytest.raises(AudioError, match="silent"):
         calibrate([recording], tmp_path / "b.auscult", QUICK)
-    calibrate([recording], tmp_path / "b.auscult", CalibrationSettings(channel=1, patchcore=SMALL))
+    calibrate([recording], tmp_path / "b.auscult", CalibrationSettings(channel=1, fitting=SMALL))
 
 
 def test_calibrate_recordings_whose_names_are_no_text_are_shown_as_well_as_can_be(tmp_path: Path) -> None:
@@ -245,3 +245,17 @@ def test_threshold_note_of_short_recordings_says_what_they_vouch_for_and_what_it
 @pytest.mark.parametrize(("seconds", "false_alarms_per_week"), [(21 * 86400.0, 1.0), (3600.0, 504.0)])
 def test_threshold_note_of_long_recordings_is_empty(seconds: float, false_alarms_per_week: float) -> None:
     assert threshold_note(seconds, false_alarms_per_week) == ""
+
+
+@pytest.mark.parametrize(("backbone", "own"), [(None, "cnn14"), ("logmel-16k", "logmel")])
+def test_calibrate_in_clip_mode_scores_by_the_largest_distance_and_all_bands_share_a_scale(
+    backbone: str | None, own: str, site: Site, tmp_path: Path
+) -> None:
+    settings = CalibrationSettings(fitting=SMALL, backbone=backbone, mode="clip")
+    model = Model.load(calibrate(site.normal, tmp_path / "b.auscult", settings).bundle)
+    assert model.bundle.manifest.detector.parameters["mode"] == "clip"
+    fitted = Bundle.read(tmp_path / "b.auscult").arrays[own]
+    assert len(set(fitted["mean"].tolist())) == len(set(fitted["deviation"].tolist())) == 1
+    knock, fresh = score_file(model, site.knock), score_file(model, site.fresh[0])
+    assert all(set(window.heads) == {f"{own}_largest"} for window in (*knock.windows, *fresh.windows))
+    assert knock.score > 1.0 > fresh.score

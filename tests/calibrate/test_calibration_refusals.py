@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from calibrate.calibration import CalibrationSettings, calibrate
 from calibrate.embeddings import Recording
-from calibrate.fitters.patchcore import FittedPatchCore, PatchCoreFitter, PatchCoreSettings
+from calibrate.fitters.fitter import FittedDetector
+from calibrate.fitters.patchcore import PatchCoreFitter, PatchCoreSettings
 from edge.bundles.bundle import Bundle
 from edge.errors import AudioError, AuscultError, BackboneError, BundleError
 
 RATE_HZ = 16000
 SMALL = PatchCoreSettings(coreset=60)
-QUICK = CalibrationSettings(patchcore=SMALL)
+QUICK = CalibrationSettings(fitting=SMALL)
 
 
 def write(path: Path, samples: NDArray[np.float32], subtype: str = "PCM_16") -> Path:
@@ -51,7 +52,7 @@ def test_calibrate_with_an_unusable_recording_names_it_or_leaves_it_out(bad: str
     assert "\n" not in str(refused.value)
     assert not output.exists()
     said: list[str] = []
-    summary = calibrate([*good, path], output, CalibrationSettings(patchcore=SMALL, bad_recordings="drop"), said.append)
+    summary = calibrate([*good, path], output, CalibrationSettings(fitting=SMALL, bad_recordings="drop"), said.append)
     assert (summary.recordings, summary.dropped) == (2, (str(path),))
     assert Bundle.read(output).manifest.data.dropped == ("bad.wav",)
     assert "bad.wav: left out" in said[0]
@@ -101,7 +102,7 @@ def _ctrl_c(*_: object) -> None:
         ("edge.atomic_file.os.fsync", _full_disk, BundleError),
         ("edge.atomic_file.os.fsync", _ctrl_c, KeyboardInterrupt),
         ("calibrate.calibration.write_bundle", _ctrl_c, KeyboardInterrupt),
-        ("calibrate.fitters.patchcore.greedy_k_center", _ctrl_c, KeyboardInterrupt),
+        ("calibrate.fitters.banks.greedy_k_center", _ctrl_c, KeyboardInterrupt),
     ],
 )
 def test_calibrate_that_fails_late_leaves_the_older_bundle_and_nothing_else(
@@ -113,7 +114,7 @@ def test_calibrate_that_fails_late_leaves_the_older_bundle_and_nothing_else(
     before = output.read_bytes()
     monkeypatch.setattr(place, fails)
     with pytest.raises(error):
-        calibrate([recording], output, CalibrationSettings(patchcore=PatchCoreSettings(60, seed=1)))
+        calibrate([recording], output, CalibrationSettings(fitting=PatchCoreSettings(60, seed=1)))
     assert output.read_bytes() == before
     assert sorted(tmp_path.iterdir()) == [recording, output]
 
@@ -122,7 +123,7 @@ def test_calibrate_recording_that_vanishes_after_the_checks_is_one_line(tmp_path
     recording = write(tmp_path / "a.wav", noise(12.0))
     fit = PatchCoreFitter.fit
 
-    def fit_too_late(self: PatchCoreFitter, recordings: list[Recording]) -> FittedPatchCore:
+    def fit_too_late(self: PatchCoreFitter, recordings: list[Recording]) -> FittedDetector:
         recording.unlink()
         return fit(self, recordings)
 

@@ -147,7 +147,7 @@ def test_check_recordings_with_an_odd_one_keeps_it_with_a_warning_or_drops_it(tm
     assert kept.paths == paths
     (warning,) = kept.warnings
     assert warning.startswith(f"{paths[-1]}: outlier: its mean spectrum lies ")
-    dropped = check_recordings(paths, PANNS, outliers="drop")
+    dropped = check_recordings(paths, PANNS, odd_recordings="drop")
     assert dropped.paths == paths[:-1]
     assert dropped.warnings[0].startswith(f"{paths[-1]}: left out: outlier")
 
@@ -192,7 +192,7 @@ def test_check_arguments_left_out_refuse_bad_recordings_and_keep_outliers() -> N
     parser = argparse.ArgumentParser()
     add_check_arguments(parser)
     parsed = parser.parse_args([])
-    assert (parsed.bad_recordings, parsed.outliers) == ("refuse", "keep")
+    assert (parsed.bad_recordings, parsed.odd_recordings) == ("refuse", "keep")
 
 
 def test_check_recordings_of_an_unreadable_file_given_twice_drops_both(tmp_path: Path) -> None:

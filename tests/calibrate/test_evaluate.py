@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(count):
             samples = machine.render(CLIP_S) + (tone if kind == "anomalous" else np.float32(0))
             soundfile.write(folder / kind / f"{kind}{number}.wav", samples, RATE_HZ)
-    settings = CalibrationSettings(patchcore=PatchCoreSettings(coreset=50))
+    settings = CalibrationSettings(fitting=PatchCoreSettings(coreset=50))
     calibrate(sorted((folder / "fit").iterdir()), folder / "machine.auscult", settings)
     return folder
 

@@ -174,3 +174,16 @@ def test_fit_heads_of_features_without_bands_need_no_map() -> None:
     one = {"logmel": recording(400)["level"], "level": recording(400, seed=1)["level"]}
     fitted = fit_heads([one], {"logmel": 1, "level": 1}, WINDOW)
     assert set(fitted.scales) == {"logmel", "level"}
+
+
+def test_fit_heads_of_clips_fit_the_largest_deviation_of_blocks_and_judge_windows_by_it() -> None:
+    one = recording(8 * 200)
+    fitted = fit_heads([one], FEATURES, WINDOW, ("cnn14_largest",), "clip")
+    blocks = one["cnn14"].reshape(200, -1).max(axis=1)
+    scale = fitted.scales["cnn14_largest"]
+    assert (scale.centre, scale.onset) == pytest.approx((np.median(blocks), np.quantile(blocks, 0.9)))
+    assert fitted.scales["cnn14_cell"].onset == pytest.approx(scale.onset)  # no contrast
+    heads = Heads(FEATURES, fitted.scales, "clip")
+    for number in (0, 7, 195):
+        window = {feature: values[8 * number : 8 * number + WINDOW] for feature, values in one.items()}
+        assert fitted.surprise[0][number] == pytest.approx(float(together(np.asarray(sum(heads.evidence(window).values())))), rel=1e-6)

@@ -290,7 +290,7 @@ def test_listener_of_a_front_end_whose_cells_do_not_divide_a_window_begins_at_0(
     (tmp_path / "clap.json").write_text(json.dumps(card))
     samples = resampled(machine.samples, RATE_HZ, 44100)
     soundfile.write(tmp_path / "normal.wav", samples[: 12 * 44100], 44100)
-    settings = CalibrationSettings(backbone=tmp_path / "clap.onnx", patchcore=PatchCoreSettings(coreset=32))
+    settings = CalibrationSettings(backbone=tmp_path / "clap.onnx", fitting=PatchCoreSettings(coreset=32))
     calibrate([tmp_path / "normal.wav"], tmp_path / "clap.auscult", settings)
     listener = Listener(Model.load(tmp_path / "clap.auscult"), 44100)
     windows = [result for result in listener.push(samples[: 15 * 44100]) + listener.finish() if isinstance(result, Window)]

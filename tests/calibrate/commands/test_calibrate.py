@@ -72,7 +72,7 @@ def test_calibrate_takes_files_and_folders_and_every_option(recordings: Path, tm
     silent = write_noise(tmp_path / "silent.wav", 5.0, level=0.0)
     output = tmp_path / "b.auscult"
     options = ["--detector", "patchcore", "--backbone", "cnn14-random", "--false-alarms-per-week", "0.5", "--channel", "mix", "--seed", "7"]
-    options += ["--banks", "shared", "--bad-recordings", "drop", "--outliers", "drop", "--format", "json", *FEW]
+    options += ["--banks", "shared", "--bad-recordings", "drop", "--odd-recordings", "drop", "--format", "json", *FEW]
     assert calibrate("--recordings", recordings, other, silent, "--output", output, *options) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["recordings"], result["dropped"]) == (4, [str(silent)])

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
-import calibrate.fitters.patchcore as fitter
+import calibrate.fitters.banks as fitter
 from calibrate.embeddings import Recording
-from calibrate.fitters.patchcore import LEAST_DEVIATION, PatchCoreFitter, PatchCoreSettings
+from calibrate.fitters.banks import LEAST_DEVIATION
+from calibrate.fitters.patchcore import PatchCoreFitter, PatchCoreSettings
 from edge.detectors.patchcore import FEATURES, PatchCore
 from edge.features.backbone import Backbone
 from edge.features.frontend import mels_below

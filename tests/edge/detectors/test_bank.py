@@ -54,7 +54,8 @@ def test_banks_take_views_and_many_rows() -> None:
 def with_each_fold_left_out(bank: Float32, folds: list[int], queries: Float32) -> NDArray[np.float64]:
     pieces = np.split(bank, np.cumsum(folds)[:-1])
     others = [np.concatenate([piece for k, piece in enumerate(pieces) if k != left_out]) for left_out in range(len(pieces))]
-    return np.mean([brute_force(rest, queries) for rest in others], axis=0)
+    left_out: NDArray[np.float64] = np.stack([brute_force(rest, queries) for rest in others]).mean(axis=0)
+    return left_out
 
 
 @settings(max_examples=60, deadline=None)

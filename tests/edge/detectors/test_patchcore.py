@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from edge.detectors.detector import real_cells
 from edge.detectors.embedding import Embeddings
-from edge.detectors.patchcore import PatchCore, real_cells
+from edge.detectors.patchcore import PatchCore
 from edge.features.backbone import Features
 from edge.features.feature_stream import FeatureBlock
 from edge.features.logmel_backbone import NOTHING
@@ -35,7 +36,7 @@ def test_real_cells_hold_every_cell_of_a_segment_once_and_no_mirrored_one(cells:
     heard = []
     for first in range(-9, cells + 7, 8):
         embeddings = embeddings_of(first)
-        real = real_cells(embeddings, min(cells, first + 25))  # the stream is ahead of the embeddings
+        real = real_cells(embeddings.first_cell, min(cells, first + 25))  # the stream is ahead of the embeddings
         heard += embeddings.level[real, 0, 0].tolist()
     assert heard == list(range(cells))
 

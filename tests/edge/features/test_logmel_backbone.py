@@ -44,7 +44,7 @@ def _no_session(machine: CalibratedMachine) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def bundle(machine: CalibratedMachine, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("logmel") / "machine.auscult"
-    calibrate(list(machine.recordings), output, CalibrationSettings(backbone=LOGMEL, patchcore=PatchCoreSettings(coreset=64)))
+    calibrate(list(machine.recordings), output, CalibrationSettings(backbone=LOGMEL, fitting=PatchCoreSettings(coreset=64)))
     return output
 
 
@@ -58,11 +58,11 @@ def test_sessions_cannot_be_opened_in_these_tests() -> None:
         Backbone.load("cnn14-random")
 
 
-def test_load_backbone_knows_logmel_and_tells_of_it_where_a_name_is_wrong() -> None:
+def test_load_backbone_knows_those_without_a_network_and_tells_of_it_where_a_name_is_wrong() -> None:
     backbone = load_backbone(LOGMEL)
     assert isinstance(backbone, LogMelBackbone)
     assert (backbone.name, backbone.precision, backbone.has_network) == ("logmel", "fp32", False)
-    with pytest.raises(BackboneError, match=r"built in are: .*cnn14-random, logmel;"):
+    with pytest.raises(BackboneError, match=r"built in are: .*cnn14-random, logmel, logmel-16k;"):
         load_backbone("logmle")
 
 
@@ -129,3 +129,10 @@ def test_logmel_bundle_that_names_other_weights_is_refused(bundle: Path, tmp_pat
 
     with pytest.raises(BundleError, match="another backbone"):
         Model.load(tampered(bundle, tmp_path / "b.auscult", other))
+
+
+def test_load_backbone_knows_the_finer_bands_of_the_published_networks() -> None:
+    backbone = load_backbone("logmel-16k")
+    assert isinstance(backbone, LogMelBackbone)
+    assert (backbone.name, backbone.front_end.name, backbone.front_end.bands) == ("logmel-16k", "dcase-16k", 32)
+    assert backbone.front_end.cell_s == pytest.approx(0.128)

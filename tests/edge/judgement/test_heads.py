@@ -300,3 +300,15 @@ def test_drawing_below_the_alarm_is_the_whole_score_for_a_cell_that_stands_out_o
     assert float(heads.drawing(deviations, 0.6)[9, 1]) == pytest.approx(0.6 * softplus(STANDS_OUT / 2) / STANDS_OUT, rel=1e-5)
     deviations["cnn14"][9, 1] = deviations["logmel"][9, 1] = 3.0 + 2 * STANDS_OUT
     assert float(heads.drawing(deviations, 0.6)[9, 1]) == pytest.approx(0.6, rel=1e-5)
+
+
+def test_heads_of_a_clip_judge_the_largest_deviation_and_draw_nothing_but_deviations() -> None:
+    scales = {name: SCALES[name] for name in ("cnn14_cell", "cnn14_second")} | {"cnn14_largest": HeadScale(4.0, 2.0, 3.0, 1)}
+    heads = Heads(FEATURES, scales, mode="clip")
+    deviations = {feature: values + np.float32(5.0) for feature, values in quiet().items()}  # all of the clip deviates
+    deviations["cnn14"][30, 2] = 20.0
+    assert heads.evidence(deviations) == pytest.approx({"cnn14_largest": log1p(softplus((20.0 - 4.0) / 2.0))})
+    surprise = heads.cell_surprise(deviations)
+    assert surprise[30, 2] == pytest.approx(softplus(20.0 - 3.0), rel=1e-5)
+    order = np.argsort(deviations["cnn14"], axis=None)
+    assert (np.diff(surprise.ravel()[order]) >= 0).all()

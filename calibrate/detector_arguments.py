@@ -1,0 +1,36 @@
+"""The options that say which detector to fit, and how: the same for `calibrate` and for all benchmarks."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from calibrate.fitters import FITTERS
+from calibrate.fitters.fitter import FitterSettings
+
+
+def add_detector_arguments(parser: ArgumentParser) -> None:
+    """Declare the choice of detector, backbone and mode, and the options of every detector."""
+    choice = parser.add_argument_group("detector", "; ".join(f"{name}: {settings.summary}" for name, settings in FITTERS.items()))
+    choice.add_argument(
+        "--detector", choices=tuple(FITTERS), default="patchcore", help="how to compare with normal sound (default: %(default)s)"
+    )
+    choice.add_argument(
+        "--backbone",
+        metavar="NAME_OR_ONNX",
+        help="built-in name or exported file (default: the detector's own; "
+        + ", ".join(f"{name}: {settings.backbone}" for name, settings in FITTERS.items())
+        + ")",
+    )
+    choice.add_argument(
+        "--mode",
+        choices=("stream", "clip"),
+        default="stream",
+        help="judge an endless stream by all heads, or clips of one length as the detectors were published (default: %(default)s)",
+    )
+    for name, settings in FITTERS.items():
+        settings.add_arguments(parser.add_argument_group(f"of {name}"))
+
+
+def fitter_settings(arguments: Namespace) -> FitterSettings:
+    """The settings of the detector that was asked for; the seed of everything random is the option `seed` of the command."""
+    return FITTERS[arguments.detector].from_arguments(arguments)

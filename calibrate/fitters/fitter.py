@@ -1,0 +1,65 @@
+"""What every fitter is to calibration: normal recordings in, the parts of a detector and the deviations of unheard sound out."""
+
+from __future__ import annotations
+
+from argparse import Namespace, _ArgumentGroup
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate.embeddings import Recording
+from edge.features.any_backbone import AnyBackbone
+from edge.judgement.heads import Mode
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class FittedDetector:
+    """What goes into a bundle, and how far unheard normal sound is from it."""
+
+    arrays: dict[str, dict[str, NDArray[np.generic]]]  # member -> name -> array
+    features: dict[str, int]  # with the number of their bands; the first is the detector's own
+    # Per recording: feature -> (cell, band), out of fold; NaN where unheard, or where the detector had learned from it.
+    deviations: list[dict[str, Float32]] = field(repr=False)
+    blobs: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # networks
+
+
+class Fitter(Protocol):
+    """Fits one detector."""
+
+    def fit(self, recordings: list[Recording]) -> FittedDetector:
+        """Fit on normal recordings."""
+        ...
+
+
+class FitterSettings(Protocol):
+    """What may be chosen about a detector. A frozen dataclass of plain values: they stand in the bundle's manifest."""
+
+    detector: ClassVar[str]  # its name
+    summary: ClassVar[str]  # when to choose it, for --help
+    backbone: ClassVar[str]  # that it takes by default
+    features: ClassVar[tuple[str, ...]]  # what it judges by, its own first
+    clip_statistic: ClassVar[Literal["largest", "mean"]]  # of its map, that is the score of a clip as published
+
+    @property
+    def seed(self) -> int:
+        """Of everything random."""
+        ...
+
+    def fitter(self, backbone: AnyBackbone, bandwidth_hz: float, mode: Mode) -> Fitter:
+        """A fitter with these settings; UserError when it does not take the backbone."""
+        ...
+
+    @classmethod
+    def add_arguments(cls, group: _ArgumentGroup) -> None:
+        """Declare its options; they are shown under its name."""
+        ...
+
+    @classmethod
+    def from_arguments(cls, arguments: Namespace) -> FitterSettings:
+        """The settings that options ask for."""
+        ...
