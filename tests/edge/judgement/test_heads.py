@@ -309,6 +309,6 @@ def test_heads_of_a_clip_judge_the_largest_deviation_and_draw_nothing_but_deviat
     deviations["cnn14"][30, 2] = 20.0
     assert heads.evidence(deviations) == pytest.approx({"cnn14_largest": log1p(softplus((20.0 - 4.0) / 2.0))})
     surprise = heads.cell_surprise(deviations)
-    assert surprise[30, 2] == pytest.approx(softplus(20.0 - 3.0), rel=1e-5)
+    assert surprise[30, 2] == pytest.approx(expm1(log1p(softplus(20.0 - 3.0)) / 2), rel=1e-5)
     order = np.argsort(deviations["cnn14"], axis=None)
     assert (np.diff(surprise.ravel()[order]) >= 0).all()
