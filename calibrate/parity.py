@@ -21,7 +21,8 @@ from calibrate.anomaly_map import anomaly_map
 from calibrate.calibration import CalibrationSettings, calibrate
 from calibrate.offline_backbone import OfflineBackbone
 from edge.features.backbone import Backbone
-from edge.judgement.window import ALARM
+from edge.features.frontend import CELL_MELS, FrontEnd, mel_edges_hz
+from edge.judgement.window import ALARM, Window
 from edge.model import Model
 from edge.scoring import score_file
 from export.gate import Candidate, Side, check_bound
@@ -41,6 +42,7 @@ BOUNDS: tuple[tuple[str, str, Side, float], ...] = (
     ("int8_streamed_vs_fp32", "map_correlation", "least", 0.9),  # over all cells; the two bundles were calibrated apart
     ("int8_streamed_vs_fp32", "largest_score_ratio", "most", 1.5),  # of any window score, either way
     ("int8_streamed_vs_fp32", "different_alarms", "most", 0),
+    ("int8_streamed_vs_fp32", "largest_region_shift", "most", 1),  # cells, of any edge of an alarm's loudest region
 )
 UNDECIDED = 0.15  # a window this close to the threshold may fall on either side
 END_CELLS = 8  # offline pads its ends with zeros, a stream has the mirror there
@@ -52,6 +54,7 @@ class _Heard:
 
     cells: Float32  # (cell,) all maps, flat, without their ends
     scores: Float32  # (window,)
+    regions: NDArray[np.int64]  # (window, 4) cells: begin, end, lowest and highest band of the loudest region; -1 without an alarm
 
     @property
     def alarms(self) -> NDArray[np.bool_]:
@@ -82,6 +85,7 @@ class ScoreGate:
                 "map_correlation": float(np.corrcoef(np.log(streamed.cells), np.log(quantized.cells))[0, 1]),
                 "largest_score_ratio": float(np.exp(np.abs(np.log(quantized.scores / streamed.scores)).max())),
                 "different_alarms": _different_alarms(streamed, quantized),
+                "largest_region_shift": _largest_shift(streamed, quantized),
             },
         }
         for comparison, figure, side, bound in BOUNDS:
@@ -125,8 +129,9 @@ def _learned(folder: Path, backbone: Backbone, model: bytes, normal: Sequence[Pa
 
 def _listen(model: Model, test: Sequence[Path]) -> _Heard:
     maps = [anomaly_map(model, path)[END_CELLS:-END_CELLS].ravel() for path in test]
-    scores = [window.score for path in test for window in score_file(model, path).windows]
-    return _Heard(np.concatenate(maps), np.array(scores, np.float32))
+    windows = [window for path in test for window in score_file(model, path).windows]
+    scores = np.array([window.score for window in windows], np.float32)
+    return _Heard(np.concatenate(maps), scores, np.array([_loudest_region(window, model.front_end) for window in windows]))
 
 
 def _listen_offline(model: Model, test: Sequence[Path], candidate: Candidate) -> _Heard:
@@ -137,10 +142,26 @@ def _listen_offline(model: Model, test: Sequence[Path], candidate: Candidate) ->
         variant.feature_source = OfflineBackbone(model.front_end, candidate.torch_offline)
         anomaly_map(variant, path)
         heard.append(_listen(variant, [path]))
-    return _Heard(np.concatenate([one.cells for one in heard]), np.concatenate([one.scores for one in heard]))
+    return _Heard(*(np.concatenate([getattr(one, name) for one in heard]) for name in ("cells", "scores", "regions")))
 
 
 def _different_alarms(one: _Heard, other: _Heard) -> int:
     """Windows in which only one of two raises an alarm, and neither is close to the threshold."""
     decided = (np.abs(one.scores - ALARM) > UNDECIDED) & (np.abs(other.scores - ALARM) > UNDECIDED)
     return int(np.count_nonzero((one.alarms != other.alarms) & decided))
+
+
+def _loudest_region(window: Window, front_end: FrontEnd) -> tuple[int, int, int, int]:
+    """The cells at which a window's loudest region begins and ends, and its bands."""
+    if not window.localization.regions:
+        return (-1, -1, -1, -1)
+    region = window.localization.regions[0]
+    edges = mel_edges_hz(front_end)[::CELL_MELS]  # (band + 1,)
+    bands = [int(np.abs(edges - edge_hz).argmin()) for edge_hz in (region.f_lo_hz, region.f_hi_hz)]
+    return (round(region.t0_s / front_end.cell_s), round(region.t1_s / front_end.cell_s), *bands)
+
+
+def _largest_shift(one: _Heard, other: _Heard) -> int:
+    """By how many cells an edge of the loudest region differs at most, of windows in which both raise an alarm."""
+    both = one.alarms & other.alarms
+    return int(np.abs(one.regions - other.regions)[both].max(initial=0))

@@ -35,6 +35,7 @@ def test_score_gate_passes_what_export_makes_and_refuses_another_network(tmp_pat
     assert isinstance(figures, dict)
     assert figures["alarms"] > 0
     assert figures["fp32_streamed_vs_torch"]["different_alarms"] == 0
+    assert figures["int8_streamed_vs_fp32"]["largest_region_shift"] <= 1
     assert Backbone.load(tmp_path / "tiny.onnx").precision == "int8"
     (candidate,) = seen
     other = dataclasses.replace(candidate, torch_offline=lambda log_mel: {k: v * 0.5 for k, v in candidate.torch_offline(log_mel).items()})
