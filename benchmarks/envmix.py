@@ -1,7 +1,8 @@
 """EnvMix: sounds of everyday life added to street sound, and how well they are heard, shown in frequency and shown in time.
 
-Each class of normal sound is one machine: a bundle learns half of its recordings; of the other half each is scored as it is (normal) and
-with one sound of every added class (anomalous). Where, what and which half is drawn anew in every repeat, and is the same at every ratio.
+Each class of normal sound is one machine: a bundle learns some of its recordings; of the others each is scored as it is (normal) and with
+one sound of every added class (anomalous). What is learned is the published folds, or half of the recordings where there are none. Which
+half, what is added and where is drawn anew in every repeat, and is the same at every ratio.
 """
 
 from __future__ import annotations
@@ -9,25 +10,25 @@ from __future__ import annotations
 import tempfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.clips import Clip, read_clip, read_clip_at, write_clip
-from benchmarks.datasets.envmix import Classes
+from benchmarks.datasets.envmix import EnvMix, SoundClass
 from benchmarks.injection import Injection, place
 from benchmarks.machines import DEFAULTS
 from calibrate.anomaly_map import anomaly_map
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import CalibrationSettings, calibrate, with_seed
 from calibrate.metrics.bootstrap import percentile_interval
 from calibrate.metrics.clusters import clustered_roc_auc, draw_clusters
 from calibrate.metrics.sample import best_f1, roc_auc
 from calibrate.metrics.spectrogram import cell_energy, cells_of, spectrogram_f1, spectrogram_roc_auc, spectrogram_truth, split_cells
 from calibrate.metrics.temporal import split_moments, temporal_f1, temporal_roc_auc, temporal_truth
 from calibrate.recordings import resampled
-from edge.errors import UserError
+from edge.errors import AudioError, BundleError, UserError
 from edge.features.frontend import FrontEnd
 from edge.model import Model
 from edge.scoring import score_file
@@ -84,20 +85,20 @@ def learn(paths: Sequence[Path], seed: int, *, settings: CalibrationSettings = D
     """Calibrate a bundle."""
     with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
         bundle = Path(folder, "class.auscult")
-        calibrate(list(paths), bundle, replace(settings, patchcore=replace(settings.patchcore, seed=seed)))
+        calibrate(list(paths), bundle, with_seed(settings, seed))
         return Model.load(bundle)
 
 
-def clips_of(recordings: int, sounds: int, ratios: int, repeats: int) -> int:
+def clips_of(mix: EnvMix, normal: SoundClass, ratios: int, repeats: int) -> int:
     """Count the clips that one class takes, for a progress bar."""
-    tested = recordings // 2
-    return repeats * (recordings - tested + tested * (1 + sounds * ratios))
+    recordings = len(normal.recordings)
+    tested = len(normal.test) if mix.has_folds else recordings // 2
+    return repeats * (recordings - tested + tested * (1 + len(mix.added) * ratios))
 
 
 def measure_class(
-    name: str,
-    recordings: Sequence[Path],
-    sounds: Classes,
+    mix: EnvMix,
+    normal: SoundClass,
     ratios_db: Sequence[float],
     *,
     repeats: int = 1,
@@ -105,50 +106,58 @@ def measure_class(
     learn: Learn = learn,
     report: Report = lambda clips: None,
 ) -> ClassResult:
-    """Learn and test one class in every repeat.
+    """Learn and test one of the classes of normal sound in every repeat.
 
     Raises
     ------
     UserError
-        When it has fewer than two recordings, too little sound to learn from, or a recording cannot be scored.
+        When it has nothing to learn from or to test with, too little sound to learn from, or a recording cannot be scored; of published
+        folds, when none can.
     """
-    if len(recordings) < 2:
-        raise UserError(name, "has one recording; one to learn from and one to test with are the least")
+    name = normal.name
     found: dict[float, dict[str, list[LevelResult]]] = {ratio: {level: [] for level in LEVELS} for ratio in ratios_db}
-    tested = len(recordings) // 2
+    learned: Sequence[Path] = ()
     for repeat in range(repeats):
-        order = _random(seed, repeat, name, "halves").permutation(len(recordings))
-        fit, test = ([recordings[i] for i in sorted(part)] for part in (order[tested:], order[:tested]))
-        model = learn(fit, seed)
+        fit, test = mix.split(normal, _random(seed, repeat, name, "halves"))
+        if fit != learned:  # folds are the same in every repeat
+            model, learned = learn(fit, seed), fit
         report(len(fit))
         clips = []
         for path in test:
             # A generator for each recording, by its name: what happens to it does not depend on the others.
-            clips.append(_test_clip(model, path, sounds, ratios_db, _random(seed, repeat, name, path.name)))
-            report(1 + len(sounds) * len(ratios_db))
+            try:
+                clips.append(_test_clip(model, path, mix.added, ratios_db, _random(seed, repeat, name, path.name)))
+            except (AudioError, BundleError):
+                if not mix.has_folds:
+                    raise
+                # The published datasets hold a few that are too short or silent; a manifest means all that it lists.
+            report(1 + len(mix.added) * len(ratios_db))
+        if not clips:
+            raise UserError(name, "has no test recording that can be scored")
         draws = draw_clusters(len(clips), seed=zlib.crc32(f"{seed}/{repeat}/{name}".encode()))
         for ratio in ratios_db:
             for level, result in _levels(clips, ratio, draws).items():
                 found[ratio][level].append(result)
     return ClassResult(
         levels={ratio: {level: _over_repeats(results) for level, results in levels.items()} for ratio, levels in found.items()},
-        fit_clips=len(recordings) - tested,
-        normal_clips=tested,
-        anomalous_clips=tested * len(sounds),
+        fit_clips=len(fit),
+        normal_clips=len(clips),
+        anomalous_clips=len(clips) * len(mix.added),
     )
 
 
-def _test_clip(model: Model, path: Path, sounds: Classes, ratios_db: Sequence[float], random: np.random.Generator) -> TestClip:
+def _test_clip(model: Model, path: Path, added: Sequence[SoundClass], ratios_db: Sequence[float], random: np.random.Generator) -> TestClip:
     recording = read_clip(path)
     mixtures: dict[float, list[Heard]] = {ratio: [] for ratio in ratios_db}
     with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
         file = Path(folder, "clip.wav")
         write_clip(file, recording)
         normal = score_file(model, file).score
-        for paths in sounds.values():
-            injection = place(read_clip_at(paths[random.integers(len(paths))], recording.rate_hz), recording, random)
-            energy, added = truth_grid(injection, recording, model.front_end, model.detector.bands)
-            cells, moments = spectrogram_truth(energy, added), temporal_truth(energy, added)
+        for sound in added:
+            chosen = sound.test[random.integers(len(sound.test))]
+            injection = place(read_clip_at(chosen, recording.rate_hz), recording, random)
+            energy, span = truth_grid(injection, recording, model.front_end, model.detector.bands)
+            cells, moments = spectrogram_truth(energy, span), temporal_truth(energy, span)
             for ratio in ratios_db:
                 write_clip(file, injection.into(recording, ratio))
                 heard_map = anomaly_map(model, file)

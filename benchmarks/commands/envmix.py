@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.commands.arguments import add_manifest_argument, count, decibels, seed
 from benchmarks.commands.system import add_system_arguments, system_document, system_settings
-from benchmarks.datasets.envmix import added_classes, normal_classes
+from benchmarks.datasets.envmix import envmix_of_manifest
 from benchmarks.datasets.manifest import read_manifest
 from benchmarks.envmix import LEVELS, ClassResult, clips_of, document_of, learn, means, measure_class
 from calibrate.metrics.sample import require_scikit_learn
@@ -45,21 +45,21 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure every class and print the figures."""
     require_scikit_learn()
     recordings = read_manifest(arguments.manifest, arguments.without)
-    classes, sounds = normal_classes(recordings, arguments.classes), added_classes(recordings)
+    mix = envmix_of_manifest(recordings, arguments.classes)
     ratios = list(dict.fromkeys(arguments.snr))
     results: dict[str, ClassResult] = {}
     skipped: dict[str, str] = {}
     measured = partial(learn, settings=system_settings(arguments))
-    clips = sum(clips_of(len(paths), len(sounds), len(ratios), arguments.repeats) for paths in classes.values())
+    clips = sum(clips_of(mix, normal, len(ratios), arguments.repeats) for normal in mix.normal)
     with Progress("measuring EnvMix", clips) as bar:
-        for name, paths in classes.items():
+        for normal in mix.normal:
             try:
-                results[name] = measure_class(
-                    name, paths, sounds, ratios, repeats=arguments.repeats, seed=arguments.seed, learn=measured, report=bar.update
+                results[normal.name] = measure_class(
+                    mix, normal, ratios, repeats=arguments.repeats, seed=arguments.seed, learn=measured, report=bar.update
                 )
             except UserError as error:  # too little sound, an unreadable file: the other classes are measured all the same
-                skipped[name] = str(error)
-    document = _document(arguments, ratios, list(sounds), results, skipped)
+                skipped[normal.name] = str(error)
+    document = _document(arguments, ratios, [sound.name for sound in mix.added], results, skipped)
     if arguments.format == "json":
         print(json.dumps(document, indent=2))
     else:

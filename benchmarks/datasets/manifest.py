@@ -33,7 +33,10 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """The recordings of one machine. `key` is its name in results."""
+    """The recordings of one machine under one condition. `key` is its name in results.
+
+    What follows `anomalous` is what published datasets say of their machines; a manifest leaves it open.
+    """
 
     key: str
     dataset: str
@@ -41,6 +44,10 @@ class Unit:
     fit: tuple[Path, ...]
     normal: tuple[Path, ...]  # to test with
     anomalous: tuple[Path, ...]  # to test with
+    kind: str = ""  # of machine, such as fan
+    machine_id: str = ""  # among its kind, such as 02
+    condition: str = ""  # such as a ratio of machine to noise, or a domain
+    channel: int = 0  # of a microphone array
 
     @property
     def lacks(self) -> str | None:
@@ -112,23 +119,23 @@ def _owns_its_name(unit: Unit, others: Sequence[Unit]) -> bool:
     return not rivals or (unit.lacks is None and all(rival.lacks is not None for rival in rivals))
 
 
-def chosen_units(all_units: Sequence[Unit], names: Sequence[str] | None) -> tuple[Unit, ...]:
-    """Return the units that `names` selects: each a unit, a `dataset/unit` or a whole dataset. None selects all.
+def chosen_units(all_units: Sequence[Unit], names: Sequence[str] | None, where: str = "the manifest") -> tuple[Unit, ...]:
+    """Return the units that `names` selects: each a unit, a `dataset/unit`, a kind of machine or a whole dataset. None selects all.
 
     Raises
     ------
     UserError
-        When a name selects nothing.
+        When a name selects nothing; `where` says in which place it was looked for.
     """
     if names is None:
         return tuple(all_units)
-    chosen: set[tuple[str, str]] = set()
+    chosen: set[int] = set()
     for name in names:
-        matches = {(u.dataset, u.unit) for u in all_units if name in (u.key, u.unit, u.dataset, f"{u.dataset}/{u.unit}")}
+        matches = {i for i, u in enumerate(all_units) if name and name in (u.key, u.unit, u.kind, u.dataset, f"{u.dataset}/{u.unit}")}
         if not matches:
-            raise UserError(name, f"no such unit in the manifest; it has {', '.join(u.key for u in all_units)}")
+            raise UserError(name, f"no such unit in {where}; it has {', '.join(u.key for u in all_units)}")
         chosen |= matches
-    return tuple(u for u in all_units if (u.dataset, u.unit) in chosen)
+    return tuple(all_units[i] for i in sorted(chosen))
 
 
 def background(recordings: Sequence[Recording]) -> tuple[Path, ...]:

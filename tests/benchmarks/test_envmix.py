@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,18 @@ import pytest
 import soundfile
 
 from benchmarks.clips import Clip, read_clip
-from benchmarks.datasets.envmix import added_classes, normal_classes
+from benchmarks.datasets.envmix import SoundClass, envmix_of_folders, envmix_of_manifest
 from benchmarks.datasets.manifest import read_manifest
-from benchmarks.envmix import clips_of, measure_class, truth_grid
+from benchmarks.envmix import clips_of, learn, measure_class, truth_grid
 from benchmarks.injection import Injection
 from calibrate.anomaly_map import anomaly_map
 from calibrate.metrics.spectrogram import spectrogram_truth
 from calibrate.metrics.temporal import temporal_truth
 from edge.console.cli import run_command
+from edge.errors import AudioError, UserError
 from edge.features.frontend import PANNS
+from edge.model import Model
+from tests.benchmarks.datasets.trees import esc50_tree, urbansound8k_tree
 
 pytest.importorskip("sklearn", reason="the figures need the extra [benchmark]")
 
@@ -136,8 +141,8 @@ def test_envmix_with_a_mistake_is_one_line_and_exit_code_two(
 
 
 def test_measure_class_never_learns_from_a_recording_that_it_tests_and_counts_its_clips(manifest: Path) -> None:
-    recordings = read_manifest(manifest)
-    paths, sounds = normal_classes(recordings)["drilling"], added_classes(recordings)
+    mix = envmix_of_manifest(read_manifest(manifest), ["drilling"])
+    (drilling,) = mix.normal
     learned: list[set[Path]] = []
 
     class EnoughError(Exception):
@@ -149,17 +154,53 @@ def test_measure_class_never_learns_from_a_recording_that_it_tests_and_counts_it
 
     for seed in range(3):
         with pytest.raises(EnoughError):
-            measure_class("drilling", paths, sounds, [0.0], seed=seed, learn=keep)
-    assert all(len(fit) == 3 and fit < set(paths) for fit in learned)
+            measure_class(mix, drilling, [0.0], seed=seed, learn=keep)
+    assert all(len(fit) == 3 and fit < set(drilling.recordings) for fit in learned)
     assert len({frozenset(fit) for fit in learned}) > 1
-    assert clips_of(6, 2, 3, 2) == 2 * (3 + 3 * (1 + 6))
+    assert clips_of(mix, drilling, 3, 2) == 2 * (3 + 3 * (1 + 6))
+
+
+def test_measure_class_of_published_folders_learns_other_folds_than_it_tests(tmp_path: Path) -> None:
+    """In the folds to learn from there is only silence to add, which cannot be added; one test recording is too short to be scored."""
+    street, everyday = tmp_path / "UrbanSound8K", tmp_path / "ESC-50-master"
+    urbansound8k_tree(street, ["drilling"], folds=[1, 10], each=3)
+    esc50_tree(everyday, ["dog", "clock_alarm"], folds=[1, 3])
+    for number, path in enumerate(sorted((street / "audio").rglob("*.wav"))):
+        soundfile.write(path, sound("drilling", number, RATE_HZ), RATE_HZ)
+    for path in (everyday / "audio").glob("*.wav"):
+        heard = sound("Dog bark" if path.stem.endswith("-0") else "Clock tick", 0, 44100)
+        soundfile.write(path, heard * path.name.startswith("3"), 44100)
+    mix = envmix_of_folders(street, everyday)
+    (drilling,) = mix.normal
+    short = street / "audio" / "fold10" / "10000-0-0-1.wav"
+    soundfile.write(short, sound("drilling", 0, RATE_HZ)[: RATE_HZ // 10], RATE_HZ)
+    learned: list[tuple[Sequence[Path], Model]] = []
+    reported: list[float] = []
+
+    def learn_once(fit: Sequence[Path], seed: int) -> Model:
+        learned.append((fit, learn(fit, seed)))
+        return learned[-1][1]
+
+    result = measure_class(mix, drilling, [12.0], repeats=2, learn=learn_once, report=reported.append)
+    ((fit, model),) = learned
+    assert fit == list(drilling.fit)
+    assert {path.parent.name for path in fit} == {"fold1"}
+    assert short in drilling.test
+    assert (result.fit_clips, result.normal_clips, result.anomalous_clips) == (3, 2, 4)
+    assert sum(reported) == clips_of(mix, drilling, 1, 2) == 2 * (3 + 3 * (1 + 2))
+    assert all(result.levels[12.0][level].roc_auc > 0.6 for level in LEVELS)
+
+    only = SoundClass("drilling", drilling.fit, (short,))
+    with pytest.raises(UserError, match="drilling: has no test recording that can be scored"):
+        measure_class(replace(mix, normal=(only,)), only, [12.0], learn=lambda fit, seed: model)
+    chosen = SoundClass("drilling", (), (short, short))
+    with pytest.raises(AudioError, match=r"lasts 0\.100 s"):  # a manifest means all that it lists
+        measure_class(replace(mix, normal=(chosen,), has_folds=False), chosen, [12.0], learn=lambda fit, seed: model)
 
 
 def test_truth_grid_of_a_tone_is_where_a_map_of_the_mixture_has_it(manifest: Path, tmp_path: Path) -> None:
     """The truth and the anomaly map must have one grid: a tone far above a hiss shows in both at the same cells."""
-    from benchmarks.envmix import learn
-
-    recordings = normal_classes(read_manifest(manifest))["drilling"]
+    recordings = envmix_of_manifest(read_manifest(manifest), ["drilling"]).normal[0].recordings
     model = learn(recordings[:4], 0)
     clip = read_clip(recordings[5])
     tone = np.sqrt(2) * np.sin(2 * np.pi * 3000 * np.arange(RATE_HZ) / RATE_HZ)

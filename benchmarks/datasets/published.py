@@ -1,0 +1,143 @@
+"""A published dataset as it lies on disk: the machines that are there and, in a line each, what is not.
+
+What a file is of stands in its name and in those of its folders. Each dataset has a function that reads them; the rest is the same for all.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from benchmarks.datasets.manifest import Unit
+from edge.audio.audio_file import find_audio_files
+from edge.errors import AudioError, UserError
+
+FIT, NORMAL, ANOMALOUS, UNLABELLED = "fit", "normal", "anomalous", "unlabelled"  # parts of a machine's recordings
+
+NAMED = 4  # of many, in one line
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a dataset is published, and how its files are named."""
+
+    name: str
+    url: str
+    example: str  # one of its files, as it lies where its archive was unzipped
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One machine under one condition, as a dataset names it."""
+
+    kind: str
+    machine_id: str
+    condition: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What is there of a dataset."""
+
+    units: tuple[Unit, ...]
+    notes: tuple[str, ...]  # what is missing or was left out, one line each
+
+
+Parts = dict[str, tuple[Path, ...]]  # part -> recordings, sorted by name
+Parse = Callable[[Path], tuple[Machine, str] | None]  # what a recording is of and in which part it is; None when its name does not say
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The recordings of a dataset by machine."""
+
+    machines: dict[Machine, Parts]
+    strange: tuple[Path, ...]  # whose names do not say what they are
+
+
+def find_machines(root: Path, source: Source, parse: Parse) -> Found:
+    """Look through a folder and all below it for the recordings of a dataset. Files that are not WAV, FLAC or OGG do not count.
+
+    Raises
+    ------
+    UserError
+        When there is no such folder or nothing of the dataset in it, or two recordings of a machine have one name: the dataset was unzipped
+        twice, and one recording would be learned from and tested with.
+    """
+    groups: dict[Machine, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    strange = []
+    for path in _recordings(root, source):
+        parsed = parse(path)
+        if parsed is None:
+            strange.append(path)
+        else:
+            machine, part = parsed
+            groups[machine][part].append(path)
+    if not groups:
+        raise not_here(root, source, f"{len(strange)} recordings, none named like {source.example}")
+    for parts in groups.values():
+        for paths in parts.values():
+            paths.sort(key=lambda path: (path.name, path))
+            _refuse_copies(paths)
+    return Found({machine: {part: tuple(paths) for part, paths in parts.items()} for machine, parts in groups.items()}, tuple(strange))
+
+
+def not_here(root: Path, source: Source, why: str) -> UserError:
+    """Return the one line that says that nothing of a dataset is in a folder, and where to get it."""
+    archives = sorted(path.name for pattern in ("*.zip", "*.tar.gz") for path in root.glob(pattern))
+    remedy = f"unpack {several(archives)}" if archives else f"download it from {source.url} and unzip it there"
+    return UserError(root, f"no {source.name} here ({why}); {remedy}")
+
+
+def missing_note(source: Source, found: Iterable[Machine], published: Sequence[Machine], name: Callable[[Machine], str]) -> list[str]:
+    """Return the line that says which of the published machines are missing; none when all are there."""
+    here = set(found)
+    missing = [name(machine) for machine in published if machine not in here]
+    if not missing:
+        return []
+    return [f"{source.name}: {len(published) - len(missing)} of {len(published)} machines are here; not {several(missing)} ({source.url})"]
+
+
+def unlabelled_note(source: Source, names: Sequence[str], labels: str, url: str) -> list[str]:
+    """Return the line that says whose test recordings were left out for want of labels, and which file has them."""
+    if not names:
+        return []
+    return [f"{source.name}: test recordings without labels left out, of {several(names)}; put {labels} beside them ({url})"]
+
+
+def strange_note(root: Path, source: Source, strange: Sequence[Path]) -> list[str]:
+    """Return the line that says which recordings were left out because of their names; none when there are none."""
+    if not strange:
+        return []
+    names = several([str(path.relative_to(root)) for path in strange], most=1)
+    return [f"{source.name}: left out, not named like {source.example}: {names}"]
+
+
+def kind_and_folder(root: Path, path: Path) -> tuple[str, str]:
+    """Return the names of the two folders that a recording is in; the outer one may be the root itself."""
+    kind, folder = ("", root.resolve().name, *path.relative_to(root).parts[:-1])[-2:]
+    return kind, folder
+
+
+def several(names: Sequence[str], most: int = NAMED) -> str:
+    """Write a list in part of one line."""
+    left = len(names) - most
+    return ", ".join(names[:most]) + (f" and {left} more" if left > 0 else "")
+
+
+def _recordings(root: Path, source: Source) -> list[Path]:
+    if not root.is_dir():
+        raise UserError(root, f"no such folder; download {source.name} from {source.url} and give the folder that it was unzipped into")
+    try:
+        return find_audio_files([root])
+    except AudioError as error:
+        raise not_here(root, source, error.problem) from None
+
+
+def _refuse_copies(paths: Sequence[Path]) -> None:
+    for first, second in pairwise(paths):
+        if first.stem == second.stem:
+            raise UserError(second, f"is {first} again; keep one of them")
