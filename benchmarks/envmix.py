@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from benchmarks.injection import Injection, place
 from benchmarks.machines import DEFAULTS
 from calibrate.anomaly_map import anomaly_map
 from calibrate.calibration import CalibrationSettings, calibrate, with_seed
+from calibrate.metrics.au_pro import au_pro
 from calibrate.metrics.bootstrap import percentile_interval
 from calibrate.metrics.clusters import clustered_roc_auc, draw_clusters
 from calibrate.metrics.sample import best_f1, roc_auc
@@ -66,6 +67,7 @@ class LevelResult:
     roc_auc: float
     f1: float
     areas: Float64 = field(repr=False)  # (repeats x resamples,)
+    au_pro: float | None = None  # of the spectrogram level
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def measure_class(
     found: dict[float, dict[str, list[LevelResult]]] = {ratio: {level: [] for level in LEVELS} for ratio in ratios_db}
     learned: Sequence[Path] = ()
     for repeat in range(repeats):
-        fit, test = mix.split(normal, _random(seed, repeat, name, "halves"))
+        fit, test = mix.split(normal, drawn_by(seed, repeat, name, "halves"))
         if fit != learned:  # folds are the same in every repeat
             model, learned = learn(fit, seed), fit
         report(len(fit))
@@ -126,7 +128,7 @@ def measure_class(
         for path in test:
             # A generator for each recording, by its name: what happens to it does not depend on the others.
             try:
-                clips.append(_test_clip(model, path, mix.added, ratios_db, _random(seed, repeat, name, path.name)))
+                clips.append(_test_clip(model, path, mix.added, ratios_db, drawn_by(seed, repeat, name, path.name)))
             except (AudioError, BundleError):
                 if not mix.has_folds:
                     raise
@@ -153,9 +155,7 @@ def _test_clip(model: Model, path: Path, added: Sequence[SoundClass], ratios_db:
         file = Path(folder, "clip.wav")
         write_clip(file, recording)
         normal = score_file(model, file).score
-        for sound in added:
-            chosen = sound.test[random.integers(len(sound.test))]
-            injection = place(read_clip_at(chosen, recording.rate_hz), recording, random)
+        for injection in injections(recording, added, random):
             energy, span = truth_grid(injection, recording, model.front_end, model.detector.bands)
             cells, moments = spectrogram_truth(energy, span), temporal_truth(energy, span)
             for ratio in ratios_db:
@@ -165,6 +165,13 @@ def _test_clip(model: Model, path: Path, added: Sequence[SoundClass], ratios_db:
                     raise UserError(path, f"was heard as {len(heard_map)} cells, not the {len(energy)} that it lasts")
                 mixtures[ratio].append(Heard(score_file(model, file).score, heard_map, cells, moments))
     return TestClip(normal, mixtures)
+
+
+def injections(recording: Clip, added: Sequence[SoundClass], random: np.random.Generator) -> Iterator[Injection]:
+    """One sound of every added class, each at a place in the recording, as `random` draws them."""
+    for sound in added:
+        chosen = sound.test[random.integers(len(sound.test))]
+        yield place(read_clip_at(chosen, recording.rate_hz), recording, random)
 
 
 def truth_grid(injection: Injection, recording: Clip, front_end: FrontEnd, bands: int) -> tuple[Float64, slice]:
@@ -193,7 +200,10 @@ def _levels(clips: Sequence[TestClip], ratio: float, draws: NDArray[np.int64]) -
     return {
         "sample": LevelResult(roc_auc(*pooled), best_f1(*pooled), clustered_roc_auc(normal, anomalous, draws)),
         "spectrogram": LevelResult(
-            spectrogram_roc_auc(maps, cells), spectrogram_f1(maps, cells), clustered_roc_auc(normal_cells, anomalous_cells, draws)
+            spectrogram_roc_auc(maps, cells),
+            spectrogram_f1(maps, cells),
+            clustered_roc_auc(normal_cells, anomalous_cells, draws),
+            au_pro(maps, cells),
         ),
         "temporal": LevelResult(
             temporal_roc_auc(maps, moments), temporal_f1(maps, moments), clustered_roc_auc(normal_moments, anomalous_moments, draws)
@@ -208,30 +218,34 @@ def _clusters(groups: Sequence[list[Heard]], split: Callable[[Heard], tuple[Floa
 
 
 def _over_repeats(results: Sequence[LevelResult]) -> LevelResult:
+    return _mean(results, np.concatenate([result.areas for result in results]))
+
+
+def _mean(results: Sequence[LevelResult], areas: Float64) -> LevelResult:
+    overlaps = [result.au_pro for result in results if result.au_pro is not None]
     return LevelResult(
         roc_auc=float(np.mean([result.roc_auc for result in results])),
         f1=float(np.mean([result.f1 for result in results])),
-        areas=np.concatenate([result.areas for result in results]),
+        areas=areas,
+        au_pro=float(np.mean(overlaps)) if overlaps else None,
     )
 
 
 def mean_of(results: Sequence[LevelResult]) -> LevelResult:
     """Return the plain mean of results; resample i of the mean is the mean of their resamples i."""
     shortest = min(len(result.areas) for result in results)  # resamples without a class are left out, which is rare
-    return LevelResult(
-        roc_auc=float(np.mean([result.roc_auc for result in results])),
-        f1=float(np.mean([result.f1 for result in results])),
-        areas=np.mean([result.areas[:shortest] for result in results], axis=0),
-    )
+    return _mean(results, np.mean([result.areas[:shortest] for result in results], axis=0))
 
 
 def document_of(result: LevelResult) -> dict[str, float]:
     """Return the figures with the 95 % interval of the ROC AUC."""
     interval = percentile_interval(result.areas)
-    return {"roc_auc": result.roc_auc, "low": interval.low, "high": interval.high, "f1": result.f1}
+    figures = {"roc_auc": result.roc_auc, "low": interval.low, "high": interval.high, "f1": result.f1}
+    return figures if result.au_pro is None else {**figures, "au_pro": result.au_pro}
 
 
-def _random(seed: int, repeat: int, name: str, purpose: str) -> np.random.Generator:
+def drawn_by(seed: int, repeat: int, name: str, purpose: str) -> np.random.Generator:
+    """A generator of its own for each class and purpose, such as the name of a recording."""
     return np.random.default_rng([seed, repeat, zlib.crc32(f"envmix/{name}/{purpose}".encode())])
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import tempfile
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.clips import read_clip, write_clip
 from benchmarks.datasets.manifest import Unit
@@ -23,6 +24,7 @@ from edge.errors import UserError
 from edge.model import Model
 from edge.scoring import score_file
 
+Float64 = NDArray[np.float64]
 Report = Callable[[float], None]  # of files done
 
 DEFAULTS = CalibrationSettings(bad_recordings="drop")  # recordings that cannot be learned from are left out
@@ -55,6 +57,12 @@ class UnitResult:
     fit_files: int
     normal_files: int
     anomalous_files: int
+    areas: Float64 = field(repr=False)  # (draws x resamples,) the ROC AUC of each
+
+
+def document_of(result: UnitResult) -> dict[str, float]:
+    """The figures without the resamples."""
+    return {name: value for name, value in asdict(result).items() if name != "areas"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +139,7 @@ def measure_unit(
         fit_files=len(first.fit),
         normal_files=len(first.normal),
         anomalous_files=len(first.anomalous),
+        areas=areas,
     )
 
 

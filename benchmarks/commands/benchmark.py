@@ -11,13 +11,19 @@ EXAMPLE = """examples:
   auscult benchmark machines --manifest recordings/manifest.csv
   auscult benchmark machines --manifest recordings/manifest.csv --units fan_id_02 --repeats 5 --snr -12
   auscult benchmark envmix --manifest recordings/manifest.csv --snr 6 0 -6
+  auscult benchmark envmix --manifest recordings/manifest.csv --detector patchcore,padim --mode clip --format markdown
+  auscult benchmark mimii --root MIMII/ --detector patchcore,padim,cfa,stfpm --format markdown
   auscult benchmark robustness --manifest recordings/manifest.csv --units fan_id_02
   auscult benchmark promise --minutes 5 15 60 --hours 3"""
 
 BENCHMARKS = {
+    "detectors": "what each detector costs: fitting time, memory, size of the bundle, time per second of audio",
     "cost": "what a second of audio costs: time of one core by stage, memory, and against naive sliding windows",
     "machines": "how well faults are heard: ROC AUC per machine of a manifest",
     "envmix": "how well sounds added to street sound are heard, and shown where and when: three levels of ROC AUC",
+    "mimii": "MIMII as published: the table of From Vision to Sound, ours beside the paper's",
+    "dcase2020": "DCASE 2020 Task 2 as published: the table of AudDSR, ours beside the paper's",
+    "faithfulness": "whether the anomaly map points at what made the score: the table of From Vision to Sound",
     "robustness": "false alarms after ordinary changes: gain, another microphone, hum, a door, speech, drift",
     "promise": "whether thresholds keep their promise: false alarms per week, observed against promised, and the delay of faults",
     "tail": "the same without sound, for noises of known law: what one alarm per week becomes",
@@ -33,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, summary in BENCHMARKS.items():
         command = choices.add_parser(name, help=summary)
         _module(name).add_arguments(command)
-        command.add_argument("--format", choices=("text", "json"), default="text", help="how to print the result (default: %(default)s)")
+        formats = getattr(_module(name), "FORMATS", ("text", "json"))
+        command.add_argument("--format", choices=formats, default="text", help="how to print the result (default: %(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,6 @@ import argparse
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from benchmarks.commands.arguments import add_manifest_argument, count, decibels, seed
 from benchmarks.commands.system import add_system_arguments, system_document, system_settings
 from benchmarks.datasets.manifest import Unit, background, chosen_units, read_manifest, units
-from benchmarks.machines import UnitResult, fit_and_score, measure_unit, splits
+from benchmarks.machines import UnitResult, document_of, fit_and_score, measure_unit, splits
 from benchmarks.mixing import BackgroundMixer
 from benchmarks.singles import cut, single_units
 from calibrate.metrics.sample import require_scikit_learn
@@ -108,7 +107,7 @@ def _document(arguments: argparse.Namespace, results: Mapping[str, UnitResult], 
         "single": arguments.single,
         "seed": arguments.seed,
         "system": system_document(arguments),
-        "units": {key: asdict(result) for key, result in results.items()},
+        "units": {key: document_of(result) for key, result in results.items()},
         "mean": sum(result.roc_auc for result in results.values()) / len(results) if results else None,
         "skipped": dict(skipped),
     }

@@ -12,12 +12,12 @@ from calibrate.detector_arguments import add_detector_arguments, fitter_settings
 from edge.detectors.detector import LEVEL
 from edge.errors import UserError
 from edge.features.logmel_backbone import LOGMELS
-from edge.judgement.heads import head_names
+from edge.judgement.heads import Mode, head_names
 
 
-def add_system_arguments(parser: argparse.ArgumentParser) -> None:
-    """Offer what `auscult calibrate` offers about the detector."""
-    add_detector_arguments(parser)
+def add_system_arguments(parser: argparse.ArgumentParser, *, several: bool = False, mode: Mode = "stream") -> None:
+    """Offer what `auscult calibrate` offers about the detector, or about several."""
+    add_detector_arguments(parser, several=several, mode=mode)
     parser.add_argument("--heads", nargs="+", default=[], metavar="HEAD", help="only these heads, such as logmel_moment (default: all)")
 
 
@@ -34,6 +34,12 @@ def system_settings(arguments: argparse.Namespace) -> CalibrationSettings:
     return CalibrationSettings(
         fitting=fitting, backbone=arguments.backbone, mode=arguments.mode, bad_recordings="drop", heads=tuple(arguments.heads)
     )
+
+
+def systems(arguments: argparse.Namespace) -> dict[str, argparse.Namespace]:
+    """The arguments of each detector of a command that takes several, by its name."""
+    names = (arguments.detector,) if isinstance(arguments.detector, str) else arguments.detector
+    return {name: argparse.Namespace(**{**vars(arguments), "detector": name}) for name in names}
 
 
 def system_document(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -3,62 +3,145 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
-from calibrate.arguments import number, whole_number
-from calibrate.calibration import CalibrationSettings, calibrate
-from calibrate.checks import add_check_arguments
-from calibrate.detector_arguments import add_detector_arguments, fitter_settings
+from calibrate.calibration import calibrate
+from calibrate.calibration_arguments import RowSettings, add_calibration_arguments, calibration_settings, moment
+from calibrate.cluster import Failure, say
+from calibrate.fleet import FleetBundle, Unit, calibrate_fleet
+from calibrate.fleet_manifest import read_fleet_manifest
+from calibrate.workers import check_address
 from edge.audio.audio_file import find_audio_files
-from edge.audio.channels import parse_channel
-from edge.console.output import print_result
-
-RAREST, MOST_FREQUENT = 1e-4, 1e5  # false alarms per week: one in two centuries, one in six seconds
+from edge.console.output import print_result, printable
+from edge.errors import UserError
 
 EXAMPLE = """\
 examples:
   auscult calibrate record --source pump1 --minutes 30 --output recordings/
   auscult calibrate --recordings recordings/ --output pump1.auscult
+
+a fleet, one machine per line of a CSV file, one after another or on many cores and computers:
+  auscult calibrate --manifest fleet.csv --output-dir bundles/
+  auscult calibrate --manifest fleet.csv --output-dir bundles/ --cluster local
+  auscult calibrate --manifest fleet.csv --output-dir bundles/ --cluster tcp://192.168.1.20:8786
+
+fleet.csv; every option of how to calibrate may be a column, and an empty cell is what the command line says:
+  unit,recordings,channel
+  pump1,recordings/pump1,
+  pump2,recordings/pump2;recordings/pump2-night,1
 """
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLE
-    parser.add_argument(
-        "--recordings", nargs="+", required=True, metavar="DIR_OR_FILE", help="the machine running normally: folders or audio files"
+    parser.add_argument("--recordings", nargs="+", metavar="DIR_OR_FILE", help="the machine running normally: folders or audio files")
+    parser.add_argument("--output", type=Path, metavar="B.auscult", help="the bundle to write")
+    fleet = parser.add_argument_group("a fleet", "many machines, instead of --recordings and --output")
+    fleet.add_argument("--manifest", type=Path, metavar="FLEET.csv", help="unit and recordings of each machine, relative to its folder")
+    fleet.add_argument("--output-dir", type=Path, metavar="DIR", help="folder for UNIT.auscult; made when it is missing")
+    fleet.add_argument(
+        "--cluster",
+        type=_cluster,
+        metavar="local|tcp://HOST:PORT",
+        help="fit on all cores of this computer, or on the workers of a Dask scheduler, which see the recordings under the same paths",
     )
-    parser.add_argument("--output", required=True, type=Path, metavar="B.auscult", help="the bundle to write")
-    parser.add_argument(
-        "--false-alarms-per-week",
-        type=number(RAREST, MOST_FREQUENT),
-        default=1.0,
-        metavar="N",
-        help="how many false alarms are acceptable (default: 1)",
+    fleet.add_argument(
+        "--anew", action="store_true", help="also make bundles again that are there, made from the same recordings with the same settings"
     )
-    parser.add_argument("--channel", type=parse_channel, default=0, help='channel of the recordings, counted from 0, or "mix" (default: 0)')
-    parser.add_argument("--seed", type=whole_number(0), default=0, metavar="N", help="of everything random (default: 0)")
-    add_detector_arguments(parser)
-    add_check_arguments(parser)
+    add_calibration_arguments(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print the result")
+
+
+def _cluster(text: str) -> str:
+    if problem := check_address(text):
+        raise ArgumentTypeError(problem)
+    return text
 
 
 def run(args: Namespace) -> int:
     """Calibrate and print what was learned."""
-    settings = CalibrationSettings(
-        fitting=fitter_settings(args),
-        backbone=args.backbone,
-        mode=args.mode,
-        false_alarms_per_week=args.false_alarms_per_week,
-        channel=args.channel,
-        bad_recordings=args.bad_recordings,
-        odd_recordings=args.odd_recordings,
-    )
+    fleet = args.manifest is not None or args.output_dir is not None
+    wanted, others = ("manifest", "output_dir"), ("recordings", "output")
+    if not fleet:
+        wanted, others = others, ("cluster", "anew")
+    if missing := [_flag(option) for option in wanted if getattr(args, option) is None]:
+        raise UserError("calibrate", f"required: {' and '.join(missing)}; see `auscult calibrate --help`")
+    if stray := [_flag(option) for option in others if getattr(args, option)]:
+        raise UserError("calibrate", f"{stray[0]} does not go with {_flag(wanted[0])}; see `auscult calibrate --help`")
+    return _run_fleet(args) if fleet else _run_one(args)
+
+
+def _flag(option: str) -> str:
+    return f"--{option.replace('_', '-')}"
+
+
+def _run_one(args: Namespace) -> int:
     result = calibrate(
-        find_audio_files(args.recordings), args.output, settings, say=lambda line: print(f"auscult: warning: {line}", file=sys.stderr)
+        find_audio_files(args.recordings),
+        args.output,
+        calibration_settings(args, moment()),
+        say=lambda line: print(f"auscult: warning: {line}", file=sys.stderr),
     )
     print_result(msgspec.to_builtins(result, enc_hook=str), args.format)
     return 0
+
+
+def _run_fleet(args: Namespace) -> int:
+    """Calibrate machine by machine; those that fail are told, and the others are made all the same."""
+    manifest = read_fleet_manifest(args.manifest, RowSettings(args, moment(), args.manifest.parent))
+    for warning in manifest.warnings:
+        say(f"warning: {warning}")
+    for mistake in manifest.mistakes:
+        say(str(mistake))
+    if manifest.mistakes:
+        return UserError.exit_code
+    units = manifest.units
+    made: dict[str, FleetBundle] = {}
+    failed: dict[str, Failure] = {}
+    try:
+        with closing(calibrate_fleet(units, args.output_dir, args.cluster, anew=args.anew)) as results:
+            for unit, result in results:
+                count = f"{len(made) + len(failed) + 1} of {len(units)}"
+                if isinstance(result, Failure):
+                    failed[unit.name] = result
+                    say(f"{args.manifest}:{unit.line}: {unit.name} ({count}): {result.problem}")
+                else:
+                    made[unit.name] = result
+                    _tell(result, count)
+    except KeyboardInterrupt:
+        say(f"interrupted; {len(made)} of {len(units)} bundles are there, and the same command goes on with the others")
+        raise
+    _print_fleet(units, made, failed, args.format)
+    if failed:
+        say(f"{len(failed)} of {len(units)} machines failed; mend what is told above, and the same command goes on with them")
+    # A failure that is nobody's mistake weighs more than one that the user can mend.
+    return min((failure.exit_code for failure in failed.values()), default=0)
+
+
+def _tell(bundle: FleetBundle, count: str) -> None:
+    if bundle.skipped:
+        say(f"{bundle.unit} ({count}): skipped, {bundle.bundle} was made from the same recordings and settings; --anew makes it again")
+        return
+    for warning in bundle.warnings:
+        say(f"warning: {bundle.unit}: {warning}")
+    say(f"{bundle.unit} ({count}): {bundle.bundle}")
+
+
+def _print_fleet(units: Sequence[Unit], made: Mapping[str, FleetBundle], failed: Mapping[str, Failure], form: str) -> None:
+    """The result on stdout, in the manifest's order."""
+    bundles = [made[unit.name] for unit in units if unit.name in made]
+    if form == "json":
+        failures = [{"unit": unit.name, "line": unit.line, "problem": failed[unit.name].problem} for unit in units if unit.name in failed]
+        print_result({"bundles": msgspec.to_builtins(bundles, enc_hook=str), "failed": failures}, "json")
+        return
+    rows = [(one.unit, str(one.bundle), f"{one.seconds:.0f} s", "skipped" if one.skipped else "made") for one in bundles]
+    rows += [(unit.name, "-", "-", "failed") for unit in units if unit.name in failed]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(f"{printable(cell):<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())

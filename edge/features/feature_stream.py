@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +18,7 @@ from edge.stopwatch import Stopwatch
 Float32 = NDArray[np.float32]
 
 CONTEXT_FRAMES = 2  # log-mel frames that a block shows beyond its own, on each side
-FLUSH_BLOCKS = 2  # mirrored blocks after the end: one for the backbone's lag, one for neighbours in time
+BACKBONE_LAG_BLOCKS = 1  # mirrored blocks after the end that push out what the backbone holds; the detector's lag comes on top
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,9 @@ class FeatureBlock:
     log_mel: Float32  # (2 + 32 + 2, mel) float32 dB, level-normalised
     level_db: Float32  # (8,) float32, absolute
     features: Features
+    # (32, mel) float32 dB: the frames after its own, which the backbone was pushed last. A second network that is pushed these, and the
+    # 32 frames of the segment's first block before all else, is at the same cells as the backbone.
+    ahead: Float32 = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
 
 class FeatureSourceStream(Protocol):
@@ -49,17 +52,39 @@ class FeatureSource(Protocol):
         ...
 
 
+class FrameSource(Protocol):
+    """What turns what is pushed into blocks of log-mel frames: a `LogMel`, or what has the frames already."""
+
+    def push(self, samples: Float32) -> list[Float32]:
+        """See `LogMel.push`."""
+        ...
+
+    def finish(self) -> Float32:
+        """See `LogMel.finish`."""
+        ...
+
+
 class FeatureStream:
     """One unbroken segment of audio on its way through front end, level and backbone.
 
     The start is primed and the end flushed with mirrored frames, the same way for files and live audio, so a file's
-    features do not depend on who computes them. Lag: one block, plus about a second at the start until the level is known.
+    features do not depend on who computes them. Lag: one block, plus about a second at the start until the level is known. A detector that
+    waits for later cells declares so (`Detector.lag_blocks`), and the end is flushed by as much.
     """
 
-    def __init__(self, backbone: FeatureSource, bandwidth_hz: float, stopwatch: Stopwatch | None = None) -> None:
+    def __init__(
+        self,
+        backbone: FeatureSource,
+        bandwidth_hz: float,
+        stopwatch: Stopwatch | None = None,
+        lag_blocks: int = 1,
+        frames: FrameSource | None = None,
+    ) -> None:
+        """`lag_blocks` is the detector's; `frames` makes log-mel of what is pushed, `LogMel` if None."""
         self.front_end = backbone.front_end
+        self._flush_frames = (BACKBONE_LAG_BLOCKS + lag_blocks) * BLOCK_FRAMES
         self.mels = mels_below(self.front_end, bandwidth_hz)
-        self._log_mel = LogMel(self.front_end)
+        self._log_mel: FrameSource = frames or LogMel(self.front_end)
         self._backbone = backbone.stream()
         self._stopwatch = stopwatch or Stopwatch()
         self._held: list[Float32] = []  # blocks that wait until the level is known
@@ -85,7 +110,7 @@ class FeatureStream:
         known = np.concatenate([self._last, rest])
         if len(known) < 2:
             return
-        missing = -len(rest) % BLOCK_FRAMES + FLUSH_BLOCKS * BLOCK_FRAMES
+        missing = -len(rest) % BLOCK_FRAMES + self._flush_frames
         flushed = np.pad(known, ((0, missing), (0, 0)), mode="reflect")[len(self._last) :]
         if self._level is None:
             self._held += [flushed[b : b + BLOCK_FRAMES] for b in range(0, len(flushed), BLOCK_FRAMES)]
@@ -130,4 +155,5 @@ class FeatureStream:
         self._next_cell += BLOCK_CELLS
         if first_cell >= -BLOCK_CELLS:  # the block before the mirror is nothing but the empty state
             shown = self._recent[: BLOCK_FRAMES + 2 * CONTEXT_FRAMES]
-            yield FeatureBlock(first_cell, shown, self._levels_db[:BLOCK_CELLS], features)
+            ahead = self._recent[CONTEXT_FRAMES + BLOCK_FRAMES :]
+            yield FeatureBlock(first_cell, shown, self._levels_db[:BLOCK_CELLS], features, ahead)

@@ -77,7 +77,8 @@ def test_machines_with_some_heads_hears_by_these_and_says_so(manifest: Path, cap
         chosen = ["--heads", *heads] if heads else []
         assert benchmark(manifest, "--units", "fan", "--backbone", "logmel", "--format", "json", *chosen) == 0
         result = json.loads(capsys.readouterr().out)
-        assert result["system"] == {"backbone": "logmel", "coreset": 500, "banks": "per-band", "heads": heads}
+        detector = {"detector": "patchcore", "mode": "stream", "coreset": 500, "banks": "per-band", "seed": 0}
+        assert result["system"] == {"backbone": "logmel", "heads": heads, **detector}
         areas["+".join(heads)] = result["units"]["fan"]["roc_auc"]
     assert areas["logmel_sustained"] == areas[""] == 1.0  # the tone is steady
 

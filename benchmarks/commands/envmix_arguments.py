@@ -1,0 +1,43 @@
+"""What EnvMix is made of, as commands are told: a manifest, or the published datasets."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks.commands.arguments import add_manifest_argument, decibels
+from benchmarks.datasets.envmix import EnvMix, envmix_of_folders, envmix_of_manifest
+from benchmarks.datasets.manifest import read_manifest
+from edge.errors import UserError
+
+SNR_DB = (6.0, 0.0, -6.0)
+
+
+def add_envmix_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say where the sounds come from and how they are mixed."""
+    add_manifest_argument(parser, required=False)
+    parser.add_argument(
+        "--root", type=Path, metavar="DIR", help="instead of a manifest: a folder with UrbanSound8K/ and ESC-50/ as published"
+    )
+    parser.add_argument(
+        "--snr",
+        type=decibels,
+        nargs="+",
+        default=list(SNR_DB),
+        metavar="DB",
+        help="ratios of the added sound to what it is added to, while it lasts (default: 6 0 -6)",
+    )
+    parser.add_argument("--classes", nargs="+", metavar="CLASS", help="only these classes of normal sound (default: all)")
+
+
+def envmix_of(arguments: argparse.Namespace) -> EnvMix:
+    """The classes that were asked for; UserError when there are none."""
+    if (arguments.manifest is None) == (arguments.root is None):
+        raise UserError("--manifest or --root", "give one of them: a manifest of recordings, or the folder of the published datasets")
+    if arguments.manifest is not None:
+        return envmix_of_manifest(read_manifest(arguments.manifest, arguments.without), arguments.classes)
+    mix = envmix_of_folders(arguments.root, arguments.root, arguments.classes)
+    for note in mix.notes:
+        print(f"auscult: {note}", file=sys.stderr)
+    return mix

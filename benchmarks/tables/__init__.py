@@ -1,0 +1,1 @@
+"""The papers' tables: the published figures, ours beside them, and how a table is printed."""
