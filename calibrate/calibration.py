@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -68,7 +68,7 @@ class Calibration:
     dropped: tuple[str, ...]
     warnings: tuple[str, ...]
     threshold_note: str
-    supported_false_alarms_per_week: float  # what so much sound can vouch for
+    supported_false_alarms_per_week: float  # what so much sound, as far as the detector had not learned from it, can vouch for
     seconds_needed: int  # of recordings, to vouch for the rate that was asked for
     bytes: int
 
@@ -112,11 +112,12 @@ def calibrate(
     heads = fit_heads(fitted.deviations, fitted.features, window_cells, _heads(settings, fitted), settings.mode)
     surprise = [known for one in heads.surprise if len(known := one[np.isfinite(one)])]
     tail = fit_tail(surprise, backbone.front_end.block_samples / backbone.front_end.sample_rate_hz)
-    note = threshold_note(checked.seconds, settings.false_alarms_per_week)
+    unheard_s = checked.seconds * fitted.unheard_share
+    note = threshold_note(unheard_s, settings.false_alarms_per_week)
     if note:
         say(note)
     arrays = fitted.arrays | {"probe": _probe(backbone, checked.bandwidth_hz)}
-    manifest = _manifest(settings, backbone, checked, heads.scales, tail, note)
+    manifest = _manifest(settings, backbone, checked, heads.scales, tail, note, unheard_s)
     write_bundle(output, manifest, arrays, {**_embedded(name), **fitted.blobs})
     return Calibration(
         bundle=output,
@@ -126,8 +127,8 @@ def calibrate(
         dropped=tuple(str(report.path) for report in checked.dropped),
         warnings=checked.warnings,
         threshold_note=note,
-        supported_false_alarms_per_week=supported_false_alarms_per_week(checked.seconds),
-        seconds_needed=round(seconds_to_support(settings.false_alarms_per_week)),
+        supported_false_alarms_per_week=supported_false_alarms_per_week(unheard_s),
+        seconds_needed=round(seconds_to_support(settings.false_alarms_per_week) / fitted.unheard_share),
         bytes=output.stat().st_size,
     )
 
@@ -203,6 +204,7 @@ def _manifest(
     heads: Mapping[str, HeadScale],
     tail: Tail,
     note: str,
+    unheard_s: float,
 ) -> Mapping[str, object]:
     front_end: FrontEnd = backbone.front_end
     return {
@@ -215,7 +217,7 @@ def _manifest(
         "detector": {
             "name": settings.fitting.detector,
             "parameters": {
-                **msgspec.to_builtins(settings.fitting),
+                **_stored(settings.fitting),
                 "mode": settings.mode,
                 "heads": msgspec.to_builtins(heads),
                 "tail": tail.parameters(),
@@ -225,7 +227,7 @@ def _manifest(
         },
         "threshold": {
             "false_alarms_per_week": settings.false_alarms_per_week,
-            "supported_false_alarms_per_week": supported_false_alarms_per_week(checked.seconds),
+            "supported_false_alarms_per_week": supported_false_alarms_per_week(unheard_s),
             "score_scale": tail.surprise_at(settings.false_alarms_per_week),
             "note": note,
         },
@@ -237,6 +239,12 @@ def _manifest(
         },
         "probe": {"members": ["probe"], "tolerance": PROBE_TOLERANCE},
     }
+
+
+def _stored(fitting: FitterSettings) -> dict[str, object]:
+    """The choices that make the detector what it is; how it was made (`metadata={"stored": False}`) is nobody's business."""
+    there = {choice.name for choice in fields(fitting) if choice.metadata.get("stored", True)}  # type: ignore[arg-type]  # all are dataclasses
+    return {name: value for name, value in msgspec.to_builtins(fitting).items() if name in there}
 
 
 def _name(path: Path) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.audio.channels import Channel
 from edge.detectors.detector import real_cells
-from edge.detectors.embedding import Embedder
-from edge.features.feature_stream import FeatureSource
+from edge.features.feature_stream import FeatureBlock, FeatureSource
 from edge.features.hearing import Heard, hear_file
+
+Float32 = NDArray[np.float32]
 
 CACHE_BYTES = 256 << 20  # of half-precision embeddings, about one hour; longer recordings are computed twice
 
@@ -33,13 +35,35 @@ class StoredBlock:
 
     first_cell: int  # of the recording
     patches: Mapping[str, NDArray[np.float16]]  # feature -> (time, band, dimension)
+    base_cell: int = 0  # of the recording, at which its unbroken stretch of sound starts
 
 
-def heard_blocks(recording: Recording, backbone: FeatureSource, bandwidth_hz: float) -> Iterator[Heard]:
+def heard_blocks(recording: Recording, backbone: FeatureSource, bandwidth_hz: float, lag_blocks: int = 1) -> Iterator[Heard]:
     """The features of a recording block by block; gaps in it are passed over, as the daemon does."""
-    for heard in hear_file(recording.path, recording.channel, backbone, bandwidth_hz):
+    for heard in hear_file(recording.path, recording.channel, backbone, bandwidth_hz, lag_blocks):
         if isinstance(heard, Heard):
             yield heard
+
+
+class Embedded(Protocol):
+    """The patches of 8 cells: `Embeddings`, or what a detector has of its own."""
+
+    @property
+    def first_cell(self) -> int:
+        """Of the segment."""
+        ...
+
+    def of(self, feature: str) -> Float32:
+        """The patches of a feature, shape = (8, band, dimension)."""
+        ...
+
+
+class AnyEmbedder(Protocol):
+    """What turns the feature blocks of one segment into patches: an `Embedder`, or what a detector has of its own."""
+
+    def push(self, block: FeatureBlock) -> Embedded:
+        """Embed one block."""
+        ...
 
 
 class EmbeddingStore:
@@ -51,13 +75,16 @@ class EmbeddingStore:
         backbone: FeatureSource,
         bandwidth_hz: float,
         features: Sequence[str],
-        new_embedder: Callable[[], Embedder],
+        new_embedder: Callable[[], AnyEmbedder],
+        cache_bytes: int | None = None,
     ) -> None:
+        """`cache_bytes` of embeddings are kept for the next time, `CACHE_BYTES` if None."""
         self.recordings = recordings
         self._backbone = backbone
         self._bandwidth_hz = bandwidth_hz
         self._features = features
         self._new_embedder = new_embedder
+        self._cache_bytes = CACHE_BYTES if cache_bytes is None else cache_bytes
         self._cache: dict[int, list[StoredBlock]] = {}
         self._cached_bytes = 0
 
@@ -71,7 +98,7 @@ class EmbeddingStore:
             if kept is not None:
                 kept.append(block)
                 self._cached_bytes += _bytes(block)
-                if self._cached_bytes > CACHE_BYTES:
+                if self._cached_bytes > self._cache_bytes:
                     self._cached_bytes -= sum(map(_bytes, kept))
                     kept = None
             yield block
@@ -87,7 +114,7 @@ class EmbeddingStore:
             real = real_cells(embeddings.first_cell, heard.cells)
             if real.stop > real.start:
                 first_cell = heard.base_cell + embeddings.first_cell + real.start
-                yield StoredBlock(first_cell, {feature: _half(embeddings.of(feature)[real]) for feature in self._features})
+                yield StoredBlock(first_cell, {feature: _half(embeddings.of(feature)[real]) for feature in self._features}, heard.base_cell)
 
 
 def _bytes(block: StoredBlock) -> int:

@@ -32,6 +32,7 @@ from edge.judgement.heads import (
     sustained_name,
     together,
 )
+from edge.pipeline import HEARD_FRACTION
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -49,7 +50,10 @@ Deviations = Mapping[str, Float32]  # feature -> (cell, band) of one recording; 
 
 @dataclass(frozen=True, slots=True)
 class FittedHeads:
-    """The scales by name, and per recording the surprise of the windows that end with each block, shape = (window,)."""
+    """The scales by name, and per recording the surprise of the windows that end with each block, shape = (window,).
+
+    It is NaN where too little of a window was heard, or new to the detector, for a score.
+    """
 
     scales: dict[str, HeadScale]
     surprise: list[Float64]
@@ -96,10 +100,13 @@ def fit_heads(
         if (name := sustained_name(feature, bands)) in wanted:
             means = [_window_means(values, window_cells) for values in maps]  # (window,)
             lengths = np.concatenate([np.full(len(mean), min(window_cells, len(values))) for mean, values in zip(means, maps, strict=True)])
+            lengths = lengths[np.isfinite(np.concatenate(means))]
             scales[name] = _fit(np.concatenate(means), int(np.median(lengths)))
             for total, mean, values in zip(totals, means, maps, strict=True):
                 total += evidence_of(scales[name].surprise(mean, min(window_cells, len(values))))
-    return FittedHeads(scales, [together(total) for total in totals])
+    shares = [_window_heard(next(iter(one.values())), window_cells) for one in recordings]
+    enough = min(HEARD_FRACTION, max(float(share.max()) for share in shares))
+    return FittedHeads(scales, [np.where(share >= enough, together(total), np.nan) for total, share in zip(totals, shares, strict=True)])
 
 
 def _fit(statistics: Float64, cells: int) -> HeadScale:
@@ -144,6 +151,15 @@ def _largest_moments(deviations: Float32, window_cells: int) -> Float64:
         if len(heard):
             largest[window] = moments(contrast(heard)).max()
     return largest
+
+
+def _window_heard(deviations: Float32, window_cells: int) -> Float64:
+    """The part of each window that was heard, and not learned from, shape = (window,)."""
+    length = min(window_cells, len(deviations))
+    counts = np.concatenate([[0], np.cumsum(~np.isnan(deviations[:, 0]))])
+    first = BLOCK_CELLS * np.arange(_windows(len(deviations), window_cells))
+    share: Float64 = (counts[first + length] - counts[first]) / length
+    return share
 
 
 def _window_means(deviations: Float32, window_cells: int) -> Float64:

@@ -157,8 +157,8 @@ def _loudest_region(window: Window, front_end: FrontEnd) -> tuple[int, int, int,
         return (-1, -1, -1, -1)
     region = window.localization.regions[0]
     edges = mel_edges_hz(front_end)[::CELL_MELS]  # (band + 1,)
-    bands = [int(np.abs(edges - edge_hz).argmin()) for edge_hz in (region.f_lo_hz, region.f_hi_hz)]
-    return (round(region.t0_s / front_end.cell_s), round(region.t1_s / front_end.cell_s), *bands)
+    lowest, highest = (int(np.abs(edges - edge_hz).argmin()) for edge_hz in (region.f_lo_hz, region.f_hi_hz))
+    return (round(region.t0_s / front_end.cell_s), round(region.t1_s / front_end.cell_s), lowest, highest)
 
 
 def _largest_shift(one: _Heard, other: _Heard) -> int:

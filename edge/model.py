@@ -45,7 +45,7 @@ class Model:
         self.feature_source: FeatureSource = self.backbone
         parameters = manifest.detector.parameters
         bands = mels_below(self.front_end, self.bandwidth_hz) // CELL_MELS
-        parts = Parts(bundle.arrays, bands, bundle.blobs, self.front_end, providers, threads, bundle.path)
+        parts = Parts(bundle.arrays, bands, bundle.blobs, self.front_end, providers, threads, bundle.path, self.backbone.has_network)
         try:
             self.detector: Detector = detector_named(manifest.detector.name, bundle.path).load(parts)
             self.tail = msgspec.convert(parameters["tail"], Tail)

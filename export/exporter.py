@@ -19,7 +19,7 @@ from edge.features.frontend import FrontEnd
 from export.cnn14 import offline_blocks
 from export.gate import Candidate, Gate
 from export.graph import build_graph
-from export.parity import check_bounds, feature_parity
+from export.parity import Figures, check_bounds, feature_parity
 from export.quantize import calibrate_ranges
 from export.sound import Clip
 from export.speed import Speed, measure_speed
@@ -61,15 +61,9 @@ def export_backbone(
     ------
     AuscultError : a figure is outside its bound
     """
-    trunk = fold(parameters)
-    front_end = origin.front_end.name
-    exposed = build_graph(trunk, "fp32", name=origin.name, front_end=front_end, expose_activations=True)
-    ranges = calibrate_ranges(exposed, calibration)
-    names: dict[Precision, str] = {"int8": origin.name, "fp32": f"{origin.name}-fp32"}
-    models = {p: _serialized(build_graph(trunk, p, name=names[p], front_end=front_end, ranges=ranges)) for p in names}
-    figures = feature_parity(parameters, models["fp32"], models["int8"], check)
-    check_bounds(figures, origin.name)
-    cards = {p: _card(models[p], p, names[p], origin) for p in names}
+    models, figures = build_models(parameters, origin, calibration, check)
+    names = names_of(origin)
+    cards = {p: card_of(models[p], p, origin) for p in names}
     fp32, int8 = (Backbone(models[p], cards[p], names[p]) for p in ("fp32", "int8"))
     candidate = Candidate(fp32, int8, models, tuple(check), partial(offline_blocks, parameters))
     parity: dict[str, object] = {"features": figures}
@@ -81,18 +75,39 @@ def export_backbone(
     files: list[Path] = []
     folder.mkdir(parents=True, exist_ok=True)
     for precision, card in cards.items():
-        told = msgspec.structs.replace(card, parity=_rounded(parity), faster_on_this_board=speed.faster)
+        told = msgspec.structs.replace(card, parity=rounded(parity), faster_on_this_board=speed.faster)
         files += _write(folder / f"{names[precision]}.onnx", models[precision], told)
-    return Export(tuple(files), _rounded(parity), speed)
+    return Export(tuple(files), rounded(parity), speed)
+
+
+def build_models(
+    parameters: Parameters, origin: Origin, calibration: Sequence[Clip], check: Sequence[Clip]
+) -> tuple[dict[Precision, bytes], Figures]:
+    """Both graphs, the content of their .onnx files, and how far their features agree; AuscultError when a figure is outside its bound."""
+    trunk = fold(parameters)
+    front_end = origin.front_end.name
+    exposed = build_graph(trunk, "fp32", name=origin.name, front_end=front_end, expose_activations=True)
+    ranges = calibrate_ranges(exposed, calibration)
+    names = names_of(origin)
+    models = {p: _serialized(build_graph(trunk, p, name=names[p], front_end=front_end, ranges=ranges)) for p in names}
+    figures = feature_parity(parameters, models["fp32"], models["int8"], check)
+    check_bounds(figures, origin.name)
+    return models, figures
+
+
+def names_of(origin: Origin) -> dict[Precision, str]:
+    """What the two precisions of a backbone are called."""
+    return {"int8": origin.name, "fp32": f"{origin.name}-fp32"}
 
 
 def _serialized(model: onnx.ModelProto) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _card(model: bytes, precision: Precision, name: str, origin: Origin) -> Card:
+def card_of(model: bytes, precision: Precision, origin: Origin) -> Card:
+    """The card of the content of an .onnx file, without figures."""
     return Card(
-        name=name,
+        name=names_of(origin)[precision],
         precision=precision,
         front_end=origin.front_end.name,
         sha256=hashlib.sha256(model).hexdigest(),
@@ -112,12 +127,12 @@ def _write(path: Path, model: bytes, card: Card) -> list[Path]:
     return [path, card_path]
 
 
-def _rounded(figures: Mapping[str, object]) -> dict[str, object]:
+def rounded(figures: Mapping[str, object]) -> dict[str, object]:
     """The same figures with four significant digits: a card is read by people."""
 
-    def rounded(value: object) -> object:
+    def one(value: object) -> object:
         if isinstance(value, Mapping):
-            return _rounded(value)
+            return rounded(value)
         return float(f"{value:.4g}") if isinstance(value, float) else value
 
-    return {str(name): rounded(value) for name, value in figures.items()}
+    return {str(name): one(value) for name, value in figures.items()}

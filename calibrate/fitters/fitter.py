@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.embeddings import Recording
+from edge.detectors.detector import LEVEL
 from edge.features.any_backbone import AnyBackbone
 from edge.judgement.heads import Mode
 
@@ -27,6 +28,18 @@ class FittedDetector:
     deviations: list[dict[str, Float32]] = field(repr=False)
     blobs: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # networks
 
+    @property
+    def unheard_share(self) -> float:
+        """How much of the sound was new to the detector when it was judged: only that can vouch for the threshold.
+
+        The level is fitted out of fold on everything, so it knows how much there was.
+        """
+        own, everything = (
+            sum(int(np.count_nonzero(~np.isnan(one[feature][:, 0]))) for one in self.deviations)
+            for feature in (next(iter(self.features)), LEVEL)
+        )
+        return own / everything
+
 
 class Fitter(Protocol):
     """Fits one detector."""
@@ -37,7 +50,10 @@ class Fitter(Protocol):
 
 
 class FitterSettings(Protocol):
-    """What may be chosen about a detector. A frozen dataclass of plain values: they stand in the bundle's manifest."""
+    """What may be chosen about a detector. A frozen dataclass of plain values.
+
+    They stand in the bundle's manifest, but for fields with `metadata={"stored": False}`: how it was made, not what it is.
+    """
 
     detector: ClassVar[str]  # its name
     summary: ClassVar[str]  # when to choose it, for --help

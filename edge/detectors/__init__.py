@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from edge.detectors.auddsr import AudDsr
+from edge.detectors.autoencoder import Autoencoder
+from edge.detectors.cfa import Cfa
 from edge.detectors.detector import Detector
+from edge.detectors.padim import Padim
 from edge.detectors.patchcore import PatchCore
+from edge.detectors.stfpm import Stfpm
 from edge.errors import BundleError
 
-DETECTORS: dict[str, type[Detector]] = {"patchcore": PatchCore}
+DETECTORS: dict[str, type[Detector]] = {
+    "patchcore": PatchCore,
+    "padim": Padim,
+    "cfa": Cfa,
+    "autoencoder": Autoencoder,
+    "auddsr": AudDsr,
+    "stfpm": Stfpm,
+}
 
 
 def detector_named(name: str, subject: object) -> type[Detector]:

@@ -29,6 +29,7 @@ class Parts:
     providers: tuple[str, ...] = ("cpu",)
     threads: int = 1
     subject: object = "bundle"  # what a refusal names
+    has_network: bool = True  # whether the backbone computes features, or log-mel is all there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Detector(Protocol):
 
     bands: int  # cells along the mel axis that it judges
     features: Mapping[str, int]  # what it judges by, and in how many bands: `bands`, or 1 for all of them together
+    lag_blocks: int  # blocks that must follow a block before all of its cells are judged
 
     @classmethod
     def load(cls, parts: Parts) -> Detector:

@@ -28,6 +28,8 @@ FEATURES = ("cnn14", "logmel", LEVEL)
 class PatchCore:
     """A fitted PatchCore: for each feature a bank per band, and the mean and deviation of normal distances."""
 
+    lag_blocks = 1  # a cell waits for its right-hand neighbour
+
     def __init__(self, arrays: Mapping[str, Arrays]) -> None:
         """`arrays` are a bundle's: `projection` (block2..4), and for each feature what a `Comparison` needs.
 

@@ -44,11 +44,15 @@ class Hearing:
     what lies between a gap and the boundary counts as lost.
     """
 
-    def __init__(self, source: FeatureSource, rate_hz: int, bandwidth_hz: float, stopwatch: Stopwatch | None = None) -> None:
+    def __init__(
+        self, source: FeatureSource, rate_hz: int, bandwidth_hz: float, stopwatch: Stopwatch | None = None, lag_blocks: int = 1
+    ) -> None:
+        """`lag_blocks` is that of the detector which will hear it."""
         self._source = source
         self._rate_hz = rate_hz
         self._bandwidth_hz = bandwidth_hz
         self._stopwatch = stopwatch or Stopwatch()
+        self._lag_blocks = lag_blocks
         self._gaps = Gaps(rate_hz)
         self._segment = -1
         self._base_cell = 0
@@ -70,6 +74,11 @@ class Hearing:
             yield from self._hear(self._gaps.interrupt())
             yield from self._lose(samples)
 
+    @property
+    def taken_samples(self) -> int:
+        """Native samples since the stream began, pushed or lost, those included of which it is not known yet whether they are a gap."""
+        return self.samples + self._gaps.held
+
     def finish(self) -> Iterator[Heard | Gap]:
         """The stream ends."""
         yield from self._hear(self._gaps.flush())
@@ -78,7 +87,7 @@ class Hearing:
     def _start_segment(self) -> None:
         self._segment += 1
         self._resampler = Resampler(self._rate_hz, self._source.front_end.sample_rate_hz)
-        self._features = FeatureStream(self._source, self._bandwidth_hz, self._stopwatch)
+        self._features = FeatureStream(self._source, self._bandwidth_hz, self._stopwatch, self._lag_blocks)
         self._is_empty = True
 
     def _hear(self, samples: Float32) -> Iterator[Heard]:
@@ -112,9 +121,9 @@ class Hearing:
             yield Heard(self._segment, self._base_cell, block, self._features.cells)
 
 
-def hear_file(path: Path, channel: Channel, source: FeatureSource, bandwidth_hz: float) -> Iterator[Heard | Gap]:
+def hear_file(path: Path, channel: Channel, source: FeatureSource, bandwidth_hz: float, lag_blocks: int = 1) -> Iterator[Heard | Gap]:
     """Hear a recording from its beginning to its end; each block is to be used before the next."""
-    hearing = Hearing(source, audio_info(path).rate_hz, bandwidth_hz)
+    hearing = Hearing(source, audio_info(path).rate_hz, bandwidth_hz, lag_blocks=lag_blocks)
     for samples in read_blocks(path, channel):
         yield from hearing.push(samples)
     yield from hearing.finish()

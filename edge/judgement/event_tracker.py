@@ -60,8 +60,8 @@ class EventTracker:
         """Take the next window; return the messages it causes."""
         if window.score is None:  # too much was lost to say: neither better nor worse
             return []
-        if self._open is not None and window.t_start_s - self._open.last_above_s >= self._settings.cooldown_s:
-            return [*self.finish(), *self.push(window)]  # nobody heard whether it lasted through the gap
+        if ended := self.pass_over(window.t_start_s):
+            return [*ended, *self.push(window)]
         event = self._open
         if event is None:
             if window.score < ALARM:
@@ -78,6 +78,12 @@ class EventTracker:
         if window.score >= self._settings.release_score:
             event.last_above_s = window.t_end_s
         return self._tell(event, window)
+
+    def pass_over(self, t_start_s: float) -> list[Event]:
+        """No window will start before `t_start_s`: close what ended in a gap, for nobody heard whether it lasted through it."""
+        if self._open is not None and t_start_s - self._open.last_above_s >= self._settings.cooldown_s:
+            return self.finish()
+        return []
 
     def finish(self) -> list[Event]:
         """The stream ends: close what is open."""

@@ -98,6 +98,7 @@ def event(seq: int) -> EventPayload:
         lost_s=0.0,
         clock_synced=True,
         replayed=False,
+        interrupted=False,
         clip=None,
     )
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from calibrate.head_scale import LEAST_DEVIATION, LEAST_SCALE, FittedHeads, fit_heads
 from edge.errors import UserError
-from edge.judgement.heads import Heads, over_a_second, together
+from edge.judgement.heads import Heads, Mode, over_a_second, together
 
 Float32 = NDArray[np.float32]
 
@@ -116,7 +116,8 @@ def test_fit_heads_of_recordings_that_are_no_whole_number_of_windows_judge_the_r
     assert (scale.centre, scale.onset) == pytest.approx((np.median(peaks), np.quantile(peaks, 0.9)))
 
 
-def test_fit_heads_windows_that_hold_no_sound_are_unknown_and_change_no_scale() -> None:
+def test_fit_heads_windows_that_hold_too_little_sound_are_unknown_and_change_no_scale() -> None:
+    """The daemon gives no score to a window of which less than half was heard."""
     one, other = recording(8 * 100), recording(8 * 100, seed=1)
     gap = 8 * 20
     holed = {
@@ -125,9 +126,9 @@ def test_fit_heads_windows_that_hold_no_sound_are_unknown_and_change_no_scale() 
     }
     found = fit_heads([holed], FEATURES, WINDOW)
     known = np.isfinite(found.surprise[0])
-    assert not known[100:116].any()  # those that lie within the gap
-    assert known[:100].all()
-    assert known[116:].all()
+    assert not known[98:118].any()  # three of five blocks or more lie within the gap
+    assert known[:98].all()
+    assert known[118:].all()
     apart = fit_heads([one, other], FEATURES, WINDOW)
     for name in ("cnn14_moment", "logmel_moment", "cnn14_cell"):
         assert found.scales[name] == apart.scales[name]
@@ -187,3 +188,33 @@ def test_fit_heads_of_clips_fit_the_largest_deviation_of_blocks_and_judge_window
     for number in (0, 7, 195):
         window = {feature: values[8 * number : 8 * number + WINDOW] for feature, values in one.items()}
         assert fitted.surprise[0][number] == pytest.approx(float(together(np.asarray(sum(heads.evidence(window).values())))), rel=1e-6)
+
+
+def learned(one: dict[str, Float32], first: int, last: int) -> dict[str, Float32]:
+    """The same recording, of which a network knew all but the cells `first` .. `last` - 1; the level never learns."""
+    values = {feature: values.copy() for feature, values in one.items()}
+    for feature in ("cnn14", "logmel"):
+        values[feature][:first] = values[feature][last:] = np.nan
+    return values
+
+
+@pytest.mark.parametrize("mode", ["stream", "clip"])
+def test_fit_heads_counts_no_window_of_which_less_than_half_was_new_to_the_detector(mode: Mode) -> None:
+    heads = NAMES if mode == "stream" else ("cnn14_largest",)
+    part, whole, none = (recording(8 * 60, seed) for seed in range(3))
+    fitted = fit_heads([learned(part, 160, 320), whole, learned(none, 0, 0)], FEATURES, WINDOW, heads, mode)
+    known = [np.isfinite(surprise) for surprise in fitted.surprise]
+    assert np.flatnonzero(known[0]).tolist() == list(range(18, 38))  # windows of 5 blocks, 20 .. 39 of which were new: 3 of them or more
+    assert known[1].all()
+    assert not known[2].any()
+
+
+def test_fit_heads_of_what_was_new_are_those_of_that_alone() -> None:
+    """What a network learned from has no part in the scales of its feature."""
+    one = recording(8 * 60)
+    part = {feature: values[160:320] for feature, values in one.items()}
+    scales = fit_heads([learned(one, 160, 320)], FEATURES, WINDOW).scales
+    expected = fit_heads([part], FEATURES, WINDOW).scales
+    for name in ("cnn14_moment", "cnn14_cell"):
+        assert scales[name].onset == pytest.approx(expected[name].onset, rel=0.05, abs=0.05)
+        assert scales[name].centre == pytest.approx(expected[name].centre, rel=0.05, abs=0.05)

@@ -92,7 +92,7 @@ def test_calibrate_takes_files_and_folders_and_every_option(recordings: Path, tm
         (("--coreset", "1e3"), "must be a whole number, not '1e3'"),
         (("--seed", "-1"), "must be 0 or more, not -1"),
         (("--channel", "left"), "argument --channel"),
-        (("--detector", "magic"), "invalid choice: 'magic'"),
+        (("--detector", "magic"), "no such detector: 'magic'"),
         (("--banks", "none"), "invalid choice: 'none'"),
         (("--output",), "argument --output"),
         (("--recordings",), "argument --recordings"),

@@ -18,6 +18,7 @@ from edge.features.feature_stream import FeatureStream
 from edge.features.frontend import PANNS, mels_below
 from edge.features.level import MASKED_DB, REFERENCE_DB
 from edge.features.logmel import offline_log_mel
+from edge.features.logmel_backbone import LogMelBackbone
 
 Float32 = NDArray[np.float32]
 
@@ -175,3 +176,30 @@ def test_features_block_shows_the_frames_around_it(int8: Backbone) -> None:
     assert shown[0].shape == (36, 64)
     for before, after in pairwise(shown):
         np.testing.assert_array_equal(before[-4:], after[:4])
+
+
+def test_features_frames_ahead_are_those_that_the_backbone_was_pushed_last(int8: Backbone) -> None:
+    """A second stream that is pushed them, and the first block's own before, says the same of the same cells."""
+    second = int8.stream()
+    stream = FeatureStream(int8, 16000.0)
+    behind = None
+    for pushed in (stream.push(sound()), stream.finish()):
+        for block in pushed:
+            if behind is None:
+                second.push(block.log_mel[2:-2])
+            else:
+                np.testing.assert_array_equal(block.log_mel[2:-2], behind)
+            features = second.push(block.ahead)
+            behind = block.ahead.copy()
+            for name in BLOCKS:
+                np.testing.assert_array_equal(getattr(features, name), getattr(block.features, name))
+
+
+@pytest.mark.parametrize("lag_blocks", [0, 1, 4])
+def test_feature_stream_end_is_flushed_by_as_much_as_the_detector_lags(lag_blocks: int) -> None:
+    """A segment of 100 cells: the last real ones are in block 12, and a detector sees as many blocks after it as it waits for."""
+    stream = FeatureStream(LogMelBackbone(), 16000.0, lag_blocks=lag_blocks)
+    samples = sound(400 * 320 - 1)
+    firsts = [block.first_cell for block in [*stream.push(samples), *stream.finish()]]
+    assert stream.cells == 100
+    assert firsts == list(range(-8, 8 * (12 + lag_blocks) + 1, 8))

@@ -1,0 +1,159 @@
+"""Fits what `edge/detectors/cfa.py` scores: a descriptor network, trained on all folds of the recordings but one, and measured on that."""
+
+from __future__ import annotations
+
+from argparse import Namespace, _ArgumentGroup
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+from numpy.random import default_rng  # not np.random, which is imported at its first use: that may swallow a Ctrl-C
+from numpy.typing import NDArray
+
+from calibrate.arguments import whole_number
+from calibrate.coreset import Reservoir
+from calibrate.embeddings import Recording, heard_blocks
+from calibrate.fitters.fitter import FittedDetector
+from calibrate.fitters.level import fit_level
+from calibrate.fitters.standard import laid_out, standardise
+from calibrate.folds import Folds
+from calibrate.held_out import HeldOut
+from edge.console.progress import progress
+from edge.detectors.cfa import CFA, MEMBER, NEAREST, Cfa
+from edge.detectors.detector import LEVEL, Parts, real_cells
+from edge.errors import AudioError, UserError
+from edge.features.any_backbone import AnyBackbone
+from edge.features.backbone import BLOCK_SHAPES, DEFAULT_BACKBONE
+from edge.features.feature_stream import FeatureBlock
+from edge.features.frontend import BLOCK_CELLS, CELL_MELS, mels_below
+from edge.judgement.heads import Mode
+
+if TYPE_CHECKING:
+    from export.cfa.training import TrainedCfa
+
+Float32 = NDArray[np.float32]
+
+DIMENSIONS = 128  # of a descriptor; the published ones have as many as the features, and are seven times as large
+MOST_BLOCKS = 2048  # that are trained on: 11 minutes, in 120 MB; of more sound, so many are drawn
+
+
+@dataclass(frozen=True, slots=True)
+class CfaSettings:
+    """What may be chosen about a CFA."""
+
+    detector: ClassVar[str] = CFA
+    summary: ClassVar[str] = (
+        "learns to draw normal sound together around a few centres: one network layer, trained in minutes without a GPU; a small "
+        "bundle (1 MB); for machines whose normal sound is of several kinds; keeps a fifth of the recordings from the training"
+    )
+    backbone: ClassVar[str] = DEFAULT_BACKBONE
+    features: ClassVar[tuple[str, ...]] = (CFA, LEVEL)
+    clip_statistic: ClassVar[Literal["largest", "mean"]] = "largest"
+
+    centres: int = 32  # per band
+    epochs: int = 30
+    seed: int = 0
+    device: str = field(default="auto", metadata={"stored": False})
+
+    def fitter(self, backbone: AnyBackbone, bandwidth_hz: float, mode: Mode) -> CfaFitter:
+        """A fitter with these settings; UserError when the backbone has no network."""
+        if not backbone.has_network:
+            raise UserError(f"--backbone {backbone.name}", f"has no features for cfa; leave it out to use {self.backbone}")
+        return CfaFitter(backbone, bandwidth_hz, self, mode)
+
+    @classmethod
+    def add_arguments(cls, group: _ArgumentGroup) -> None:
+        """Declare its options."""
+        group.add_argument(
+            "--cfa-epochs",
+            type=whole_number(1, 100_000),
+            default=cls().epochs,
+            metavar="N",
+            help="times that the recordings are gone through (default: %(default)s, as published)",
+        )
+        group.add_argument(
+            "--cfa-centres",
+            type=whole_number(NEAREST, 1000),
+            default=cls().centres,
+            metavar="N",
+            help="of normal sound, per mel band (default: %(default)s)",
+        )
+
+    @classmethod
+    def from_arguments(cls, arguments: Namespace) -> CfaSettings:
+        """The settings that options ask for."""
+        return cls(centres=arguments.cfa_centres, epochs=arguments.cfa_epochs, seed=arguments.seed, device=arguments.device)
+
+
+class CfaFitter:
+    """Fits one CFA."""
+
+    def __init__(self, backbone: AnyBackbone, bandwidth_hz: float, settings: CfaSettings, mode: Mode = "stream") -> None:
+        self._backbone = backbone
+        self._bandwidth_hz = bandwidth_hz
+        self._settings = settings
+        self._mode: Mode = mode
+        self._bands = mels_below(backbone.front_end, bandwidth_hz) // CELL_MELS
+
+    def fit(self, recordings: list[Recording]) -> FittedDetector:
+        """Train on normal recordings, all but one fold of them, and judge that one.
+
+        Raises
+        ------
+        AudioError
+            Too little sound to train on, or nothing that could be kept from the training.
+        """
+        held_out = HeldOut(recordings)
+        trained = self._trained(recordings, held_out)
+        level = fit_level(recordings, self._backbone.front_end, self._bandwidth_hz, Folds(recordings), self._settings.seed)
+        unscaled = {"mean": np.zeros(self._bands, np.float32), "deviation": np.ones(self._bands, np.float32)}
+        arrays: dict[str, dict[str, NDArray[np.generic]]] = {
+            "spheres": {"centres": trained.centres.astype(np.float16)},
+            CFA: {**unscaled},
+            LEVEL: level.arrays[LEVEL],
+        }
+        blobs = {MEMBER: trained.network}
+        distances = self._distances(recordings, held_out, Cfa(Parts(arrays, self._bands, blobs, self._backbone.front_end)))
+        if not any(np.isfinite(one).any() for one in distances):
+            raise AudioError("recordings", "hold no sound where some would be kept from the training; more of them are needed")
+        arrays[CFA] = {**standardise(distances, self._mode)}
+        deviations = [{CFA: own, LEVEL: heard[LEVEL]} for own, heard in zip(distances, level.deviations, strict=True)]
+        return FittedDetector(arrays, {CFA: self._bands, LEVEL: 1}, deviations, blobs)
+
+    def _trained(self, recordings: list[Recording], held_out: HeldOut) -> TrainedCfa:
+        from export.cfa.descriptor import flattened  # torch, which --help does without
+        from export.cfa.training import CfaTraining, train_cfa
+        from export.training.device import device_named
+
+        settings = self._settings
+        device = device_named(settings.device)
+        sample = Reservoir(MOST_BLOCKS, default_rng(settings.seed))
+        for index in progress(range(len(recordings)), label="listening"):
+            if held_out.has_all(index):
+                continue
+            for first_cell, real, block in self._heard(recordings[index]):
+                if real == slice(0, BLOCK_CELLS) and not held_out.has_any(index, first_cell, first_cell + BLOCK_CELLS):
+                    sample.add(flattened({name: getattr(block.features, name) for name in BLOCK_SHAPES}))
+        told = CfaTraining(self._bands, DIMENSIONS, settings.centres, settings.epochs, settings.seed)
+        return train_cfa(sample.rows, told, device)
+
+    def _distances(self, recordings: list[Recording], held_out: HeldOut, detector: Cfa) -> list[Float32]:
+        """Per recording the distance of every cell, shape = (cell, band), NaN for those that were trained on."""
+        maps = []
+        for index in progress(range(len(recordings)), label="calibrating"):
+            parts = []
+            for first_cell, real, block in self._heard(recordings[index]):
+                learned = not held_out.has_any(index, first_cell, first_cell + real.stop - real.start)
+                distances = np.full((BLOCK_CELLS, self._bands), np.nan, np.float32) if learned else detector.distances(block)
+                parts.append((first_cell, distances[real]))
+            if parts:
+                maps.append(held_out.only(index, laid_out(parts)))
+        return maps
+
+    def _heard(self, recording: Recording) -> Iterator[tuple[int, slice, FeatureBlock]]:
+        """Blocks of a recording: the recording's cell at which they start, which of their cells are real, and the block itself."""
+        for heard in heard_blocks(recording, self._backbone, self._bandwidth_hz, Cfa.lag_blocks):
+            real = real_cells(heard.block.first_cell, heard.cells)
+            if real.stop > real.start:
+                yield heard.base_cell + heard.block.first_cell + real.start, real, heard.block

@@ -1,0 +1,131 @@
+"""Normal recordings for detectors that train a network on log-mel: the frames it may learn from, and what it makes of those it may not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate.embeddings import Recording, heard_blocks
+from calibrate.fitters.fitter import FittedDetector
+from calibrate.fitters.level import fit_level
+from calibrate.fitters.standard import standardise
+from calibrate.folds import Folds
+from calibrate.held_out import HeldOut
+from edge.console.progress import progress
+from edge.detectors.detector import LEVEL, Detector, Parts
+from edge.errors import AudioError, UserError
+from edge.features.any_backbone import AnyBackbone
+from edge.features.feature_stream import CONTEXT_FRAMES
+from edge.features.frontend import BLOCK_FRAMES, CELL_FRAMES, CELL_MELS, DCASE, mels_below
+from edge.judgement.heads import Mode
+
+Float16 = NDArray[np.float16]
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """An unbroken stretch of a recording, as detectors are shown it."""
+
+    recording: int
+    first_cell: int  # of the recording
+    frames: Float16  # (frame, mel) dB, level-normalised, a whole number of cells; halves, so that hours fit into memory
+
+
+class NormalSound:
+    """Normal recordings, split for one training."""
+
+    def __init__(self, recordings: list[Recording], backbone: AnyBackbone, bandwidth_hz: float) -> None:
+        """Hears all recordings; those that hold no sound are left out. AudioError when that is all of them."""
+        stretches = stretches_of(recordings, backbone, bandwidth_hz)
+        if not stretches:
+            raise AudioError("recordings", "hold no sound")
+        heard = sorted({stretch.recording for stretch in stretches})
+        self.recordings = [recordings[index] for index in heard]
+        self.stretches = [replace(stretch, recording=heard.index(stretch.recording)) for stretch in stretches]
+        self._held_out = HeldOut(self.recordings)
+        self.bands = mels_below(backbone.front_end, bandwidth_hz) // CELL_MELS
+        self._backbone = backbone
+        self._bandwidth_hz = bandwidth_hz
+
+    def learned(self) -> list[Float16]:
+        """What a training may hear: runs of frames, each (frame, mel) dB, of all folds but the one held out.
+
+        Raises
+        ------
+        AudioError : that is nothing
+        """
+        runs = []
+        for stretch in self.stretches:
+            cells = len(stretch.frames) // CELL_FRAMES
+            held_out = [self._held_out.has(stretch.recording, stretch.first_cell + cell) for cell in range(cells)]
+            bounds = [0, *(np.flatnonzero(np.diff(held_out)) + 1).tolist(), cells]
+            runs += [
+                stretch.frames[first * CELL_FRAMES : last * CELL_FRAMES]
+                for first, last in pairwise(bounds)
+                if last > first and not held_out[first]
+            ]
+        if not runs:
+            raise AudioError("recordings", "hold no sound to train on beside what is kept from the training; more of them are needed")
+        return runs
+
+    def fitted(
+        self, kind: type[Detector], feature: str, blobs: Mapping[str, bytes], seed: int, mode: Mode, least: float = 0.0
+    ) -> FittedDetector:
+        """Fit the level, and bring what a detector with these networks makes of the held-out fold to the scale of normal sound.
+
+        `least` is what a deviation of `feature` is at the least. AudioError when nothing was heard in that fold.
+        """
+        level = fit_level(self.recordings, self._backbone.front_end, self._bandwidth_hz, Folds(self.recordings), seed)
+        plain = {"mean": np.zeros(self.bands, np.float32), "deviation": np.ones(self.bands, np.float32)}
+        arrays: dict[str, dict[str, NDArray[np.generic]]] = {feature: {**plain}, LEVEL: level.arrays[LEVEL]}
+        detector = kind.load(Parts(arrays, self.bands, blobs, self._backbone.front_end))
+        maps = [
+            self._map(detector, feature, index, len(one[LEVEL]))
+            for index, one in enumerate(progress(level.deviations, label="calibrating"))
+        ]
+        if not any(np.isfinite(values).any() for values in maps):
+            raise AudioError("recordings", "hold no sound where some would be kept from the training; more of them are needed")
+        arrays[feature] = {**standardise(maps, mode, least)}
+        deviations = [{feature: own, LEVEL: one[LEVEL]} for own, one in zip(maps, level.deviations, strict=True)]
+        return FittedDetector(arrays, {feature: self.bands, LEVEL: 1}, deviations, blobs)
+
+    def _map(self, detector: Detector, feature: str, index: int, cells: int) -> Float32:
+        """What a detector that calls everything by its plain value makes of a recording, (cell, band); NaN where it had learned from it."""
+        values = np.full((cells, self.bands), np.nan, np.float32)
+        if self._held_out.has_none(index):
+            return values
+        segment = -1
+        for heard in heard_blocks(self.recordings[index], self._backbone, self._bandwidth_hz, detector.lag_blocks):
+            if heard.segment != segment:
+                stream, segment = detector.stream(), heard.segment
+            for deviation in stream.push(heard.block, heard.cells):
+                if deviation.feature == feature:
+                    first = heard.base_cell + deviation.first_cell
+                    values[first : first + len(deviation.values)] = deviation.values
+        return self._held_out.only(index, values)
+
+
+def require_log_mel_16k(detector: str, backbone: AnyBackbone) -> None:
+    """UserError when a backbone is not the plain log-mel that a detector was published with."""
+    if backbone.front_end != DCASE or backbone.has_network:
+        raise UserError(f"--backbone {backbone.name}", f"is not what {detector} takes; use logmel-16k")
+
+
+def stretches_of(recordings: list[Recording], backbone: AnyBackbone, bandwidth_hz: float) -> list[Stretch]:
+    """What recordings sound like to a detector, in their order."""
+    found = []
+    for index, recording in enumerate(progress(recordings, label="listening")):
+        for _, stretch in groupby(heard_blocks(recording, backbone, bandwidth_hz), key=lambda heard: heard.segment):
+            blocks: list[Float16] = []
+            for heard in stretch:
+                if 0 <= heard.block.first_cell < heard.cells:
+                    blocks.append(heard.block.log_mel[CONTEXT_FRAMES : CONTEXT_FRAMES + BLOCK_FRAMES].astype(np.float16))
+            if blocks:  # the last of them ends with a mirror image
+                frames = np.concatenate(blocks)[: heard.cells * CELL_FRAMES]
+                found.append(Stretch(index, heard.base_cell, frames))
+    return found

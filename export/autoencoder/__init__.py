@@ -1,0 +1,1 @@
+"""The dense autoencoder of the DCASE 2020 baseline: the network and its training."""

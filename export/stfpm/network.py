@@ -1,0 +1,38 @@
+"""A trained student as a streaming network with its card, held against torch as every exported backbone is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from edge.features.frontend import FrontEnd
+from export.exporter import Origin, build_models, card_of, rounded
+from export.stfpm.lesson import Lesson
+from export.trunk import Parameters, Precision
+
+CLIPS = 16  # of up to 9.6 s: three in four calibrate int8, the others check it
+
+
+@dataclass(frozen=True, slots=True)
+class StudentNetwork:
+    """What travels in a bundle."""
+
+    model: bytes  # of the .onnx file
+    card: bytes  # of the .json file
+
+
+def student_network(
+    parameters: Parameters, lesson: Lesson, precision: Precision, front_end: FrontEnd, bandwidth_hz: float, seed: int
+) -> StudentNetwork:
+    """Fold, quantize and check a student on the sound that it learned from; AuscultError when it streams something else than it learned.
+
+    `precision` is best its teacher's: the probe of the bundle then tells of both whether a processor computes them as this one does.
+    """
+    clips = lesson.clips(CLIPS, bandwidth_hz)
+    check, calibration = clips[::4], [clip for index, clip in enumerate(clips) if index % 4] or clips
+    heard = "normal recordings of one machine"
+    origin = Origin("student", front_end, (heard,), (f"int8 ranges: {heard}",), "that of the recordings", seed)
+    models, figures = build_models(parameters, origin, calibration, check)
+    card = msgspec.structs.replace(card_of(models[precision], precision, origin), parity=rounded({"features": figures}))
+    return StudentNetwork(models[precision], msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")

@@ -1,0 +1,1 @@
+"""What the trainings of detectors with a network of their own share."""
