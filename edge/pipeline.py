@@ -27,7 +27,9 @@ from edge.stopwatch import Stopwatch
 
 Float32 = NDArray[np.float32]
 
-HEARD_FRACTION = 0.5  # a window of which less was heard gets no score
+# A window of which less was heard gets no score. Down to here the scores of normal windows stay what they are (beyond it false alarms
+# begin); a fault in the part that was lost is of course missed, which is why every window tells its `lost_s`.
+HEARD_FRACTION = 0.5
 
 
 class Listener:
@@ -40,7 +42,7 @@ class Listener:
         self.rate_hz = rate_hz
         self.stopwatch = Stopwatch()
         self._front_end = model.front_end
-        self._hearing = Hearing(model.feature_source, rate_hz, model.bandwidth_hz, self.stopwatch)
+        self._hearing = Hearing(model.feature_source, rate_hz, model.bandwidth_hz, self.stopwatch, model.detector.lag_blocks)
         self._timeline = Timeline(model.detector.features, model.window_cells)
         self._judge = Judge(model.detector, self._timeline, self.stopwatch)
         self._events = EventTracker(settings or EventSettings(), new_id)
@@ -74,7 +76,7 @@ class Listener:
     @property
     def heard_s(self) -> float:
         """Seconds of the stream so far, lost ones included."""
-        return self._hearing.samples / self.rate_hz
+        return self._hearing.taken_samples / self.rate_hz
 
     def _take(self, heard: Heard | Gap) -> Iterator[Window | Event]:
         if isinstance(heard, Gap):
@@ -97,6 +99,8 @@ class Listener:
             self._windows = max(self._windows, hops - 1)
             while self._next_window_end() <= until_cell:
                 self._windows += 1
+        # Whatever holds sound again ends after the gap.
+        yield from self._events.pass_over(until_cell * self._front_end.cell_s - self.model.window_s)
 
     def _due(self) -> Iterator[Window | Event]:
         """Windows on the regular grid that are complete: window k ends on the last whole cell before k hops have passed."""

@@ -35,9 +35,10 @@ class PulseServer:
         self._folder = folder
         self._socket = folder / "native"
         self._daemon: subprocess.Popen[bytes] | None = None
+        self._plugged: dict[str, subprocess.Popen[bytes]] = {}  # microphones with a server of their own, by name
         self._players: list[subprocess.Popen[bytes]] = []
-        alsa = folder / "asound.conf"
-        alsa.write_text(self._device(MICROPHONE, "auscult") + self._device(SPARE_MICROPHONE, "spare"))
+        self._alsa = alsa = folder / "asound.conf"
+        self._list_devices()
         self.variables = {  # what a process needs to hear this server; `pulse` has put them into os.environ
             "ALSA_CONFIG_PATH": f"{_SYSTEM_ALSA_CONFIG}:{alsa}",
             "PULSE_SERVER": f"unix:{self._socket}",
@@ -45,24 +46,41 @@ class PulseServer:
             "PULSE_RUNTIME_PATH": str(folder / "runtime"),
         }
 
-    def _device(self, name: str, sink: str) -> str:
-        return f'pcm.{name} {{ type pulse server "unix:{self._socket}" device "{sink}.monitor" hint {{ show on description "{name}" }} }}\n'
+    def _list_devices(self) -> None:
+        """What was plugged in last comes first: all other devices get another index."""
+        plugged = [self._device(name, name, self._folder / name) for name in reversed(self._plugged)]
+        own = [self._device(MICROPHONE, "auscult", self._socket), self._device(SPARE_MICROPHONE, "spare", self._socket)]
+        self._alsa.write_text("".join(plugged + own))
+
+    def plug(self, name: str) -> None:
+        """One more microphone, which hears what is played on the sink of its name."""
+        self._plugged[name] = self._launch(self._folder / name, name)
+        self._list_devices()
+
+    def unplug(self, name: str) -> None:
+        """Pull it out again."""
+        _end(self._plugged.pop(name))
+        self._list_devices()
+
+    @staticmethod
+    def _device(name: str, sink: str, socket: Path) -> str:
+        return f'pcm.{name} {{ type pulse server "unix:{socket}" device "{sink}.monitor" hint {{ show on description "{name}" }} }}\n'
 
     def start(self) -> None:
         """Start the daemon and wait until it answers."""
-        self._socket.unlink(missing_ok=True)
+        self._daemon = self._launch(self._socket, "auscult", "spare")
+
+    def _launch(self, socket: Path, *sinks: str) -> subprocess.Popen[bytes]:
+        socket.unlink(missing_ok=True)
         # Without "norewinds" a null sink has two seconds of latency, and its monitor starts that late.
-        sinks = [
-            f"--load=module-null-sink sink_name={name} rate={SINK_RATE_HZ} channels=2 format=float32le norewinds=1"
-            for name in ("auscult", "spare")
-        ]
+        options = f"rate={SINK_RATE_HZ} channels=2 format=float32le norewinds=1"
         with (self._folder / "log").open("ab") as log:
-            self._daemon = subprocess.Popen(
+            daemon = subprocess.Popen(
                 [
                     *("pulseaudio", "-n", "--system=false", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"),
                     *("--disable-shm=yes", "--realtime=no", "--high-priority=no"),
-                    f"--load=module-native-protocol-unix auth-anonymous=1 socket={self._socket}",
-                    *sinks,
+                    f"--load=module-native-protocol-unix auth-anonymous=1 socket={socket}",
+                    *(f"--load=module-null-sink sink_name={name} {options}" for name in sinks),
                 ],
                 # As root too; and nothing of the user's own sound server.
                 env={**os.environ, **self.variables, "HOME": str(self._folder), "XDG_RUNTIME_DIR": str(self._folder)},
@@ -70,21 +88,26 @@ class PulseServer:
                 stderr=log,
             )
         deadline = time.monotonic() + _TIMEOUT_S
-        while self._ask("info").returncode:
-            if self._daemon.poll() is not None or time.monotonic() > deadline:
+        while self._ask(socket, "info").returncode:
+            if daemon.poll() is not None or time.monotonic() > deadline:
                 pytest.fail(f"pulseaudio did not start:\n{(self._folder / 'log').read_text()}")
             time.sleep(0.02)
+        return daemon
 
-    def _ask(self, *command: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(["pactl", *command], env={**os.environ, **self.variables}, capture_output=True, timeout=_TIMEOUT_S)
+    def _ask(self, socket: Path, *command: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(["pactl", *command], env=self._environment(socket), capture_output=True, timeout=_TIMEOUT_S)
 
-    def play(self, sound: Path | NDArray[np.float32], rate_hz: int = SINK_RATE_HZ) -> subprocess.Popen[bytes]:
+    def _environment(self, socket: Path) -> dict[str, str]:
+        return {**os.environ, **self.variables, "PULSE_SERVER": f"unix:{socket}"}
+
+    def play(self, sound: Path | NDArray[np.float32], rate_hz: int = SINK_RATE_HZ, sink: str = "auscult") -> subprocess.Popen[bytes]:
         """Play a file, or samples (samples,) or (samples, channels); returns the player at once: `.wait()` until it ends."""
         if not isinstance(sound, Path):
             path = self._folder / f"{len(self._players)}.wav"
             soundfile.write(path, sound, rate_hz, subtype="FLOAT")
             sound = path
-        player = subprocess.Popen(["paplay", "--device=auscult", sound], env={**os.environ, **self.variables})
+        socket = self._folder / sink if sink in self._plugged else self._socket
+        player = subprocess.Popen(["paplay", f"--device={sink}", sound], env=self._environment(socket))
         self._players.append(player)
         return player
 
@@ -100,10 +123,15 @@ class PulseServer:
 
     def stop(self) -> None:
         """Kill the server, as if the microphone were pulled out; `start` plugs it in again."""
-        for process in (*self._players, self._daemon):
-            if process is not None and process.poll() is None:
-                process.kill()
-                process.wait()
+        for process in (*self._players, *self._plugged.values(), self._daemon):
+            if process is not None:
+                _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture

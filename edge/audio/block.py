@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Consecutive samples at the source's native rate, and how much was lost just before them."""
+    """Consecutive samples at the source's native rate, how much was lost just before them, and when they were heard."""
 
     samples: NDArray[np.float32]  # (samples,) mono, full scale is -1 to 1, read-only
     lost_samples: int = 0
+    heard_at_s: float | None = None  # `edge.clock.now_s` when the last sample was heard; None when the source cannot tell
 
     def __post_init__(self) -> None:
         self.samples.flags.writeable = False

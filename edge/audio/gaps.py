@@ -1,7 +1,8 @@
-"""Sound that is none: digital silence, and numbers that no microphone gives. It counts as lost, neither as normal nor as a fault.
+"""Sound that is none: a value that never changes, and numbers that no microphone gives.
 
-Microphones and sound servers begin with zeros, and a device that is muted or unplugged gives nothing else. Against any
-machine that is a huge change, but not one of the machine.
+It counts as lost, neither as normal nor as a fault. Microphones and sound servers begin with zeros, and a device that is
+muted or unplugged gives nothing else; a broken input sticks at some other value. Against any machine that is a huge change,
+but not one of the machine.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 
-DEAD_S = 0.1  # of zeros in the middle of sound; fewer may be a very quiet room
+DEAD_S = 0.1  # of one value in the middle of sound; less may be a very quiet room, or a clipped peak
 LOUDEST = 1e6  # far beyond any scaling of samples; NaN and infinity are not below it either
+
+_SOUND, _ZERO, _BAD, _CONSTANT = range(4)
 
 
 class Gaps:
@@ -22,7 +25,8 @@ class Gaps:
 
     def __init__(self, rate_hz: int) -> None:
         self._dead_samples = max(1, round(DEAD_S * rate_hz))
-        self._zeros = 0  # held back: the latest samples, until it is known whether more follow
+        self.held = 0  # samples held back, all equal to `_last`, until it is known whether more follow
+        self._last = np.float32(np.nan)  # the latest sample; after lost audio not a number, which equals nothing
         self._in_gap = True  # a stream begins with a gap of no length, so leading zeros are one
 
     def push(self, samples: Float32) -> Iterator[Float32 | int]:
@@ -30,18 +34,23 @@ class Gaps:
         samples = np.concatenate([self.flush(), samples])
         if not len(samples):
             return
-        is_bad = ~(np.abs(samples) < LOUDEST)  # (sample,)
-        kind = np.where(is_bad, 2, samples == 0.0)  # (sample,) 0 sound, 1 zero, 2 not a number
-        edges = np.flatnonzero(np.diff(kind)) + 1
+        goes_on = self._in_gap and bool(samples[0] == self._last)
+        kind = self._kinds(samples, goes_on)
+        is_edge = (kind[1:] != kind[:-1]) | ((kind[1:] == _CONSTANT) & (samples[1:] != samples[:-1]))
+        edges = np.flatnonzero(is_edge) + 1
         starts, stops = np.append(0, edges), np.append(edges, len(samples))  # (run,)
         kinds = kind[starts]
-        after_gap = np.append(self._in_gap, kinds[:-1] == 2)
-        is_gap = (kinds == 2) | ((kinds == 1) & (after_gap | (stops - starts >= self._dead_samples)))
+        is_long = stops - starts >= self._dead_samples
+        is_long[0] |= goes_on
+        is_certain = (kinds == _BAD) | ((kinds == _CONSTANT) & is_long)
+        after_gap = np.append(self._in_gap, is_certain[:-1])
+        is_gap = is_certain | ((kinds == _ZERO) & (after_gap | is_long))
         self._in_gap = bool(is_gap[-1])
+        self._last = samples[-1]
         end = len(samples)
-        if kinds[-1] == 1 and not is_gap[-1]:
-            end = int(starts[-1])
-            self._zeros = len(samples) - end
+        if not self._in_gap:  # what follows may make a gap of it
+            end = len(samples) - 1 if kinds[-1] == _SOUND else int(starts[-1])
+            self.held = len(samples) - end
         heard = 0
         for start, stop in zip(starts[is_gap].tolist(), stops[is_gap].tolist(), strict=True):
             if start > heard:
@@ -52,12 +61,24 @@ class Gaps:
             yield samples[heard:end]
 
     def flush(self) -> Float32:
-        """The zeros that were held back, shape = (n,) float32: sound after all."""
-        zeros = np.zeros(self._zeros, np.float32)
-        self._zeros = 0
-        return zeros
+        """The samples that were held back, shape = (n,) float32: sound after all."""
+        held = np.full(self.held, self._last, np.float32)
+        self.held = 0
+        return held
 
     def interrupt(self) -> Float32:
         """Audio was lost here: what was held back of the sound before it; what follows is after a gap."""
+        held = self.flush()
         self._in_gap = True
-        return self.flush()
+        self._last = np.float32(np.nan)
+        return held
+
+    @staticmethod
+    def _kinds(samples: Float32, goes_on: bool) -> NDArray[np.int8]:
+        """What each sample is: sound, zero, no number, or one of several equal ones; the first also when the gap before it goes on."""
+        same = samples[1:] == samples[:-1]  # (sample - 1,)
+        is_constant = np.append(goes_on, same) | np.append(same, False)
+        kind = np.where(is_constant, np.int8(_CONSTANT), np.int8(_SOUND))  # (sample,)
+        kind[samples == 0.0] = _ZERO
+        kind[~(np.abs(samples) < LOUDEST)] = _BAD
+        return kind

@@ -19,6 +19,7 @@ class Level:
     peak_dbfs: float | None
     clipped_fraction: float
     dead: bool  # every sample the same: muted, unplugged or the wrong channel
+    constant: float | None = None  # the value that all samples of a dead interval have
 
 
 class LevelMeter:
@@ -67,7 +68,7 @@ class LevelMeter:
     def _level(self) -> Level:
         clipped = self._clipped / self._count
         if self._lowest == self._highest:
-            return Level(None, None, clipped, dead=True)
+            return Level(None, None, clipped, dead=True, constant=self._lowest)
         mean = self._sum / self._count
         variance = self._sum_of_squares / self._count - mean * mean  # an offset is not sound
         peak = max(-self._lowest, self._highest)

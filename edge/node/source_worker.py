@@ -4,46 +4,37 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-
+from edge import clock
 from edge.audio.block import Block
 from edge.audio.level_meter import LevelMeter
 from edge.bundles.bundle import Bundle
-from edge.errors import DeviceError
-from edge.judgement.event import Event
-from edge.judgement.window import Window
-from edge.mqtt.encoding import rounded
-from edge.mqtt.payloads import SourceHealth, SourceInfo, ThresholdPayload
+from edge.errors import AudioError, BundleError, DeviceError
+from edge.mqtt.payloads import SourceHealth, SourceInfo
 from edge.node.availability import Availability
 from edge.node.health import InferenceTimes
+from edge.node.listening import ListenerLike, Listening
+from edge.node.losses import Losses
+from edge.node.source_keeper import SourceKeeper
 from edge.node.source_publisher import SourcePublisher
+from edge.node.source_report import source_health, source_info
 from edge.node.stream_clock import StreamClock
 from edge.sources.source import Source
 
 LOG = logging.getLogger("auscult.source")
-REOPEN_AFTER_S = 10.0  # a device that has been silent this long is closed and opened again
-RETRY_S = 5.0
-
-
-class ListenerLike(Protocol):
-    """What the worker needs of `edge.pipeline.Listener`."""
-
-    def push(self, samples: NDArray[np.float32]) -> Sequence[Window | Event]:
-        """Add samples (samples,) at the native rate; return what they completed."""
-
-    def lose(self, samples: int) -> Sequence[Window | Event]:
-        """Count samples that were lost; return what came to its end before them."""
-
-    def finish(self) -> Sequence[Window | Event]:
-        """The stream is over; return what was still open."""
+REOPEN_AFTER_S = 10.0  # a device that has given nothing for this long is closed and opened again
+REVIVE_AFTER_S = 60.0  # and so is one that gives silence or the like: some come to life by it
+OUTAGE_S = 10.0  # while a device is away the listener hears of it this often, so that events come to their end
+MOST_LAG_S = 5.0  # sound that waits for longer is left out, so that what is heard is of now
+SLEPT_S = 0.5  # a suspension of the machine that is shorter is none
 
 
 class SourceWorker:
-    """Listens to one source with one bundle. Only `open` raises; a microphone that fails later is opened again until it works."""
+    """Listens to one source with one bundle. What befalls the source interrupts or ends this worker, and never another one.
+
+    A device that fails is opened again until it works; a file or stream that fails ends with `error` set.
+    """
 
     def __init__(
         self,
@@ -53,155 +44,191 @@ class SourceWorker:
         publisher: SourcePublisher,
         inference: InferenceTimes,
     ) -> None:
-        """`make_listener(rate_hz)` is called once the source's rate is known."""
+        """`make_listener(rate_hz)` is called once the source's rate is known, and again should the rate change."""
         self.source = source
         self.bundle = bundle
+        self.availability = Availability()
+        self.losses = Losses(source.name)
+        self.clock = StreamClock(source.live)
+        self.rate_hz = 0  # until the source was first open
         self.finished = True  # until it is opened
+        self.error: AudioError | None = None  # what the source has ended with
         self._make_listener = make_listener
         self._publisher = publisher
         self._inference = inference
-        self._availability = Availability()
-        self._rate_hz = 0
+        self._keeper = SourceKeeper(source)
+        self._hop_s = float(bundle.manifest.detector.parameters.get("hop_s", 0.5))
+        self._listening: Listening | None = None
         self._samples = 0  # of the stream so far, lost ones too
-        self._lost_samples = 0
-        self._work_s = 0.0  # since the last window
-        self._retry_at_s: float | None = None
-        self._problem = ""
+        self._ahead_samples = 0  # of an outage, lost already when the source tells of it
+        self._block_at_s = 0.0  # when the last block came, or the listener last heard of an outage
+        self._suspended_s = clock.suspended_s()
 
     def open(self) -> None:
-        """Open the source and make its listener.
+        """Open the source and make its listener. A device that is away, in use or out of order is no error: it is tried again.
 
         Raises
         ------
         UserError
-            when there is no such device or file, or the bundle does not fit it.
+            when there is no such file, or the bundle does not fit the source.
         """
-        self.source.open()
-        self._rate_hz = self.source.rate_hz
-        self._listener = self._make_listener(self._rate_hz)
-        self._meter = LevelMeter(self._rate_hz)
-        self._clock = StreamClock(self.source.live)
-        self._publisher.start(self._clock)
+        if self._keeper.open():
+            self._begin()
+        self._publisher.start(self.clock)
         self.finished = False
+        self._tell_outage()
 
     def step(self) -> bool:
-        """Read once and deal with what came; False when there was nothing to do. Waits a tenth of a second at most."""
+        """Take one block and deal with it; False when there was nothing to do. Never waits."""
         if self.finished:
             return False
-        if self._retry_at_s is not None:
-            return self._reopen()
+        if not self._keeper.is_open:
+            return self._poll()
         try:
-            block = self.source.read()
+            if self.source.ready:
+                self._shed()
+                self._take(self.source.read())
+                return True
         except DeviceError as error:
-            self._give_up_for_now(str(error))
+            self._give_up(str(error))
             return False
-        if block is not None:
-            self._problem = ""
-            self._hear(block)
-        elif self.source.finished:
-            LOG.info("%s: end of the stream after %.1f s", self.source.name, self._stream_s)
-            self.finish()
-        else:
-            self._availability.stalled(self.source.stalled_s)
-            self._publisher.availability(self._availability.status)
-            if self.source.stalled_s > REOPEN_AFTER_S:
-                self._give_up_for_now(f"no sound from {self.source.device} for {self.source.stalled_s:.0f} s")
-            return False
-        return True
+        except AudioError as error:
+            LOG.error("%s: %s; this source has ended", self.source.name, error)
+            self.error = error
+            self._end(str(error))
+            return True
+        self.availability.stalled(self.source.stalled_s)
+        self._publisher.availability(self.availability.status, self.availability.reason)
+        if self.source.stalled_s > REOPEN_AFTER_S:
+            self._give_up(f"{self.source.device} has given no sound for {self.source.stalled_s:.0f} s")
+        return False
 
     def finish(self) -> None:
         """End the stream: score what is left, close events, publish `offline`. Harmless when it is over already."""
-        if self.finished:
-            return
-        self.finished = True
-        self._publish(self._listener.finish())
-        self._availability.ended()
-        self._publisher.end()
-        self.source.close()
+        self._end("the daemon has stopped")
+
+    @property
+    def lag_s(self) -> float | None:
+        """How old the sound of the latest score was; None when nothing is listened to as it happens."""
+        is_listening = not self.finished and self._keeper.is_open and self.source.live
+        return self._publisher.lag_s if is_listening else None
 
     @property
     def info(self) -> SourceInfo:
         """What `info` says of this source."""
-        manifest = self.bundle.manifest
-        return SourceInfo(
-            device=self.source.device,
-            rate_hz=self._rate_hz,
-            bundle=f"sha256:{self.bundle.sha256}",
-            detector=manifest.detector.name,
-            backbone=manifest.backbone.name,
-            calibrated_at=manifest.created_at,
-            threshold=ThresholdPayload(
-                false_alarms_per_week=rounded(manifest.threshold.false_alarms_per_week, 4),
-                supported_false_alarms_per_week=rounded(manifest.threshold.supported_false_alarms_per_week, 4),
-                note=manifest.threshold.note,
-            ),
-        )
+        return source_info(self)
 
     @property
     def health(self) -> SourceHealth:
         """What `health` says of this source."""
-        is_listening = not self.finished and self._retry_at_s is None and self.source.live
-        return SourceHealth(
-            availability=self._availability.status,
-            xruns=self.source.xruns,
-            lost_s=round(self._lost_samples / self._rate_hz, 3),
-            lag_s=round(self._publisher.lag_s, 3) if is_listening else None,
-        )
+        return source_health(self)
+
+    def _begin(self) -> None:
+        """The source has just been opened. One that has another rate than before begins a new stream."""
+        if self._listening is not None and self.source.rate_hz == self.rate_hz:
+            self.clock.restart()
+            return
+        listening = Listening(self._make_listener(self.source.rate_hz), self._publisher, self._inference)
+        if self._listening is not None:
+            LOG.warning("%s: records at %d Hz now, no longer at %d Hz", self.source.name, self.source.rate_hz, self.rate_hz)
+            self._listening.finish()
+            self.clock = StreamClock(self.source.live)
+            self._publisher.start(self.clock)
+        self._listening = listening
+        self.rate_hz = self.source.rate_hz
+        self._meter = LevelMeter(self.rate_hz)
+        self._samples = self._ahead_samples = 0
+        self._block_at_s = time.monotonic()
+
+    def _poll(self) -> bool:
+        if not self._keeper.poll():
+            self._tell_outage()
+            return False
+        try:
+            self._begin()
+        except BundleError as error:  # another device answers to the name now
+            self._give_up(str(error))
+            return False
+        LOG.info("%s: listening to %s", self.source.name, self.source.device)
+        return True
+
+    def _give_up(self, problem: str) -> None:
+        self._keeper.give_up(problem)
+        self._tell_outage()
+
+    def _tell_outage(self) -> None:
+        if self._keeper.is_open:
+            return
+        if self._keeper.problem:
+            self.availability.ended(self._keeper.problem)
+            self._publisher.availability(self.availability.status, self.availability.reason)
+        passed_s = time.monotonic() - self._block_at_s
+        if self._listening is not None and passed_s > OUTAGE_S:
+            self._block_at_s += passed_s
+            samples = round((passed_s - 1.0) * self.rate_hz)  # less than the source will tell: its samples do not overlap with these
+            self._ahead_samples += samples
+            self._samples += samples
+            self._listening.lose(samples)
+            self.losses.away(samples / self.rate_hz)
+
+    def _shed(self) -> None:
+        """Leave out the oldest that waits, in whole hops, when inference cannot keep up: less than two hops are kept."""
+        waiting_s = self.source.waiting_s
+        if waiting_s <= MOST_LAG_S or self._listening is None:
+            return
+        hops = int(waiting_s / self._hop_s) - 1
+        skipped = self.source.skip(round(hops * self._hop_s * self.rate_hz))
+        self.losses.shed(skipped / self.rate_hz)
+        self._samples += skipped
+        self._listening.lose(skipped)
+
+    def _take(self, block: Block | None) -> None:
+        if block is not None:
+            self._hear(block)
+        elif self.source.finished:
+            LOG.info("%s: end of the stream after %.1f s", self.source.name, self._stream_s)
+            self._end("the stream has ended")
 
     @property
     def _stream_s(self) -> float:
-        return self._samples / self._rate_hz
+        return self._samples / self.rate_hz
 
     def _hear(self, block: Block) -> None:
-        self._samples += block.lost_samples + len(block.samples)
-        self._lost_samples += block.lost_samples
-        self._clock.arrived(self._stream_s)
-        started_s = time.perf_counter()
-        results: list[Window | Event] = []
-        if block.lost_samples:
-            LOG.warning("%s: %.2f s of sound were lost", self.source.name, block.lost_samples / self._rate_hz)
-            results.extend(self._listener.lose(block.lost_samples))
+        assert self._listening is not None
+        lost = max(0, block.lost_samples - self._ahead_samples) + self._slept_samples()
+        self._ahead_samples = 0
+        self._samples += lost + len(block.samples)
+        self._block_at_s = time.monotonic()
+        self.clock.arrived(self._stream_s, block.heard_at_s)
+        if lost:
+            self.losses.lost(lost / self.rate_hz)
+            self._listening.lose(lost)
         if len(block.samples):
-            results.extend(self._listener.push(block.samples))
-        self._work_s += time.perf_counter() - started_s
-        windows = sum(isinstance(result, Window) for result in results)
-        for _ in range(windows):
-            self._inference.add(1000.0 * self._work_s / windows)
-        if windows:
-            self._work_s = 0.0
+            self._listening.push(block.samples)
         for level in self._meter.push(block.samples):
-            self._availability.heard(level)
+            self.availability.heard(level)
             self._publisher.level(level, self._stream_s)
-        self._publisher.availability(self._availability.status)
-        self._publish(results)
+        self._publisher.availability(self.availability.status, self.availability.reason)
+        if self.availability.status == "online":
+            self._keeper.works()
+        elif self.source.live and self.availability.implausible_s >= REVIVE_AFTER_S:
+            self._give_up(self.availability.reason or "")
 
-    def _publish(self, results: Sequence[Window | Event]) -> None:
-        for result in results:
-            if isinstance(result, Window):
-                self._publisher.window(result)
-            else:
-                self._publisher.event(result)
+    def _slept_samples(self) -> int:
+        """What was not heard of a live source because the machine was suspended."""
+        slept_s = clock.suspended_s() - self._suspended_s
+        if slept_s < SLEPT_S or not self.source.live:
+            return 0
+        self._suspended_s += slept_s
+        LOG.info("%s: the machine was suspended for %.1f s", self.source.name, slept_s)
+        return round(slept_s * self.rate_hz)
 
-    def _give_up_for_now(self, problem: str) -> None:
-        if problem != self._problem:  # a microphone that stays unplugged should not fill the journal
-            LOG.warning("%s; trying again every %.0f s", problem, RETRY_S)
-        self._problem = problem
-        self.source.close()
-        self._retry_at_s = time.monotonic() + RETRY_S
-        self._availability.ended()
-        self._publisher.availability(self._availability.status)
-
-    def _reopen(self) -> bool:
-        if self._retry_at_s is None or time.monotonic() < self._retry_at_s:
-            return False
-        self._retry_at_s = None
-        try:
-            self.source.open()
-        except DeviceError as error:
-            self._give_up_for_now(str(error))
-            return False
-        if self.source.rate_hz != self._rate_hz:  # another device answers to the name now, and the listener cannot change its rate
-            self._give_up_for_now(f"{self.source.device}: now records at {self.source.rate_hz} Hz instead of {self._rate_hz} Hz; restart")
-            return False
-        LOG.info("%s: listening to %s again", self.source.name, self.source.device)
-        return True
+    def _end(self, reason: str) -> None:
+        if self.finished:
+            return
+        self.finished = True
+        if self._listening is not None:
+            self._listening.finish()
+        self.availability.ended(reason)
+        self._publisher.end(reason)
+        self._keeper.close()

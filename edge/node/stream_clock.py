@@ -5,53 +5,83 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from edge import clock
 from edge.mqtt.encoding import timestamp
+from edge.node.drift import Drift
 
-FOLLOW = 200e-6  # a sound card's crystal is off by up to 100 ppm; the anchor may move twice as fast
+FOLLOW = 200e-6  # what the measured drift leaves over; a crystal's own error is up to 100 ppm
+STEP_S = 0.25
 
 
 class StreamClock:
     """Knows when a second of the stream was heard.
 
-    The anchor is the monotonic time at which the stream's second 0 was heard. For a live stream it is the leaky minimum of what each
-    block says (arrival minus position): a sound card that runs fast or slow by some ppm would otherwise be seconds off after a day. For
-    a file it is the start and stays there. The wall clock is read only to stamp: a clock that is set after boot is right from then on.
+    The anchor is the time (`edge.clock.now_s`) at which the stream's second 0 would have been heard at the stream's present speed. For a
+    live stream it moves with the measured drift of the device, and is otherwise the leaky minimum of what each block says (heard minus
+    position): a block may come late, and never early. When all blocks of ten seconds are late it is set anew. For a file it is the start
+    and stays there. The wall clock is read only to stamp.
     """
 
     def __init__(
         self,
         live: bool,
-        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = clock.now_s,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._live = live
-        self._monotonic = monotonic
+        self._now = now
         self._wall = wall
+        self._drift = Drift()
         self._anchor_s: float | None = None
+        self._is_new = True  # the next block sets the anchor
         self._arrived_s = 0.0
-        self._wall_offset_s = wall() - monotonic()
+        self._start_offset_s = wall() - now()
 
-    def arrived(self, stream_s: float) -> None:
-        """A block came in whose last sample is at `stream_s`, the whole stream counted, lost audio too."""
-        now_s = self._monotonic()
-        anchor_s = now_s - (stream_s if self._live else 0.0)
-        if self._anchor_s is None:
+    def arrived(self, stream_s: float, heard_at_s: float | None = None) -> None:
+        """A block came in whose last sample is at `stream_s`, the whole stream counted, lost audio too.
+
+        `heard_at_s` is when that sample was heard, for a source that knows; else it counts as heard now, at the latest.
+        """
+        now_s = self._now()
+        at_s = heard_at_s if heard_at_s is not None else now_s
+        anchor_s = at_s - (stream_s if self._live else 0.0)
+        least_s = self._drift.add(at_s, anchor_s) if self._live and heard_at_s is not None else None
+        if least_s is not None and self._anchor_s is not None and least_s > self._anchor_s + STEP_S:
+            self._is_new = True  # nothing came in time for ten seconds: sound was lost that nobody counted
+        if self._anchor_s is None or self._is_new:
             self._anchor_s = anchor_s
+            self._is_new = False
         elif self._live:
-            step_s = FOLLOW * (now_s - self._arrived_s)
-            self._anchor_s = min(anchor_s, self._anchor_s + step_s)
+            passed_s = now_s - self._arrived_s
+            self._anchor_s = min(anchor_s, self._anchor_s + passed_s * (FOLLOW + (self._drift.slope or 0.0)))
         self._arrived_s = now_s
+
+    def restart(self) -> None:
+        """What comes next comes from a device that was opened anew: how much was lost in between is only known about."""
+        self._drift.restart()
+        self._is_new = self._live
+
+    @property
+    def drift(self) -> float | None:
+        """How much longer a second of the stream takes than a second: 0.001 is a device that is 1000 ppm slow. None when not known."""
+        return self._drift.slope
 
     def behind_s(self, stream_s: float) -> float:
         """Seconds since `stream_s` was heard; for what is read as fast as possible, since the last block was read."""
         if self._anchor_s is None:
             return 0.0
         since_s = self._anchor_s + stream_s if self._live else self._arrived_s
-        return max(0.0, self._monotonic() - since_s)
+        return max(0.0, self._now() - since_s)
 
-    def stamp(self, stream_s: float) -> str:
-        """The timestamp at which `stream_s` was heard."""
-        if self._live:  # follows the wall clock when it is set; a file's stamps must stay consistent with each other
-            self._wall_offset_s = self._wall() - self._monotonic()
-        anchor_s = self._anchor_s if self._anchor_s is not None else self._monotonic()
-        return timestamp(anchor_s + stream_s + self._wall_offset_s)
+    def wall_offset_s(self) -> float:
+        """What to add to our clock to get the wall's. Everything stamped with one offset stays together when the wall clock is set.
+
+        A live stream takes the wall clock of now, so that one that is set after boot is right from then on; a file keeps that of its start.
+        """
+        return self._wall() - self._now() if self._live else self._start_offset_s
+
+    def stamp(self, stream_s: float, wall_offset_s: float | None = None) -> str:
+        """The timestamp at which `stream_s` was heard, by the wall clock of now or the one that `wall_offset_s` remembers."""
+        offset_s = self.wall_offset_s() if wall_offset_s is None else wall_offset_s
+        anchor_s = self._anchor_s if self._anchor_s is not None else self._now()
+        return timestamp(anchor_s + stream_s + offset_s)

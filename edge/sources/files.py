@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge import clock
 from edge.audio.audio_file import AudioInfo, audio_info, find_audio_files, read_blocks
 from edge.audio.block import Block
 from edge.audio.channels import Channel, channel_problem
@@ -27,6 +28,7 @@ class FileSource:
 
     xruns = 0
     stalled_s = 0.0
+    waiting_s = 0.0
 
     def __init__(self, name: str, paths: Sequence[str | Path], *, realtime: bool = False, loop: bool = False, channel: Channel = 0) -> None:
         """`paths` are files and folders; `loop` starts again after the last."""
@@ -76,27 +78,48 @@ class FileSource:
             if not self._loop:
                 return
 
+    @property
+    def ready(self) -> bool:
+        """Whether `read` would come back at once."""
+        return not self.live or self._due_in_s() <= 0.0
+
     def read(self) -> Block | None:
-        """The next block; in real time once its last sample would have been heard."""
-        if self._ready is None:
-            self._ready = next(self._blocks, None)
-        if self._ready is None:
+        """The next block; in real time once its last sample would have been heard.
+
+        Raises
+        ------
+        AudioError : a file is damaged, or gone
+        """
+        samples = self._next()
+        if samples is None:
             self.finished = True
             return None
-        if self.live and not self._is_due(self._given_samples + len(self._ready)):
-            return None
-        samples, self._ready = self._ready, None
-        self._given_samples += len(samples)
-        return Block(samples)
-
-    def _is_due(self, samples: int) -> bool:
-        now = time.monotonic()
-        if self._started_s is None:
-            self._started_s = now
-        wait_s = self._started_s + samples / self.rate_hz - now
-        if wait_s > 0:
+        if self.live and (wait_s := self._due_in_s()) > 0.0:
             time.sleep(min(wait_s, READ_WAIT_S))
-        return wait_s <= READ_WAIT_S
+            if wait_s > READ_WAIT_S:
+                return None
+        self._ready = None
+        self._given_samples += len(samples)
+        if not self.live or self._started_s is None:
+            return Block(samples)
+        return Block(samples, heard_at_s=self._started_s + self._given_samples / self.rate_hz + clock.suspended_s())
+
+    def skip(self, samples: int) -> int:
+        """Nothing ever waits."""
+        return 0
+
+    def _next(self) -> NDArray[np.float32] | None:
+        if self._ready is None:
+            self._ready = next(self._blocks, None)
+        return self._ready
+
+    def _due_in_s(self) -> float:
+        """Seconds until the next block has been heard; none at the end, and then nothing is waited for."""
+        if self._started_s is None:
+            self._started_s = time.monotonic()
+        samples = self._next()
+        heard = self._given_samples + (0 if samples is None else len(samples))
+        return self._started_s + heard / self.rate_hz - time.monotonic()
 
     def close(self) -> None:
         """Close the file that is open."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from edge.errors import DeviceError
 
 DEFAULT = "default"
+NOT_LISTED = -1  # the index of a device that another process has seen
 _ALSA_INDEX = re.compile(r"\s*\(hw:\d+,\d+\)\s*$")  # depends on what was plugged in first
 _INDEX_ALONE = re.compile(r"\s*\(?(hw:)?[\d,\s]*\)?\s*")
 
@@ -17,7 +18,7 @@ _INDEX_ALONE = re.compile(r"\s*\(?(hw:)?[\d,\s]*\)?\s*")
 class InputDevice:
     """A device that can record."""
 
-    index: int  # PortAudio's own, good until the next listing
+    index: int  # PortAudio's own, good until the next listing; or NOT_LISTED
     name: str
     host_api: str
     channels: int
@@ -31,6 +32,13 @@ class InputDevice:
 
     def __str__(self) -> str:
         return f"{self.name} ({self.host_api})"
+
+
+def name_problem(wanted: str) -> str | None:
+    """What is wrong with choosing a device by `wanted`; None when nothing is."""
+    if _INDEX_ALONE.fullmatch(wanted):
+        return "not a name; numbers change when a device is plugged in, so write part of a name that `auscult devices` lists"
+    return None
 
 
 def choose_input(devices: Sequence[InputDevice], wanted: str, host_api: str | None = None) -> InputDevice:
@@ -47,8 +55,8 @@ def choose_input(devices: Sequence[InputDevice], wanted: str, host_api: str | No
     DeviceError : none or several fit, or `wanted` is only a number
     """
     subject = f'device "{wanted}"'
-    if _INDEX_ALONE.fullmatch(wanted):
-        raise DeviceError(subject, f"not a name; numbers change when a device is plugged in, so write part of a name: {_listed(devices)}")
+    if problem := name_problem(wanted):
+        raise DeviceError(subject, f"{problem}: {_listed(devices)}")
     offered = [device for device in devices if host_api is None or host_api.lower() in device.host_api.lower()]
     where = "" if host_api is None else f" with host_api {host_api}"
     key = wanted.lower()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge import clock
 from edge.audio.block import Block
 from edge.audio.channels import Channel, channel_problem, to_mono
 from edge.audio.ring import Ring
@@ -57,8 +58,10 @@ class Microphone:
         self._stream: Any = None
         self._ring = Ring(1)
         self._dropped_samples = 0  # by the driver, ever
-        self._told_dropped_samples = 0  # of them, handed on as lost
+        self._missed_samples = 0  # overwritten in the ring while `skip` was late, ever
+        self._told_samples = 0  # of both, handed on as lost
         self._called_at_s = 0.0  # when the callback last ran
+        self._newest = (0, 0.0)  # how many samples of the ring had come, and when (`edge.clock.now_s`); replaced as one
         self._heard_samples = 0
         self._heard_at_s: float | None = None
 
@@ -81,6 +84,7 @@ class Microphone:
         self._ring = Ring(round(RING_S * rate_hz), channels)
         now = time.monotonic()
         self._called_at_s = now
+        self._newest = (0, clock.now_s())
         stream = open_stream(device, rate_hz, channels, LATENCY_S, partial(self._hear, self._ring))
         if self._heard_at_s is not None:
             self._dropped_samples += round((now - self._heard_at_s) * rate_hz)
@@ -104,19 +108,37 @@ class Microphone:
             self.xruns += 1
             self._dropped_samples += max(1, round((now - self._called_at_s) * self.rate_hz) - frames)
         self._called_at_s = now
+        self._newest = (ring.end, clock.now_s())
+
+    @property
+    def ready(self) -> bool:
+        """Whether `read` would come back at once."""
+        return self._stream is not None and self._ring.available >= self.rate_hz * SHORTEST_BLOCK_S
+
+    @property
+    def waiting_s(self) -> float:
+        """Seconds of sound that came and were not read yet."""
+        return self._ring.available / self.rate_hz if self.rate_hz else 0.0
+
+    def skip(self, samples: int) -> int:
+        """Throw away the oldest that waits, so many samples at most; return how many they were."""
+        reading = self._ring.read(samples)
+        self._missed_samples += reading.lost
+        return len(reading.samples)
 
     def read(self) -> Block | None:
         """What has come, between `SHORTEST_BLOCK_S` and `LONGEST_BLOCK_S` when sound flows; None when there is nothing."""
         deadline = time.monotonic() + READ_WAIT_S
-        while self._ring.available < self.rate_hz * SHORTEST_BLOCK_S and time.monotonic() < deadline:
+        while not self.ready and time.monotonic() < deadline:
             time.sleep(SHORTEST_BLOCK_S / 2)
+        come, come_at_s = self._newest
         reading = self._ring.read(round(LONGEST_BLOCK_S * self.rate_hz))
-        dropped = self._dropped_samples
-        lost = reading.lost + dropped - self._told_dropped_samples
+        lost = self._dropped_samples + self._missed_samples
+        lost, self._told_samples = reading.lost + lost - self._told_samples, lost
         if not len(reading.samples) and not lost:
             return None
-        self._told_dropped_samples = dropped
-        return Block(to_mono(reading.samples, self._channel), lost)
+        last = reading.start + len(reading.samples)
+        return Block(to_mono(reading.samples, self._channel), lost, come_at_s - (come - last) / self.rate_hz)
 
     @property
     def stalled_s(self) -> float:

@@ -5,18 +5,26 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from edge.errors import DeviceError
-from edge.sources.inputs import InputDevice
+from edge.sources.alsa import AlsaStream, alsa_name
+from edge.sources.fresh_inputs import fresh_inputs
+from edge.sources.inputs import NOT_LISTED, InputDevice
 
 CLOSE_TIMEOUT_S = 2.0
+_ALSA = "ALSA"  # the host API's name
 
 _logger = logging.getLogger(__name__)
-_lock = threading.Lock()
+_portaudio = threading.RLock()  # PortAudio is not thread-safe; whoever calls a driver that hangs keeps this for as long
+_counting = threading.Lock()  # for what follows; never kept for long
 _open_streams = 0
-_abandoned = False
+_calls = 0  # that have not come back
+_abandoned = False  # a stream that hung while it was closed
+_watched = False  # our exit handler is in place
 
 
 def load() -> Any:
@@ -32,25 +40,45 @@ def load() -> Any:
         raise DeviceError(
             "PortAudio", f"{error}; install it with `sudo apt install libportaudio2` (files and stdin work without it)"
         ) from error
+    global _watched
+    with _counting:
+        if not _watched:
+            atexit.register(_skip_terminate)
+        _watched = True
     return sounddevice
+
+
+@contextmanager
+def _calling() -> Iterator[None]:
+    """One thread at a time, and known to be on its way."""
+    global _calls
+    with _portaudio:
+        with _counting:
+            _calls += 1
+        try:
+            yield
+        finally:
+            with _counting:
+                _calls -= 1
 
 
 def list_inputs() -> list[InputDevice]:
     """Every input device.
 
-    PortAudio looks for devices only when it starts, so it is started again to see what was plugged in since; except while
-    a stream is open anywhere in the process, which that would kill.
+    PortAudio looks for devices only when it starts, so it is started again to see what was plugged in since. While a stream is open
+    anywhere in the process, which that would kill, another process looks instead.
 
     Raises
     ------
     DeviceError : PortAudio is missing or cannot start
     """
     sounddevice = load()
-    with _lock:
+    if _open_streams or _abandoned:
+        return [replace(device, index=NOT_LISTED) for device in fresh_inputs()]
+    with _calling():
         try:
-            if not _open_streams and not _abandoned:
-                sounddevice._terminate()
-                sounddevice._initialize()
+            sounddevice._terminate()
+            sounddevice._initialize()
             apis = sounddevice.query_hostapis()
             default = _default_index(sounddevice)
             return [
@@ -85,19 +113,33 @@ def open_stream(device: InputDevice, rate_hz: int, channels: int, latency_s: flo
     """
     global _open_streams
     sounddevice = load()
-    try:
-        sounddevice.check_input_settings(device.index, channels, "float32", samplerate=rate_hz)
-        stream = sounddevice.InputStream(rate_hz, 0, device.index, channels, "float32", latency_s, callback=callback)
-    except sounddevice.PortAudioError as error:
-        raise DeviceError(device, _problem(error, device, rate_hz, channels)) from error
-    with _lock:
-        _open_streams += 1
-    try:
-        stream.start()
-    except sounddevice.PortAudioError as error:
-        close_stream(stream)
-        raise DeviceError(device, _problem(error, device, rate_hz, channels)) from error
+    with _calling():
+        try:
+            stream = _opened(sounddevice, device, rate_hz, channels, latency_s, callback)
+        except sounddevice.PortAudioError as error:
+            raise DeviceError(device, _problem(error, device, rate_hz, channels)) from error
+        with _counting:
+            _open_streams += 1
+        try:
+            stream.start()
+        except sounddevice.PortAudioError as error:
+            close_stream(stream)
+            raise DeviceError(device, _problem(error, device, rate_hz, channels)) from error
     return stream
+
+
+def _opened(sounddevice: Any, device: InputDevice, rate_hz: int, channels: int, latency_s: float, callback: Callable[..., None]) -> Any:
+    index = device.index
+    if index == NOT_LISTED:
+        if device.host_api == _ALSA:
+            return AlsaStream(sounddevice, alsa_name(device.name), rate_hz, channels, latency_s, callback)
+        listed = [(known["name"], known["hostapi"]) for known in sounddevice.query_devices()]
+        apis = [api["name"] for api in sounddevice.query_hostapis()]
+        if device.host_api not in apis or (device.name, apis.index(device.host_api)) not in listed:
+            raise DeviceError(device, "came after the start, and is found when no other microphone listens; restart")
+        index = listed.index((device.name, apis.index(device.host_api)))
+    sounddevice.check_input_settings(index, channels, "float32", samplerate=rate_hz)
+    return sounddevice.InputStream(rate_hz, 0, index, channels, "float32", latency_s, callback=callback)
 
 
 def close_stream(stream: Any) -> None:
@@ -106,23 +148,23 @@ def close_stream(stream: Any) -> None:
 
     def close() -> None:
         stream.abort(ignore_errors=True)
-        stream.close(ignore_errors=True)
+        with _portaudio:
+            stream.close(ignore_errors=True)
 
     closer = threading.Thread(target=close, name="close-microphone", daemon=True)
     closer.start()
     closer.join(CLOSE_TIMEOUT_S)
-    with _lock:
+    with _counting:
         _open_streams -= 1
-        if closer.is_alive() and not _abandoned:
-            _abandoned = True
-            atexit.register(_skip_terminate)
+        _abandoned = _abandoned or closer.is_alive()
     if closer.is_alive():
         _logger.warning("the sound device does not answer while it is closed; left it behind")
 
 
 def _skip_terminate() -> None:
-    """Terminating PortAudio waits for the stream that was left behind: the process would never end."""
-    load()._initialized = 0  # sounddevice's exit handler, which runs after this one, terminates so many times
+    """Terminating PortAudio waits for a stream that was left behind, or a call that hangs: the process would never end."""
+    if _abandoned or _calls:
+        load()._initialized = 0  # sounddevice's exit handler, which runs after this one, terminates so many times
 
 
 def _problem(error: Exception, device: InputDevice, rate_hz: int, channels: int) -> str:

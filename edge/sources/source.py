@@ -40,6 +40,17 @@ class Source(Protocol):
     def stalled_s(self) -> float:
         """How long an open live source has given no sound. After some seconds it is dead: close it and open it again."""
 
+    @property
+    def ready(self) -> bool:
+        """Whether `read` would come back at once, with sound or with the end of the stream."""
+
+    @property
+    def waiting_s(self) -> float:
+        """Seconds of sound that came and were not read yet, from a source that does not wait for its reader; else 0."""
+
+    def skip(self, samples: int) -> int:
+        """Throw away the oldest that waits, so many samples at most; return how many they were."""
+
     def open(self) -> None:
         """Start listening. Raises DeviceError or AudioError."""
 

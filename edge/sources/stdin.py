@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 
+from edge import clock
 from edge.audio.block import Block
 from edge.audio.channels import Channel, channel_problem, to_mono
 from edge.audio.pcm import SAMPLE_BYTES, SampleFormat, decode_pcm
@@ -22,6 +23,7 @@ class StdinSource:
 
     live = True
     xruns = 0
+    waiting_s = 0.0  # the writer waits instead
 
     def __init__(
         self,
@@ -70,22 +72,38 @@ class StdinSource:
             raise AudioError("stdin", "a terminal; pipe raw PCM into it, as in `arecord -t raw ... | auscult run`")
         self._heard_at_s = time.monotonic()
 
+    @property
+    def ready(self) -> bool:
+        """Whether `read` would come back at once."""
+        return not self.finished and bool(select.select([self._descriptor], [], [], 0.0)[0])
+
+    def skip(self, samples: int) -> int:
+        """Nothing waits here."""
+        return 0
+
     def read(self) -> Block | None:
         """Whatever has come, up to `BLOCK_S`; part of a frame waits for the rest.
 
         Raises
         ------
-        AudioError : it ended without one whole frame, or float samples are not numbers
+        AudioError : it fails or ends without one whole frame, or float samples are not numbers
         """
         if self.finished or not select.select([self._descriptor], [], [], READ_WAIT_S)[0]:
             return None
-        data = os.read(self._descriptor, max(1, round(self.rate_hz * BLOCK_S)) * self._frame_bytes)
+        wanted = max(1, round(self.rate_hz * BLOCK_S)) * self._frame_bytes
+        try:
+            data = os.read(self._descriptor, wanted)
+        except OSError as error:
+            self.finished = True
+            raise AudioError("stdin", f"cannot be read: {error.strerror}; restart with the program before the pipe") from error
         if not data:
             self.finished = True
             if not self._heard_anything:
                 raise AudioError("stdin", f"ended before any sound came; is the program before the pipe writing {self._format}?")
             return None
         self._heard_at_s = time.monotonic()
+        # Less than there was room for: the pipe is empty, so the writer is the slower one, and this has just been heard.
+        heard_at_s = clock.now_s() if len(data) < wanted else None
         data = self._partial + data
         whole = len(data) - len(data) % self._frame_bytes
         self._partial = data[whole:]
@@ -95,7 +113,7 @@ class StdinSource:
         samples = decode_pcm(data[:whole], self._format, self._channels)  # (samples, channels)
         if not np.isfinite(samples).all():
             raise AudioError("stdin", f"holds samples that are not numbers; is it really {self._format}?")
-        return Block(to_mono(samples, self._channel))
+        return Block(to_mono(samples, self._channel), heard_at_s=heard_at_s)
 
     def close(self) -> None:
         """Standard input stays open: it belongs to the process."""

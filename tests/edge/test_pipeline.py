@@ -243,8 +243,30 @@ def test_listener_digital_silence_is_lost_neither_normal_nor_a_fault(machine: Ca
 
 
 @pytest.mark.parametrize("value", [0.3, 1.0, -1e-9])
-def test_listener_constant_signal_gives_finite_scores(machine: CalibratedMachine, value: float) -> None:
-    assert scores_of(listened(machine, [np.full(11 * RATE_HZ, value, np.float32)]))
+def test_listener_stuck_signal_is_lost_neither_normal_nor_a_fault(machine: CalibratedMachine, value: float) -> None:
+    assert listened(machine, [np.full(11 * RATE_HZ, value, np.float32)]) == []  # too little was heard for a window
+    stuck = seconds(machine, 0, 20).copy()
+    stuck[5 * RATE_HZ : 7 * RATE_HZ] = value
+    windows = windows_of(listened(machine, [stuck]))
+    assert windows[0].lost_s == pytest.approx(2.0, abs=0.05)
+    assert max(scores_of(windows)) < 1.0
+
+
+def test_listener_gain_that_is_changed_is_told_by_the_level_alone(machine: CalibratedMachine) -> None:
+    for window in windows_of(listened(machine, [8.0 * seconds(machine, 0, 20)])):
+        assert window.anomalous
+        assert max(window.heads, key=lambda head: window.heads[head]) == "level"
+
+
+def test_listener_event_ends_in_a_gap_without_waiting_for_what_comes_after(machine: CalibratedMachine, faulty: Float32) -> None:
+    listener = Listener(machine.model, RATE_HZ)
+    results = listener.push(faulty)
+    assert any(isinstance(result, Event) for result in results)
+    assert not [result for result in listener.lose(10 * RATE_HZ) if isinstance(result, Event)]  # may go on yet
+    (closed,) = [result for result in listener.lose(10 * RATE_HZ) if isinstance(result, Event)]
+    assert closed.type == "closed"
+    assert closed.t_end_s == pytest.approx(7.0, abs=0.5)
+    assert not [result for result in listener.push(seconds(machine, 0, 11)) if isinstance(result, Event)]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30])

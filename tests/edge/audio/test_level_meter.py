@@ -38,7 +38,7 @@ def test_level_of_an_offset_is_not_sound() -> None:
 @pytest.mark.parametrize("value", [0.0, 0.25, 1.0])
 def test_level_of_equal_samples_is_dead_and_none(value: float) -> None:
     level = measure(np.full(RATE_HZ, value, np.float32))
-    assert level == Level(None, None, float(value == 1.0), dead=True)
+    assert level == Level(None, None, float(value == 1.0), dead=True, constant=value)
 
 
 def test_level_of_a_clipped_sine_counts_full_scale() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from edge import clock
 from edge.errors import AudioError
 from edge.sources.files import FileSource
 
@@ -70,6 +71,31 @@ def test_file_source_realtime_takes_its_time_and_never_waits_long(tmp_path: Path
             assert heard / RATE_HZ <= time.monotonic() - started_s + 0.001
     assert heard == 8000
     assert time.monotonic() - started_s == pytest.approx(0.5, abs=0.2)
+
+
+def test_file_source_realtime_is_ready_when_its_block_is_due_and_tells_when_that_was(tmp_path: Path) -> None:
+    source = FileSource("pump1", [write(tmp_path / "a.wav", 0.1, seconds=0.25)], realtime=True)
+    source.open()
+    assert not source.ready
+    begun_s = clock.now_s()
+    heard_s: list[float] = []
+    while not source.finished:
+        while not source.ready:
+            time.sleep(0.005)
+        if (block := source.read()) is not None:
+            assert block.heard_at_s is not None
+            heard_s.append(block.heard_at_s - begun_s)
+    assert heard_s == pytest.approx([0.1, 0.2, 0.25], abs=0.01)
+    assert (source.waiting_s, source.skip(100)) == (0.0, 0)
+
+
+def test_file_source_as_fast_as_possible_is_always_ready(tmp_path: Path) -> None:
+    source = FileSource("pump1", [write(tmp_path / "a.wav", 0.1)])
+    source.open()
+    assert source.ready
+    block = source.read()
+    assert block is not None
+    assert block.heard_at_s is None
 
 
 def test_file_source_different_rates_are_refused(tmp_path: Path) -> None:

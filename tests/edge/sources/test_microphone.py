@@ -11,10 +11,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sounddevice import CallbackFlags
 
+from edge import clock
 from edge.audio.channels import Channel
 from edge.audio.ring import Ring
 from edge.errors import DeviceError
+from edge.node.stream_clock import StreamClock
 from edge.sources.inputs import choose_input
 from edge.sources.microphone import RING_S, Microphone
 from edge.sources.portaudio import list_inputs
@@ -32,16 +35,16 @@ def stereo_tone(seconds: float) -> NDArray[np.float32]:
 
 
 def hear(
-    microphone: Microphone, seconds: float, heard: Callable[[NDArray[np.float32]], bool] = lambda samples: True
+    microphone: Microphone, seconds: float, heard: Callable[[NDArray[np.float32]], bool] = lambda samples: True, *, lost: bool = False
 ) -> NDArray[np.float32]:
-    """The next `seconds` from the first block on that `heard` accepts."""
+    """The next `seconds` from the first block on that `heard` accepts; nothing of it may be `lost` unless that is said."""
     parts: list[NDArray[np.float32]] = []
     deadline = time.monotonic() + TIMEOUT_S
     while sum(map(len, parts)) < seconds * microphone.rate_hz:
         assert time.monotonic() < deadline, "the microphone heard nothing"
         block = microphone.read()
         if block is not None and (parts or heard(block.samples)):
-            assert block.lost_samples == 0
+            assert lost or block.lost_samples == 0
             parts.append(block.samples)
     return np.concatenate(parts)
 
@@ -191,6 +194,75 @@ def test_microphone_pulled_out_stalls_and_comes_back_with_the_loss_counted(pulse
         assert block.lost_samples / 16000 == pytest.approx(time.monotonic() - pulled_s, abs=1.0)
         hear(microphone, 0.2)
         assert microphone.stalled_s < 0.5
+    finally:
+        microphone.close()
+
+
+def test_microphone_plugged_in_while_another_listens_is_found_by_its_name_wherever_it_is(pulse: PulseServer) -> None:
+    steady = Microphone("pump1", MICROPHONE, rate_hz=16000)
+    late = Microphone("pump2", "usb_microphone", channel=0)
+    steady.open()
+    try:
+        hear(steady, 0.1)
+        for times in range(2):  # PortAudio itself has never listed it: it does so only when it starts
+            with pytest.raises(DeviceError, match=rf'"usb_microphone": no such input device; there is: "{MICROPHONE}"'):
+                late.open()
+            pulse.plug("usb_microphone")
+            late.open()
+            assert late.device == "usb_microphone (ALSA)"
+            player = pulse.play(stereo_tone(1.5), sink="usb_microphone")
+            samples = hear(late, 0.7, lambda samples: bool(np.abs(samples).max() > 0.01), lost=times > 0)[-late.rate_hz // 2 :]
+            assert frequency_hz(samples, late.rate_hz) == pytest.approx(TONE_HZ, abs=2)
+            assert amplitude(samples) == pytest.approx(AMPLITUDE, rel=0.01)
+            player.wait(TIMEOUT_S)
+            pulse.unplug("usb_microphone")
+            late.close()
+        hear(steady, 0.5)  # which asserts that it has lost nothing
+        assert steady.xruns == 0
+        pulse.plug("usb_microphone")
+        with pytest.raises(DeviceError, match="does not record 200 channels"):
+            Microphone("pump2", "usb_microphone", channels=200).open()
+    finally:
+        late.close()
+        steady.close()
+
+
+def test_microphone_block_tells_when_it_was_heard_and_what_waits_can_be_thrown_away(pulse: PulseServer) -> None:
+    microphone = Microphone("pump1", "auscult", rate_hz=16000)
+    microphone.open()
+    try:
+        hear(microphone, 0.1)
+        microphone._hear(microphone._ring, np.zeros((3 * 16000, 2), np.float32), 3 * 16000, None, CallbackFlags())
+        now_s = clock.now_s()
+        assert microphone.waiting_s >= 3.0
+        assert microphone.ready
+        block = microphone.read()
+        assert block is not None
+        assert block.heard_at_s is not None
+        assert 2.0 < now_s - block.heard_at_s < 3.0  # what came last was heard now, and this is half a second into three
+        assert microphone.skip(2 * 16000) == 2 * 16000
+        assert microphone.waiting_s < 1.5
+        block = microphone.read()
+        assert block is not None
+        assert block.lost_samples == 0  # whoever throws away counts it
+    finally:
+        microphone.close()
+    assert not microphone.ready
+
+
+@pytest.mark.slow  # a minute of real time
+def test_microphone_rate_is_measured_against_our_clock(pulse: PulseServer) -> None:
+    microphone = Microphone("pump1", "auscult", rate_hz=16000)
+    stream_clock = StreamClock(live=True)
+    microphone.open()
+    try:
+        heard = 0
+        while stream_clock.drift is None:
+            if (block := microphone.read()) is not None:
+                heard += block.lost_samples + len(block.samples)
+                stream_clock.arrived(heard / 16000, block.heard_at_s)
+        assert abs(stream_clock.drift) < 0.001  # the null sink goes by the clock of the system
+        assert stream_clock.behind_s(heard / 16000) < 0.5
     finally:
         microphone.close()
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from edge import clock
 from edge.audio.channels import Channel
 from edge.audio.pcm import SampleFormat
 from edge.errors import AudioError
@@ -57,6 +58,33 @@ def test_stdin_part_of_a_frame_alone_gives_nothing(pipe: Pipe) -> None:
     os.write(pipe.write_end, b"12345")
     assert source.read() is None
     assert not source.finished
+
+
+def test_stdin_tells_when_it_heard_only_where_the_pipe_is_empty(pipe: Pipe) -> None:
+    source = pipe.source()
+    assert not source.ready
+    os.write(pipe.write_end, bytes(20_000))
+    assert source.ready
+    first, second = source.read(), source.read()
+    assert first is not None
+    assert second is not None
+    assert first.heard_at_s is None  # more waits behind it: it may be old
+    assert second.heard_at_s == pytest.approx(clock.now_s(), abs=1.0)
+    assert not source.ready
+    assert source.skip(100) == 0
+
+
+def test_stdin_that_fails_is_one_line(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = pipe.source()
+    os.write(pipe.write_end, bytes(100))
+
+    def fail(descriptor: int, size: int) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "read", fail)
+    with pytest.raises(AudioError, match="stdin: cannot be read: Input/output error"):
+        source.read()
+    assert source.finished
 
 
 def test_stdin_end_finishes_and_drops_the_part_frame(pipe: Pipe) -> None:

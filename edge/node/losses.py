@@ -1,0 +1,49 @@
+"""Sound of one source that nobody heard: counted, and told without filling the journal."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+LOG = logging.getLogger("auscult.source")
+TELL_EVERY_S = 60.0
+
+
+class Losses:
+    """Adds up what was lost, and of it what was shed because the worker could not keep up."""
+
+    def __init__(self, name: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """`name` is the source's."""
+        self.lost_s = 0.0
+        self.shed_s = 0.0
+        self._name = name
+        self._clock = clock
+        self._told_s: dict[str, float] = {}  # cause -> when it was last told
+        self._untold_s: dict[str, float] = {}
+
+    def lost(self, seconds: float) -> None:
+        """The device, the system or an outage lost so much."""
+        self.lost_s += seconds
+        self._tell("%s: %.2f s of sound were lost", seconds)
+
+    def away(self, seconds: float) -> None:
+        """The device has been away for so much longer; that it is away was told when it went."""
+        self.lost_s += seconds
+
+    def shed(self, seconds: float) -> None:
+        """So much was left out because it waited for too long."""
+        self.lost_s += seconds
+        self.shed_s += seconds
+        self._tell("%s: inference is slower than the sound; %.2f s were left out (see throttled and inference_p95_ms in health)", seconds)
+
+    def _tell(self, cause: str, seconds: float) -> None:
+        """One line at once, and then the sum once a minute: a board that is too slow loses some sound every few seconds."""
+        untold_s = self._untold_s.get(cause, 0.0) + seconds
+        now_s = self._clock()
+        if now_s - self._told_s.get(cause, -TELL_EVERY_S) < TELL_EVERY_S:
+            self._untold_s[cause] = untold_s
+            return
+        self._told_s[cause] = now_s
+        self._untold_s[cause] = 0.0
+        LOG.warning(cause, self._name, untold_s)

@@ -1,0 +1,39 @@
+"""A source is opened in a thread of its own: a driver or sound server that hangs must not hold up the other sources."""
+
+from __future__ import annotations
+
+import threading
+
+from edge.sources.source import Source
+
+
+class Opening:
+    """One attempt to open a source. Until it is over, nobody else may touch the source."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._error: Exception | None = None
+        # A daemon thread: one that hangs for ever must not keep the process.
+        self._thread = threading.Thread(target=self._open, name=f"open-{source.name}", daemon=True)
+        self._thread.start()
+
+    def _open(self) -> None:
+        try:
+            self._source.open()
+        except Exception as error:  # raised again where it can be dealt with
+            self._error = error
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until it is over, `timeout_s` at most; return whether it is."""
+        self._thread.join(timeout_s)
+        return self.is_over
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has worked or failed."""
+        return not self._thread.is_alive()
+
+    def check(self) -> None:
+        """Raise what `open` raised, if it did."""
+        if self._error is not None:
+            raise self._error

@@ -1,0 +1,61 @@
+"""What `info` and `health` say of one source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge.mqtt.encoding import rounded
+from edge.mqtt.payloads import SourceHealth, SourceInfo, ThresholdPayload
+
+if TYPE_CHECKING:
+    from edge.node.source_worker import SourceWorker
+
+DRIFT_WARNING = 0.001  # ten times what a crystal may be off
+
+
+def source_info(worker: SourceWorker) -> SourceInfo:
+    """What listens to the machine."""
+    manifest = worker.bundle.manifest
+    return SourceInfo(
+        device=worker.source.device,
+        rate_hz=worker.rate_hz,
+        bundle=f"sha256:{worker.bundle.sha256}",
+        detector=manifest.detector.name,
+        backbone=manifest.backbone.name,
+        calibrated_at=manifest.created_at,
+        threshold=ThresholdPayload(
+            false_alarms_per_week=rounded(manifest.threshold.false_alarms_per_week, 4),
+            supported_false_alarms_per_week=rounded(manifest.threshold.supported_false_alarms_per_week, 4),
+            note=manifest.threshold.note,
+        ),
+    )
+
+
+def source_health(worker: SourceWorker) -> SourceHealth:
+    """How the source fares."""
+    availability, losses = worker.availability, worker.losses
+    drift = worker.clock.drift
+    return SourceHealth(
+        availability=availability.status,
+        reason=availability.reason,
+        warnings=source_warnings(worker),
+        xruns=worker.source.xruns,
+        lost_s=round(losses.lost_s, 3),
+        shed_s=round(losses.shed_s, 3),
+        lag_s=rounded(worker.lag_s, 3),
+        rate_hz=worker.rate_hz or None,
+        measured_rate_hz=None if drift is None else rounded(worker.rate_hz / (1.0 + drift), 1),
+        dbfs=availability.dbfs,
+        clipped_fraction=availability.clipped_fraction,
+    )
+
+
+def source_warnings(worker: SourceWorker) -> list[str]:
+    """What should be mended although the source is believed."""
+    warnings = []
+    if worker.availability.is_clipping:
+        warnings.append("clipping: lower the gain, then calibrate again")
+    drift = worker.clock.drift
+    if drift is not None and abs(drift) > DRIFT_WARNING:
+        warnings.append(f"the device gives {worker.rate_hz / (1.0 + drift):.0f} samples a second instead of {worker.rate_hz}")
+    return warnings

@@ -1,0 +1,40 @@
+"""The input devices as a new process sees them: PortAudio looks for devices only when it starts, and here streams are open.
+
+python -m edge.sources.fresh_inputs
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import msgspec
+
+from edge.errors import DeviceError
+from edge.sources.inputs import InputDevice
+
+TIMEOUT_S = 20.0
+_COMMAND = (sys.executable, "-m", "edge.sources.fresh_inputs")
+
+
+def fresh_inputs() -> list[InputDevice]:
+    """Every input device there is now; their `index` means nothing in this process.
+
+    Raises
+    ------
+    DeviceError : they cannot be listed, or the listing hangs
+    """
+    try:
+        # What ALSA has to say goes to stderr, and is about devices that nobody asked for.
+        listed = subprocess.run(_COMMAND, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=TIMEOUT_S)
+        return msgspec.json.decode(listed.stdout, type=list[InputDevice])
+    except subprocess.TimeoutExpired as error:
+        raise DeviceError("PortAudio", f"cannot list devices within {TIMEOUT_S:.0f} s; does the sound server answer?") from error
+    except (OSError, msgspec.DecodeError) as error:
+        raise DeviceError("PortAudio", f"cannot list devices ({error}); see `auscult devices`") from error
+
+
+if __name__ == "__main__":
+    from edge.sources.portaudio import list_inputs
+
+    sys.stdout.buffer.write(msgspec.json.encode(list_inputs()))
