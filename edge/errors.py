@@ -8,7 +8,8 @@ AuscultError                 a runtime failure: one clear line, exit code 1
     ├── CheckpointError      a CNN14 checkpoint that cannot be loaded strictly
     ├── AudioError           an audio file that is missing, unreadable, empty or too short
     ├── DeviceError          a microphone that does not exist or cannot be opened
-    └── BrokerError          a broker that refuses: login, certificate, protocol
+    ├── BrokerError          a broker that refuses: login, certificate, protocol
+    └── OutboxError          an outbox file that another daemon uses, or that is a folder
 
 Every message is one line that names the file, key, device or endpoint first and then says what to do:
 ``pump1.auscult: not an Auscult bundle (no manifest.json); calibrate again or copy the file again``.
@@ -61,3 +62,7 @@ class DeviceError(UserError):
 
 class BrokerError(UserError):
     """A broker that will not have us, however often we try."""
+
+
+class OutboxError(UserError):
+    """An outbox file that cannot be ours."""

@@ -129,6 +129,13 @@ class Broker:
             self._process.wait(TIMEOUT_S)
             self._process = None
 
+    def kill(self) -> None:
+        """SIGKILL: no goodbye to anybody."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(TIMEOUT_S)
+            self._process = None
+
     def log(self) -> str:
         """What Mosquitto said."""
         return (self._folder / "log").read_text()

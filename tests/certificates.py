@@ -15,6 +15,8 @@ from cryptography.x509.oid import NameOID
 class Authority:
     """Issues certificates for 127.0.0.1 and localhost; everything is a PEM file in `folder`."""
 
+    valid_for = timedelta(days=1)  # from now; negative: expired already
+
     def __init__(self, folder: Path, name: str = "Auscult test authority") -> None:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -32,7 +34,7 @@ class Authority:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
+            .not_valid_after(now + self.valid_for)
         )
 
     def issue(self, name: str, address: str = "127.0.0.1") -> tuple[Path, Path]:

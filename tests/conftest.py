@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
 import signal
+import tempfile
 
 import edge.threads  # noqa: F401  # before anything imports numpy: faiss's waiting threads would spin and make tests ten times slower
 
 pytest_plugins = ["tests.pulse", "tests.broker", "tests.bundles"]
+
+# A daemon that a test starts keeps its outbox here, and finds nothing that an earlier one has left.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="auscult-tests-")
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
+os.environ.pop("STATE_DIRECTORY", None)
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would every program that they start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)

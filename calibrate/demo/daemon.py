@@ -21,6 +21,7 @@ def write_config(path: Path, bundle: Path, stream: Path, host: str, port: int) -
         "node": NODE,
         "mqtt": {"host": host, "port": port, "protocol": "3.1.1"},  # amqtt knows no other protocol
         "sources": {SOURCE: {"bundle": str(bundle.resolve()), "files": {"paths": [str(stream.resolve())], "realtime": False}}},
+        "outbox": {"path": str(path.resolve().with_name("outbox.sqlite"))},
         "log": {"level": "warning"},
     }
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")

@@ -18,6 +18,7 @@ from edge.node.daemon import Daemon
 from edge.node.health import HealthReporter, InferenceTimes
 from edge.node.source_publisher import SourcePublisher
 from edge.node.source_worker import SourceWorker
+from edge.outbox import Outbox
 from edge.pipeline import Listener
 from edge.sources import make_source
 
@@ -63,7 +64,12 @@ def make_daemon(config: Config) -> Daemon:
     topics = Topics(config.node, config.mqtt.base_topic)
     # Machines of one kind may share a bundle.
     models = {path: Model.load(path, config.inference.providers, config.inference.threads) for path in _bundle_paths(config)}
-    publisher = Publisher(BrokerSettings.from_config(config.mqtt), topics.status)
+    outbox = Outbox(
+        config.outbox_path,
+        capacity_bytes=round(config.outbox.capacity_mb * 1e6),
+        keep_s=config.outbox.keep_days * 86_400.0,
+    )
+    publisher = Publisher(BrokerSettings.from_config(config.mqtt), topics.status, outbox=outbox, replays_per_s=config.outbox.replays_per_s)
     inference = InferenceTimes()
     events = EventSettings(
         minimum_duration_s=config.events.minimum_duration_s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from edge.audio.channels import channel_problem
 from edge.config.schema import Config, MqttConfig, SourceConfig, TlsConfig
 from edge.config.strict_yaml import Document, KeyPath
+from edge.sources.inputs import name_problem
 
 RESERVED = ("cmd", "response", "status", "info", "health")  # topics beside the sources
 INPUTS = ("microphone", "files", "stdin")
@@ -47,6 +49,13 @@ def _check_mqtt(mqtt: MqttConfig, document: Document) -> None:
         for key in ("password_file", "password_env"):
             if getattr(mqtt, key) is not None:
                 raise document.error((*section, key), "a password needs a username; add `username:`")
+    has_password = mqtt.password_file is not None or mqtt.password_env is not None
+    if has_password and not mqtt.uses_tls and not mqtt.allow_plaintext and not _is_this_device(mqtt.host):
+        key = "password_file" if mqtt.password_file is not None else "password_env"
+        raise document.error(
+            (*section, key),
+            f"the password would travel to {mqtt.host} in plain text; add `tls:`, or `allow_plaintext: true` on a network that you trust",
+        )
     topic = mqtt.base_topic
     if set("+#\0") & set(topic) or "" in topic.split("/") or topic.startswith("$"):
         raise document.error(
@@ -54,6 +63,13 @@ def _check_mqtt(mqtt: MqttConfig, document: Document) -> None:
         )
     if mqtt.tls is not None:
         _check_tls(mqtt.tls, document, (*section, "tls"))
+
+
+def _is_this_device(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost" or host.lower().endswith(".localhost")
 
 
 def _check_tls(tls: TlsConfig, document: Document, section: KeyPath) -> None:
@@ -77,6 +93,8 @@ def _check_source(source: SourceConfig, document: Document, section: KeyPath) ->
     if source.files is not None:
         for index, path in enumerate(source.files.paths):
             _check_exists(path, document, (*section, "files", "paths", index), file_only=False)
+    if source.microphone is not None and (problem := name_problem(source.microphone.device)):
+        raise document.error((*section, name, "device"), problem)
     chosen = getattr(source, name)
     channels = getattr(chosen, "channels", None)
     if channels is not None and (problem := channel_problem(chosen.channel, channels)):

@@ -56,6 +56,7 @@ class MqttConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True
     keepalive_s: Annotated[int, Meta(ge=5, le=3600, description="whole seconds from 5 to 3600")] = 60
     tls: TlsConfig | None = None
     base_topic: Text = "auscult"
+    allow_plaintext: bool = False
 
     @property
     def uses_tls(self) -> bool:
@@ -146,6 +147,15 @@ class EventsConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     update_interval_s: IntervalSeconds = 10.0
 
 
+class OutboxConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where event messages wait for the broker, and how many."""
+
+    path: Annotated[Path, Meta(description="a file on a disk that keeps what is written")] | None = None  # see `outbox_path`
+    capacity_mb: Annotated[float, Meta(ge=0.1, le=10_000, description="megabytes, from 0.1 to 10000")] = 50.0
+    keep_days: Annotated[float, Meta(ge=0.01, le=3650, description="days, from 0.01 to 3650")] = 30.0
+    replays_per_s: Annotated[float, Meta(ge=0.1, le=1000, description="messages per second, from 0.1 to 1000")] = 50.0
+
+
 class HealthConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How often the node tells how it is."""
 
@@ -166,8 +176,19 @@ class Config(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     sources: Annotated[dict[Name, SourceConfig], Meta(min_length=1, description="a mapping with at least one source")]
     inference: InferenceConfig = InferenceConfig()
     events: EventsConfig = EventsConfig()
+    outbox: OutboxConfig = OutboxConfig()
     health: HealthConfig = HealthConfig()
     log: LogConfig = LogConfig()
+
+    @property
+    def outbox_path(self) -> Path:
+        """`outbox.path`, or a file in systemd's StateDirectory, or one of the node's own in the user's state folder."""
+        if self.outbox.path is not None:
+            return self.outbox.path
+        if folder := os.environ.get("STATE_DIRECTORY", "").split(":")[0]:
+            return Path(folder) / "outbox.sqlite"
+        home = os.environ.get("XDG_STATE_HOME", "")
+        return (Path(home) if home else Path.home() / ".local" / "state") / "auscult" / self.node / "outbox.sqlite"
 
     def password(self) -> str | None:
         """The broker's password; see `MqttConfig.password`."""

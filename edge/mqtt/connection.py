@@ -6,6 +6,7 @@ import select
 import socket
 import ssl
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from paho.mqtt import client as paho
@@ -16,11 +17,28 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.errors import ConfigError
 from edge.mqtt.message import Message
-from edge.mqtt.refusal import UNSUPPORTED_PROTOCOL_VERSION, ConnectError, RefusedError, connack_failure, lost_failure, socket_failure
-from edge.mqtt.settings import BrokerSettings
+from edge.mqtt.refusal import (
+    UNSUPPORTED_PROTOCOL_VERSION,
+    ConnectError,
+    RefusedError,
+    SilentError,
+    connack_failure,
+    lost_failure,
+    socket_failure,
+)
+from edge.mqtt.settings import BrokerSettings, TlsSocket
 
 WINDOW = 20  # QoS 1 messages in flight; paho's own default
 CONNECT_TIMEOUT_S = 5.0  # for TCP and the TLS handshake, and again for the broker's answer
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The broker's acknowledgement of a packet; `refusal` is its reason in words when it does not take the message."""
+
+    packet_id: int
+    code: int
+    refusal: str | None
 
 
 def _read_password(settings: BrokerSettings) -> str | None:
@@ -63,7 +81,8 @@ class Connection:
         self._connack: ReasonCode | None = None
         self._goodbye: ReasonCode | None = None
         self._largest_packet = 2**28
-        self._answers: list[tuple[int, str | None]] = []
+        self._answers: list[Answer] = []
+        self._socket: object = None  # paho forgets its own before anybody can ask it what went wrong
         self.window = WINDOW
 
     def open(self) -> None:
@@ -80,6 +99,7 @@ class Connection:
             self._client.connect(self._settings.host, self._settings.port, keepalive=self._settings.keepalive_s)
         except (OSError, ValueError) as error:
             raise socket_failure(error, self._settings) from error
+        self._socket = self._client.socket()
         deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
         while self._connack is None:
             if time.monotonic() > deadline_s:
@@ -103,8 +123,8 @@ class Connection:
         info = self._client.publish(message.topic, message.payload, message.qos, message.retain, properties)
         return info.mid
 
-    def step(self, timeout_s: float, wake: socket.socket | None = None) -> list[tuple[int, str | None]]:
-        """Wait for the network (or for a byte on `wake`), serve it, and return the acknowledgements: (packet id, None or why refused).
+    def step(self, timeout_s: float, wake: socket.socket | None = None) -> list[Answer]:
+        """Wait for the network (or for a byte on `wake`), serve it, and return the acknowledgements.
 
         Raises
         ------
@@ -159,6 +179,8 @@ class Connection:
             return connack_failure(self._connack.value, self._connack.getName(), self._settings)
         if self._goodbye is not None:
             return lost_failure(self._goodbye.value, self._goodbye.getName(), self._settings)
+        if isinstance(self._socket, TlsSocket) and self._socket.failure is not None:
+            return socket_failure(self._socket.failure, self._settings)
         if self._connack is None:
             if result == MQTTErrorCode.MQTT_ERR_PROTOCOL:
                 return connack_failure(UNSUPPORTED_PROTOCOL_VERSION, "unsupported protocol version", self._settings)
@@ -166,7 +188,7 @@ class Connection:
             return ConnectError(f"the broker closed the connection before answering; {hint}")
         if result == MQTTErrorCode.MQTT_ERR_KEEPALIVE:
             return ConnectError("the broker fell silent")
-        return ConnectError("connection lost")
+        return SilentError("connection lost")
 
     def _on_connect(self, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, properties: Properties | None) -> None:
         self._connack = reason
@@ -174,7 +196,7 @@ class Connection:
         self._largest_packet = getattr(properties, "MaximumPacketSize", self._largest_packet)
 
     def _on_publish(self, _client: paho.Client, _data: Any, mid: int, reason: ReasonCode, _properties: Properties | None) -> None:
-        self._answers.append((mid, reason.getName().lower() if reason.is_failure else None))
+        self._answers.append(Answer(mid, reason.value, reason.getName().lower() if reason.is_failure else None))
 
     def _on_disconnect(self, _client: paho.Client, _data: Any, flags: Any, reason: ReasonCode, _properties: Properties | None) -> None:
         if flags.is_disconnect_packet_from_server:

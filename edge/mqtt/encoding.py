@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import msgspec
 
 from edge.judgement.event import Event
 from edge.judgement.window import Localization, Region, Window
+from edge.mqtt.message import Message
 from edge.mqtt.payloads import SCHEMA_VERSION, EventPayload, LocalizationPayload, RegionPayload, ScorePayload
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -92,8 +94,21 @@ def event_payload(source: str, event: Event, stamp: Stamp, detector: str, bundle
         lost_s=round(event.lost_s, 3),
         clock_synced=clock_synced,
         replayed=False,
+        interrupted=False,
         clip=None,
     )
+
+
+def as_replayed(message: Message) -> Message:
+    """Return an event message that comes late or may have come before, marked as such."""
+    # Not by way of EventPayload: an older version may have written it.
+    return replace(message, payload=msgspec.json.encode({**msgspec.json.decode(message.payload), "replayed": True}))
+
+
+def as_interrupted(message: Message, seq: int) -> Message:
+    """Return the end of an event whose last message is `message`: nobody listened any more."""
+    payload = {**msgspec.json.decode(message.payload), "seq": seq, "type": "closed", "interrupted": True}
+    return replace(message, payload=msgspec.json.encode(payload))
 
 
 def encode(payload: msgspec.Struct) -> bytes:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from edge.ledger import Entry
+from edge.mqtt.encoding import as_replayed
 from edge.mqtt.message import Message
-from edge.mqtt.outbox import CAPACITY, Entry, Outbox
+from edge.outbox import Outbox
 
+REPLAYS_PER_S = 50.0
 TRANSIENT_CAPACITY = 1000  # scores and levels between the worker and a connected broker: 8 minutes of one source
 RETAINED_CAPACITY = 1000
 
@@ -23,28 +27,26 @@ class Ticket:
     entry: Entry | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxReport:
-    """What `health` says of the outbox."""
-
-    depth: int
-    oldest_age_s: float | None
-    dropped: int
-
-
 class Outgoing:
     """Three queues behind one lock; the worker puts, the network thread takes.
 
     Retained messages: the latest per topic is kept for ever and goes out again on every connection. While connected each change goes out.
-    Events: wait in the outbox until acknowledged. Transient messages (scores, levels): only while connected, the oldest make room.
+    Events: wait in the outbox until acknowledged, and go out in their order. All that did not come while this connection stood is marked
+    as replayed, and goes out no faster than `replays_per_s`: a broker that comes back is busy with all its clients.
+    Transient messages (scores, levels): only while connected, the oldest make room.
     """
 
-    def __init__(self, capacity: int = CAPACITY, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, outbox: Outbox | None = None, *, replays_per_s: float = REPLAYS_PER_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Without an `outbox`, events wait in memory."""
         self._lock = threading.Lock()
-        self._capacity = capacity
+        self._outbox = outbox or Outbox()
+        self._replay_interval_s = 1.0 / replays_per_s
+        self._clock = clock
+        self._replay_at_s = 0.0
         self._latest: dict[str, Message] = {}  # by topic, in the order in which the topics came
         self._retained: deque[Message] = deque()
-        self._outbox = Outbox(capacity, clock)
         self._transient: deque[Message] = deque(maxlen=TRANSIENT_CAPACITY)
         self._unacknowledged = 0
         self._connected = False
@@ -59,10 +61,10 @@ class Outgoing:
             if len(self._retained) > RETAINED_CAPACITY:  # a stalled connection: only the latest of each topic still matters
                 self._retained = deque(self._latest.values())
 
-    def queue(self, message: Message) -> None:
-        """Publish now or as soon as there is a broker."""
+    def queue(self, message: Message, source: str, seq: int, *, closes: bool) -> None:
+        """Publish now or as soon as there is a broker; see `Outbox.put`."""
         with self._lock:
-            self._outbox.put(message)
+            self._outbox.put(message, source, seq, closes=closes, fresh=self._connected)
 
     def send(self, message: Message) -> None:
         """Publish now or never."""
@@ -92,11 +94,28 @@ class Outgoing:
                 if self._retained:
                     self._unacknowledged += 1
                     return Ticket(self._retained.popleft())
-                entry = self._outbox.take()
+                entry = self._take_event()
                 if entry is not None:
                     self._unacknowledged += 1
-                    return Ticket(entry.message, entry)
+                    return Ticket(entry.message if entry.fresh else as_replayed(entry.message), entry)
             return Ticket(self._transient.popleft()) if self._transient else None
+
+    def _take_event(self) -> Entry | None:
+        entry = self._outbox.peek()
+        if entry is None or entry.fresh:
+            return self._outbox.take()
+        now_s = self._clock()
+        if now_s < self._replay_at_s:
+            return None
+        self._replay_at_s = now_s + self._replay_interval_s
+        return self._outbox.take()
+
+    @property
+    def replay_in_s(self) -> float:
+        """Seconds until `take` may return something although nothing new has come; infinity when never."""
+        with self._lock:
+            entry = self._outbox.peek()
+            return math.inf if entry is None else max(0.0, self._replay_at_s - self._clock())
 
     def acknowledged(self, ticket: Ticket, *, refused: bool = False) -> None:
         """The broker has answered a QoS 1 message."""
@@ -114,16 +133,11 @@ class Outgoing:
     def has_room(self) -> bool:
         """False while a connected broker takes messages more slowly than they come; who can wait should."""
         with self._lock:
-            is_full = len(self._transient) > TRANSIENT_CAPACITY // 2 or len(self._outbox) > self._capacity // 2
+            is_full = len(self._transient) > TRANSIENT_CAPACITY // 2 or not self._outbox.has_room
             return not (self._connected and is_full)
 
     @property
     def idle(self) -> bool:
         """True when nothing waits: all sent, and all QoS 1 messages acknowledged, on a connection that stands."""
         with self._lock:
-            return self._connected and not (self._retained or len(self._outbox) or self._transient or self._unacknowledged)
-
-    def report(self) -> OutboxReport:
-        """Depth, age and losses of the outbox."""
-        with self._lock:
-            return OutboxReport(len(self._outbox), self._outbox.oldest_age_s, self._outbox.dropped)
+            return self._connected and not (self._retained or self._outbox.depth or self._transient or self._unacknowledged)

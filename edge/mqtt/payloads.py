@@ -25,6 +25,7 @@ Sha256 = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 Status = Literal["online", "offline"]
 State = Literal["ON", "OFF"]
+BrokerState = Literal["connecting", "connected", "away", "refused", "contested"]
 
 
 class RegionPayload(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +63,11 @@ class ScorePayload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventPayload(msgspec.Struct, frozen=True, kw_only=True):
-    """One message about an event: `<source>/event`. `id` is the same for all messages of one event; `seq` has no gaps per source."""
+    """One message about an event: `<source>/event`. `id` is the same for all messages of one event; `seq` counts those of a source.
+
+    A message arrives at least once: what was seen before has a (`source`, `seq`) that was seen before. Gaps are what `health` counts as
+    dropped. Of the events of a source only the latest is open.
+    """
 
     schema: Schema
     id: Annotated[str, Meta(pattern="^[0-9A-HJKMNP-TV-Z]{26}$", description="ULID")]
@@ -78,7 +83,8 @@ class EventPayload(msgspec.Struct, frozen=True, kw_only=True):
     bundle: Sha256
     lost_s: float
     clock_synced: bool | None
-    replayed: bool
+    replayed: bool  # not sent when it happened: it comes late, or for the second time
+    interrupted: bool  # of `closed`: the daemon was killed while the event was open, so `t_end` is only the last that is known
     clip: str | None
 
 
@@ -124,20 +130,42 @@ class InfoPayload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutboxPayload(msgspec.Struct, frozen=True, kw_only=True):
-    """Event messages that wait for the broker, and how many were given up for lack of room."""
+    """Event messages that wait for the broker, and those that were given up since the start of the daemon."""
 
     depth: Count
     oldest_age_s: float | None
-    dropped: Count
+    dropped: Count  # for every reason: no room, too old, refused by the broker, lost with a damaged file
+    expired: Count  # of these, too old
+    refused: Count  # of these, refused by the broker
+    waiting_bytes: Count
+    durable: bool  # whether what waits survives a crash
+    problem: str | None  # why not
+
+
+class BrokerHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """The connection to the broker; who reads this through the broker learns of the last trouble."""
+
+    state: BrokerState
+    since: Timestamp
+    reason: str | None  # why there is no connection, or why the last one ended; null when there was never any trouble
+    attempts: Count  # that failed since a connection last stood for half a minute
+    connections: Count  # since the start of the daemon
 
 
 class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
     """How one source fares, since the start of the daemon."""
 
     availability: Status
+    reason: str | None  # why it is offline; null while it is online
+    warnings: list[str]  # what should be mended although it is online
     xruns: Count
-    lost_s: float
+    lost_s: float  # of sound that nobody heard, whatever the cause
+    shed_s: float  # of it, left out because inference was slower than the sound
     lag_s: float | None
+    rate_hz: Count | None  # null until the device was first opened
+    measured_rate_hz: float | None  # of a live source, against our clock; null for the first minute
+    dbfs: float | None  # median of the last minute
+    clipped_fraction: Fraction | None  # of the last minute
 
 
 class HealthPayload(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +177,7 @@ class HealthPayload(msgspec.Struct, frozen=True, kw_only=True):
     clock_synced: bool | None
     xruns: Count
     lost_s: float
+    shed_s: float
     lag_s: float | None
     inference_p50_ms: float | None
     inference_p95_ms: float | None
@@ -157,4 +186,5 @@ class HealthPayload(msgspec.Struct, frozen=True, kw_only=True):
     throttled: bool | None
     disk_free_fraction: Fraction | None
     outbox: OutboxPayload
+    broker: BrokerHealth
     sources: dict[str, SourceHealth]

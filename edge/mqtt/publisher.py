@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import random
 import socket
 import ssl
 import threading
@@ -12,16 +11,17 @@ import time
 
 from edge.errors import BrokerError
 from edge.mqtt.backoff import Backoff
-from edge.mqtt.connection import Connection
+from edge.mqtt.connection import Answer, Connection
+from edge.mqtt.encoding import as_interrupted
+from edge.mqtt.link import Link, LinkReport
 from edge.mqtt.message import Message
-from edge.mqtt.outbox import CAPACITY
-from edge.mqtt.outgoing import OutboxReport, Outgoing, Ticket
-from edge.mqtt.refusal import ConnectError, RefusedError
+from edge.mqtt.outgoing import REPLAYS_PER_S, Outgoing, Ticket
+from edge.mqtt.refusal import TRANSIENT, ConnectError, ContestedError, RefusedError
 from edge.mqtt.settings import BrokerSettings
+from edge.outbox import Outbox, OutboxReport
 
 LOG = logging.getLogger("auscult.mqtt")
 TRANSIENT_EXPIRY_S = 60  # a score that a slow subscriber gets later than this misleads
-SETTLED_S = 30.0  # a connection that stood this long starts the backoff anew
 ACKNOWLEDGE_TIMEOUT_S = 30.0
 GOODBYE_S = 2.0
 
@@ -35,10 +35,12 @@ class Publisher:
         the broker.
     status_topic
         where `online` and `offline` go; also the topic of the will.
-    capacity
-        how many events wait in memory while there is no broker.
-    refusal_wait_s
-        how long to wait after a broker has refused us, which only people can change.
+    outbox
+        where events wait for the broker; the publisher opens and closes it. Without one they wait in memory.
+    replays_per_s
+        how many of the events that waited go out per second.
+    backoff, refusal_wait_s
+        how long to wait between tries: see `Link`.
     """
 
     def __init__(
@@ -46,26 +48,41 @@ class Publisher:
         settings: BrokerSettings,
         status_topic: str,
         *,
-        capacity: int = CAPACITY,
+        outbox: Outbox | None = None,
+        replays_per_s: float = REPLAYS_PER_S,
         backoff: Backoff | None = None,
         refusal_wait_s: float = 60.0,
     ) -> None:
         self._settings = settings
         self._tls: ssl.SSLContext | None = settings.tls.context() if settings.tls is not None else None
         self._offline = Message(status_topic, b"offline", retain=True)
-        self._outgoing = Outgoing(capacity)
+        self._outbox = outbox or Outbox()
+        self._outbox.on_ready = self._wake
+        self._outgoing = Outgoing(self._outbox, replays_per_s=replays_per_s)
         self._outgoing.retain(Message(status_topic, b"online", retain=True))
-        self._backoff = backoff or Backoff()
-        self._refusal_wait_s = refusal_wait_s
+        self._link = Link(backoff, refusal_wait_s)
         self._tried = threading.Event()  # the first attempt is over, however it ended
         self._stopping = threading.Event()
         self._refusal: str | None = None  # of the first attempt
         self._finish_by_s = 0.0
-        self._last_failure = ""
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._wake_reader.setblocking(False)
         self._wake_writer.setblocking(False)
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+
+    def open(self) -> None:
+        """Open the outbox, before any `seq` is given, and end the events that an earlier run left open because it was killed.
+
+        Raises
+        ------
+        OutboxError
+            when another daemon uses the outbox, or its path is a folder.
+        """
+        self._outbox.open()
+        for last in self._outbox.open_events():
+            seq = self._outbox.next_seq(last.source)
+            LOG.warning("%s: the last run ended in the middle of an event; closing it", last.source)
+            self._outgoing.queue(as_interrupted(last.message, seq), last.source, seq, closes=True)
 
     def start(self, wait_s: float = 5.0) -> None:
         """Begin to connect; wait at most `wait_s` for the first attempt to end, so that a broker that is there hears everything.
@@ -89,10 +106,14 @@ class Publisher:
         self._outgoing.retain(Message(topic, payload, retain=True))
         self._wake()
 
-    def queue(self, topic: str, payload: bytes) -> None:
-        """Publish at QoS 1, now or when the broker is back; the oldest messages make room when the outbox is full."""
-        self._outgoing.queue(Message(topic, payload))
+    def queue(self, topic: str, payload: bytes, *, source: str, seq: int, closes: bool) -> None:
+        """Publish an event message at QoS 1, now or when the broker is back, in order and at least once; see `Outbox.put`."""
+        self._outgoing.queue(Message(topic, payload), source, seq, closes=closes)
         self._wake()
+
+    def next_seq(self, source: str) -> int:
+        """The `seq` that the source's next event message must have, over restarts and crashes."""
+        return self._outbox.next_seq(source)
 
     def send(self, topic: str, payload: bytes) -> None:
         """Publish at QoS 0, now or never."""
@@ -116,10 +137,15 @@ class Publisher:
 
     def report(self) -> OutboxReport:
         """Depth, oldest age and drops of the outbox."""
-        return self._outgoing.report()
+        return self._outbox.report()
+
+    @property
+    def link(self) -> LinkReport:
+        """How the connection stands."""
+        return self._link.report()
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """Send what can still be sent within `timeout_s`, publish `offline`, disconnect. Never waits for a broker that is away."""
+        """Send what can still be sent within `timeout_s`, say goodbye and close the outbox. Never waits for a broker that is away."""
         self._finish_by_s = time.monotonic() + timeout_s
         self._stopping.set()
         self._wake()
@@ -129,9 +155,12 @@ class Publisher:
         if not self._thread.is_alive():
             self._wake_reader.close()
             self._wake_writer.close()
-        left = self._outgoing.report().depth
-        if left:
-            LOG.warning("%d event messages were not delivered to %s", left, self._settings.endpoint)
+        self._outbox.close()
+        left = self._outbox.report()
+        if left.depth and left.durable:
+            LOG.warning("%d event messages for %s wait in %s until the next start", left.depth, self._settings.endpoint, self._outbox.path)
+        elif left.depth:
+            LOG.warning("%d event messages were not delivered to %s and are lost", left.depth, self._settings.endpoint)
 
     def _wake(self) -> None:
         with contextlib.suppress(OSError):  # full, and then the network thread is about to look; or stopped
@@ -140,37 +169,34 @@ class Publisher:
     def _run(self) -> None:
         while not self._stopping.is_set():
             connection: Connection | None = None
-            connected_s: float | None = None
             try:
                 connection = Connection(self._settings, self._offline, self._tls)
                 connection.open()
-                connected_s = time.monotonic()
+                level = logging.INFO if self._link.connected() else logging.DEBUG
                 self._outgoing.connected()
                 self._tried.set()
-                self._last_failure = ""
-                LOG.info("connected to %s (MQTT %s)", self._settings.endpoint, self._settings.protocol)
+                LOG.log(level, "connected to %s (MQTT %s)", self._settings.endpoint, self._settings.protocol)
                 self._serve(connection)
                 return
-            except ConnectError as failure:
+            except Exception as error:  # of whatever kind: without this thread the daemon would be mute until somebody notices
+                if not isinstance(error, ConnectError):
+                    LOG.exception("%s: unexpected", self._settings.endpoint)
                 if connection is not None:
                     connection.abort()
                 self._outgoing.disconnected()
-                refused = isinstance(failure, RefusedError)
-                if refused and not self._tried.is_set():
+                lost = error if isinstance(error, ConnectError) else ConnectError(f"{type(error).__name__}: {error}")
+                failure, wait_s = self._link.failed(lost, self._settings.client_id)
+                if isinstance(failure, RefusedError) and not self._tried.is_set():
                     self._refusal = str(failure)
                     self._tried.set()
                     return
                 self._tried.set()
-                if connected_s is not None and time.monotonic() - connected_s > SETTLED_S:
-                    self._backoff.reset()
-                wait_s = self._refusal_wait_s * random.uniform(0.5, 1.0) if refused else self._backoff.next_s()
                 self._tell(failure, wait_s)
                 self._stopping.wait(wait_s)
 
     def _tell(self, failure: ConnectError, wait_s: float) -> None:
-        # A broker that is away for a week should not fill the journal: one line per cause, the repetitions at debug level.
-        level = logging.DEBUG if str(failure) == self._last_failure else logging.WARNING
-        self._last_failure = str(failure)
+        level = logging.ERROR if isinstance(failure, ContestedError) else logging.WARNING
+        level = level if self._link.is_news(failure) else logging.DEBUG
         LOG.log(level, "%s: %s; trying again in %.1f s", self._settings.endpoint, failure, wait_s)
 
     def _serve(self, connection: Connection) -> None:
@@ -187,7 +213,10 @@ class Publisher:
                 self._outgoing.disconnected()
                 return
             self._send_waiting(connection, in_flight)
-            self._settle(connection.step(0.05 if self._stopping.is_set() else 1.0, self._wake_reader), in_flight)
+            wait_s = 0.05 if self._stopping.is_set() else 1.0
+            if len(in_flight) < connection.window and not connection.congested:
+                wait_s = min(wait_s, self._outgoing.replay_in_s)
+            self._settle(connection.step(wait_s, self._wake_reader), in_flight)
             self._drain_wake()
             if in_flight and time.monotonic() - next(iter(in_flight.values()))[1] > ACKNOWLEDGE_TIMEOUT_S:
                 raise ConnectError(f"the broker has not acknowledged a message for {ACKNOWLEDGE_TIMEOUT_S:.0f} s")
@@ -203,14 +232,16 @@ class Publisher:
             else:
                 in_flight[packet_id] = (ticket, time.monotonic())
 
-    def _settle(self, answers: list[tuple[int, str | None]], in_flight: dict[int, tuple[Ticket, float]]) -> None:
-        for packet_id, refusal in answers:
-            if packet_id not in in_flight:
+    def _settle(self, answers: list[Answer], in_flight: dict[int, tuple[Ticket, float]]) -> None:
+        for answer in answers:
+            if answer.packet_id not in in_flight:
                 continue  # paho reports sent QoS 0 messages here too
-            ticket, _ = in_flight.pop(packet_id)
-            if refusal is not None:
-                LOG.error("%s: the broker refused the message (%s)", ticket.message.topic, refusal)
-            self._outgoing.acknowledged(ticket, refused=refusal is not None)
+            ticket, _ = in_flight.pop(answer.packet_id)
+            if answer.code in TRANSIENT:
+                raise ConnectError(f"the broker does not take messages now ({answer.refusal})")
+            if answer.refusal is not None:
+                LOG.error("%s: the broker refused the message (%s)", ticket.message.topic, answer.refusal)
+            self._outgoing.acknowledged(ticket, refused=answer.refusal is not None)
 
     def _drain_wake(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -9,18 +9,35 @@ from typing import Final
 from edge.mqtt.settings import BrokerSettings
 
 # MQTT 5.0, table 3-1 (CONNACK reason codes); paho translates the five codes of MQTT 3.1.1 into these.
+UNSPECIFIED: Final = 0x80
 MALFORMED: Final = 0x81
 PROTOCOL_ERROR: Final = 0x82
+IMPLEMENTATION_SPECIFIC: Final = 0x83
 UNSUPPORTED_PROTOCOL_VERSION: Final = 0x84
 CLIENT_IDENTIFIER_NOT_VALID: Final = 0x85
 BAD_USER_NAME_OR_PASSWORD: Final = 0x86
 NOT_AUTHORIZED: Final = 0x87
+SERVER_BUSY: Final = 0x89
 BANNED: Final = 0x8A
 BAD_AUTHENTICATION_METHOD: Final = 0x8C
 SESSION_TAKEN_OVER: Final = 0x8E
 TOPIC_NAME_INVALID: Final = 0x90
+QUOTA_EXCEEDED: Final = 0x97
 RETAIN_NOT_SUPPORTED: Final = 0x9A
 QOS_NOT_SUPPORTED: Final = 0x9B
+USE_ANOTHER_SERVER: Final = 0x9C
+SERVER_MOVED: Final = 0x9D
+CONNECTION_RATE_EXCEEDED: Final = 0x9F
+
+
+SLOWER: Final = frozenset({SERVER_BUSY, QUOTA_EXCEEDED, CONNECTION_RATE_EXCEEDED})
+ELSEWHERE: Final = frozenset({USE_ANOTHER_SERVER, SERVER_MOVED})
+TRANSIENT: Final = frozenset({UNSPECIFIED, IMPLEMENTATION_SPECIFIC, QUOTA_EXCEEDED})  # of a PUBACK: the message may be taken later
+
+# X509_V_ERR_*: self-signed, or no issuer that we know
+_UNTRUSTED: Final = frozenset({18, 19, 20, 21})
+# X509_V_ERR_CERT_NOT_YET_VALID, _HAS_EXPIRED
+_OUT_OF_DATE: Final = frozenset({9, 10})
 
 
 class ConnectError(Exception):
@@ -28,7 +45,19 @@ class ConnectError(Exception):
 
 
 class RefusedError(ConnectError):
-    """The broker answered and will not have us: somebody has to change something, so try again slowly."""
+    """The broker answered and will not have us: somebody has to change something. It ends the daemon at start, later it is tried slowly."""
+
+
+class PostponedError(ConnectError):
+    """The broker will not have us for now, which may pass by itself: tried slowly, at start too."""
+
+
+class ContestedError(ConnectError):
+    """Another client uses our client id, and each of us kicks the other out: tried very slowly."""
+
+
+class SilentError(ConnectError):
+    """A connection ended without a word, which is all that many a broker says when another client has come with our id."""
 
 
 def connack_failure(code: int, name: str, settings: BrokerSettings) -> ConnectError:
@@ -51,7 +80,7 @@ def connack_failure(code: int, name: str, settings: BrokerSettings) -> ConnectEr
         QOS_NOT_SUPPORTED: "it does not take QoS 1 messages, which Auscult needs",
     }.get(code)
     if advice is None:
-        return ConnectError(f"the broker answered '{name.lower()}'")
+        return _announced(code, name, "answered")
     return RefusedError(f"the broker refused us ({name.lower()}): {advice}")
 
 
@@ -59,12 +88,18 @@ def socket_failure(error: Exception, settings: BrokerSettings) -> ConnectError:
     """Return what an exception from connecting or from the TLS handshake means."""
     if isinstance(error, ssl.SSLCertVerificationError):
         what = error.verify_message.rstrip(".")
-        if error.verify_code in {18, 19, 20, 21}:  # X509_V_ERR_*: self-signed, or no issuer that we know
+        if error.verify_code in _OUT_OF_DATE:  # a clock that is not set yet says the same
+            return PostponedError(f"the broker's certificate is out of date ({what}): renew it there, and check this device's clock")
+        if error.verify_code in _UNTRUSTED:
             return RefusedError(f"the broker's certificate is not trusted ({what}): set mqtt.tls.ca_file to its authority's certificate")
         return RefusedError(f"the broker's certificate is not accepted ({what}): check mqtt.host and this device's clock")
     is_reset = settings.tls is not None and isinstance(error, ConnectionResetError)
     if is_reset or isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return ConnectError("the broker closed the connection during the TLS handshake; is mqtt.port its TLS port?")
+    if isinstance(error, ssl.SSLError) and _is_about_our_certificate(error):
+        reason = (error.reason or "").split("ALERT_")[-1].replace("_", " ").lower()
+        kind = PostponedError if "expired" in reason else RefusedError
+        return kind(f"the broker does not take our certificate ({reason}): check mqtt.tls.cert_file, and this device's clock")
     if isinstance(error, ssl.SSLError):
         reason = (error.reason or str(error)).replace("_", " ").lower()
         return RefusedError(f"the TLS handshake failed ({reason}): check that mqtt.port is the TLS port, and mqtt.tls")
@@ -80,9 +115,24 @@ def socket_failure(error: Exception, settings: BrokerSettings) -> ConnectError:
 def lost_failure(code: int, name: str, settings: BrokerSettings) -> ConnectError:
     """Return what a DISCONNECT from the broker means."""
     if code == SESSION_TAKEN_OVER:
-        return RefusedError(
+        return ContestedError(
             f"another client came with our client id '{settings.client_id}': give each node its own `node` name or mqtt.client_id"
         )
     if code == NOT_AUTHORIZED:
         return RefusedError("the broker took our rights away (not authorized): check its access rules")
-    return ConnectError(f"the broker said '{name.lower()}'")
+    return _announced(code, name, "said")
+
+
+def _announced(code: int, name: str, verb: str) -> ConnectError:
+    """What a reason means that no setting of ours can change."""
+    if code in ELSEWHERE:
+        return PostponedError(f"the broker {verb} '{name.lower()}': it has moved; set mqtt.host to the new one")
+    if code in SLOWER:
+        return PostponedError(f"the broker {verb} '{name.lower()}'")
+    return ConnectError(f"the broker {verb} '{name.lower()}'")
+
+
+def _is_about_our_certificate(error: ssl.SSLError) -> bool:
+    # Alerts 42 to 46, 48 and 116 of RFC 8446, section 6: what a server says of a client's certificate.
+    words = ("CERTIFICATE", "UNKNOWN_CA")
+    return "ALERT" in (error.reason or "") and any(word in (error.reason or "") for word in words)

@@ -12,8 +12,23 @@ from edge.config.schema import MqttConfig
 from edge.errors import BrokerError
 
 
-class _TidySocket(ssl.SSLSocket):
-    """Closes itself when the handshake fails; paho leaves it open, one more with every try."""
+class TlsSocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails, and remembers why reading failed.
+
+    paho leaves the socket open, one more with every try; and it swallows what TLS says after the handshake, which in TLS 1.3 is where a
+    broker complains of our certificate.
+    """
+
+    failure: ssl.SSLError | None = None
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        try:
+            return super().recv(buflen, flags)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            self.failure = error
+            raise
 
     def do_handshake(self, block: bool = False) -> None:
         try:
@@ -42,7 +57,7 @@ class TlsSettings:
         # Not ssl.create_default_context: it turns on VERIFY_X509_STRICT from Python 3.13 on, which refuses many a home-made authority.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.sslsocket_class = _TidySocket
+        context.sslsocket_class = TlsSocket
         if self.ca_file is None:
             context.load_default_certs()
         else:

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge.mqtt.encoding import rounded, timestamp
-from edge.mqtt.outgoing import OutboxReport
-from edge.mqtt.payloads import SCHEMA_VERSION, HealthPayload, OutboxPayload, SourceHealth
+from edge.mqtt.link import LinkReport
+from edge.mqtt.payloads import SCHEMA_VERSION, BrokerHealth, HealthPayload, OutboxPayload, SourceHealth
 from edge.node import device_health
+from edge.outbox import OutboxReport
 
 REMEMBERED_WINDOWS = 1200  # ten minutes of one source
 
@@ -33,7 +34,7 @@ class InferenceTimes:
 
 
 class HealthReporter:
-    """Puts the health payload together from the sources' counters, the outbox and the device."""
+    """Puts the health payload together from the sources' counters, the outbox, the connection and the device."""
 
     def __init__(self, inference: InferenceTimes, disk: Path) -> None:
         """`disk` is a path on the file system whose free space matters."""
@@ -41,7 +42,7 @@ class HealthReporter:
         self._disk = disk
         self._started_s = time.monotonic()
 
-    def report(self, sources: Mapping[str, SourceHealth], outbox: OutboxReport) -> HealthPayload:
+    def report(self, sources: Mapping[str, SourceHealth], outbox: OutboxReport, link: LinkReport) -> HealthPayload:
         """Return the health of this moment."""
         lags_s = [source.lag_s for source in sources.values() if source.lag_s is not None]
         return HealthPayload(
@@ -51,6 +52,7 @@ class HealthReporter:
             clock_synced=device_health.clock_synced(),
             xruns=sum(source.xruns for source in sources.values()),
             lost_s=round(math.fsum(source.lost_s for source in sources.values()), 3),
+            shed_s=round(math.fsum(source.shed_s for source in sources.values()), 3),
             lag_s=max(lags_s, default=None),
             inference_p50_ms=rounded(self._inference.percentile_ms(0.5), 2),
             inference_p95_ms=rounded(self._inference.percentile_ms(0.95), 2),
@@ -58,6 +60,26 @@ class HealthReporter:
             temperature_c=rounded(device_health.temperature_c(), 1),
             throttled=device_health.throttled(),
             disk_free_fraction=rounded(device_health.disk_free_fraction(self._disk), 4),
-            outbox=OutboxPayload(depth=outbox.depth, oldest_age_s=rounded(outbox.oldest_age_s, 1), dropped=outbox.dropped),
+            outbox=_outbox_payload(outbox),
+            broker=_broker_health(link),
             sources=dict(sources),
         )
+
+
+def _outbox_payload(outbox: OutboxReport) -> OutboxPayload:
+    return OutboxPayload(
+        depth=outbox.depth,
+        oldest_age_s=rounded(outbox.oldest_age_s, 1),
+        dropped=outbox.dropped,
+        expired=outbox.expired,
+        refused=outbox.refused,
+        waiting_bytes=outbox.waiting_bytes,
+        durable=outbox.durable,
+        problem=outbox.problem,
+    )
+
+
+def _broker_health(link: LinkReport) -> BrokerHealth:
+    return BrokerHealth(
+        state=link.state, since=timestamp(link.since_s), reason=link.reason, attempts=link.attempts, connections=link.connections
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, replace
 
 from edge.audio.level_meter import Level
 from edge.judgement.event import Event
@@ -17,6 +18,15 @@ from edge.node.stream_clock import StreamClock
 LOG = logging.getLogger("auscult.source")
 
 
+@dataclass(frozen=True, slots=True)
+class _EventStamps:
+    """What must be the same in all messages of an event: whoever sets the wall clock meanwhile neither moves it nor stretches it."""
+
+    t_start: str
+    wall_offset_s: float
+    clock_synced: bool | None  # the clock that it was stamped with
+
+
 class SourcePublisher:
     """Turns windows, events and levels into messages; publishes a state or an availability only when it changes."""
 
@@ -28,7 +38,7 @@ class SourcePublisher:
         self._bundle_sha256 = bundle_sha256
         self._availability: Status | None = None
         self._state: State | None = None
-        self._event_started: dict[str, str] = {}  # event id -> its `t_start`, which must be the same in all its messages
+        self._stamps: dict[str, _EventStamps] = {}  # by event id
         self.lag_s = 0.0
 
     def start(self, clock: StreamClock) -> None:
@@ -37,32 +47,42 @@ class SourcePublisher:
         self.availability("offline")
         self._set_state("OFF")
 
-    def availability(self, status: Status) -> None:
-        """Publish whether the source can be believed."""
+    def availability(self, status: Status, reason: str | None = None) -> None:
+        """Publish whether the source can be believed; `reason` is for the log (and in `health`)."""
         if status != self._availability:
             if self._availability is not None:
-                LOG.info("%s: %s", self._name, status)
+                LOG.info("%s: %s%s", self._name, status, f" ({reason})" if reason else "")
             self._availability = status
             self._publisher.retain(self._topics.availability(self._name), status.encode())
 
     def window(self, window: Window) -> None:
         """Publish a score."""
         self.lag_s = self._clock.behind_s(window.t_end_s)
-        payload = score_payload(self._name, window, self._clock.stamp, 1000.0 * self.lag_s)
+        wall_offset_s = self._clock.wall_offset_s()  # one for both ends of the window
+
+        def stamp(stream_s: float) -> str:
+            return self._clock.stamp(stream_s, wall_offset_s)
+
+        payload = score_payload(self._name, window, stamp, 1000.0 * self.lag_s)
         self._publisher.send(self._topics.score(self._name), encode(payload))
 
     def event(self, event: Event) -> None:
         """Publish a message about an event, and the state that follows from it."""
-        started = self._event_started.setdefault(event.id, self._clock.stamp(event.t_start_s))
+        if event.id not in self._stamps:
+            wall_offset_s = self._clock.wall_offset_s()
+            self._stamps[event.id] = _EventStamps(self._clock.stamp(event.t_start_s, wall_offset_s), wall_offset_s, clock_synced())
+        stamps = self._stamps[event.id]
 
         def stamp(stream_s: float) -> str:
-            return started if stream_s == event.t_start_s else self._clock.stamp(stream_s)
+            return stamps.t_start if stream_s == event.t_start_s else self._clock.stamp(stream_s, stamps.wall_offset_s)
 
-        payload = event_payload(self._name, event, stamp, self._detector, self._bundle_sha256, clock_synced())
-        self._publisher.queue(self._topics.event(self._name), encode(payload))
-        if event.type == "closed":
-            del self._event_started[event.id]
-        self._set_state("OFF" if event.type == "closed" else "ON")
+        event = replace(event, seq=self._publisher.next_seq(self._name))  # over all streams of the source, and over restarts
+        payload = event_payload(self._name, event, stamp, self._detector, self._bundle_sha256, stamps.clock_synced)
+        closes = event.type == "closed"
+        self._publisher.queue(self._topics.event(self._name), encode(payload), source=self._name, seq=event.seq, closes=closes)
+        if closes:
+            del self._stamps[event.id]
+        self._set_state("OFF" if closes else "ON")
         level = logging.DEBUG if event.type == "updated" else logging.WARNING if event.type == "opened" else logging.INFO
         LOG.log(
             level,
@@ -70,7 +90,7 @@ class SourcePublisher:
             self._name,
             event.id,
             event.type,
-            started,
+            stamps.t_start,
             event.t_end_s - event.t_start_s,
             event.peak_score,
         )
@@ -87,9 +107,9 @@ class SourcePublisher:
         )
         self._publisher.send(self._topics.level(self._name), encode(payload))
 
-    def end(self) -> None:
+    def end(self, reason: str) -> None:
         """The stream is over."""
-        self.availability("offline")
+        self.availability("offline", reason)
         self._set_state("OFF")
 
     def _set_state(self, state: State) -> None:

@@ -30,7 +30,7 @@ def perlin_mask(rng: np.random.Generator, frames: int, mels: int) -> Bools:
 def band_mask(rng: np.random.Generator, frames: int, mels: int) -> Bools:
     """A frequency band in several segments of time, or all the time."""
     mask = np.zeros((frames, mels), np.bool_)
-    height = round(float(np.exp(rng.uniform(np.log(min(4, mels)), np.log(max(mels / 2, 1))))))
+    height = round(float(np.exp(rng.uniform(np.log(min(4, mels)), np.log(mels)))))
     first = int(rng.integers(0, mels - height + 1))
     band = slice(first, first + height)
     if rng.random() < THROUGHOUT:

@@ -90,7 +90,7 @@ def test_config_cannot_be_changed(tmp_path: Path) -> None:
 MISTAKES = [  # (config, line, what is said of it)
     (PLAIN.replace("device", "devise"), 8, "sources.pump1.microphone.devise: unknown key; did you mean 'device'?"),
     (PLAIN.replace("microphone", "microphon"), 7, "sources.pump1.microphon: unknown key; did you mean 'microphone'?"),
-    (PLAIN + "frigate: 1\n", 9, "frigate: unknown key; known here: node, mqtt, sources, inference, events, health, log"),
+    (PLAIN + "frigate: 1\n", 9, "frigate: unknown key; known here: node, mqtt, sources, inference, events, outbox, health, log"),
     (PLAIN + "node: other\n", 9, "node: written twice (first on line 1); keep one of them"),
     (_with_mqtt('  port: "18"\n'), 4, "mqtt.port: expected a port from 1 to 65535, found text: 18; without quotes or unit"),
     (_with_mqtt("  port: 0\n"), 4, "mqtt.port: expected a port from 1 to 65535, found a number: 0"),
@@ -193,6 +193,12 @@ def test_load_without_sources_is_refused(tmp_path: Path) -> None:
 def test_load_source_needs_exactly_one_input(tmp_path: Path, lines: str, found: str) -> None:
     problem = _problem(tmp_path, _with_source(lines))
     assert problem == f"config.yaml:5: sources.pump1: expected exactly one of microphone, files and stdin, {found}"
+
+
+@pytest.mark.parametrize("index", ['"1"', '"hw:1,0"'])
+def test_load_microphone_chosen_by_a_number_is_refused(tmp_path: Path, index: str) -> None:
+    problem = _problem(tmp_path, PLAIN.replace("USB", index))
+    assert problem.startswith("config.yaml:8: sources.pump1.microphone.device: not a name; numbers change when a device is plugged in")
 
 
 def test_load_two_readers_of_stdin_are_refused(tmp_path: Path) -> None:
@@ -304,3 +310,40 @@ def test_shipped_config_is_valid_with_every_example_uncommented(tmp_path: Path) 
     assert config.mqtt.protocol == "3.1.1"
     assert config.mqtt.tls is not None
     assert config.mqtt.tls.key_file == tmp_path / "node.key"
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST.", "127.0.0.1", "127.1.2.3", '"::1"'])
+def test_load_password_to_this_device_needs_no_encryption(tmp_path: Path, host: str) -> None:
+    text = _with_mqtt("  username: u\n  password_file: secret\n").replace("localhost", host)
+    assert _load(tmp_path, text).mqtt.password_file == tmp_path / "secret"
+
+
+@pytest.mark.parametrize("key", ["password_file", "password_env"])
+@pytest.mark.parametrize("host", ["broker.lan", "192.168.1.5", "localhost.example.org", "0.0.0.0"])
+def test_load_password_in_plain_text_to_another_host_is_refused(tmp_path: Path, host: str, key: str) -> None:
+    text = _with_mqtt(f"  username: u\n  {key}: secret\n").replace("localhost", host, 1)
+    assert _problem(tmp_path, text) == (
+        f"config.yaml:5: mqtt.{key}: the password would travel to {host} in plain text; "
+        "add `tls:`, or `allow_plaintext: true` on a network that you trust"
+    )
+    assert _problem(tmp_path, text.replace("  username", "  tls: {enabled: false}\n  username"))
+    assert _load(tmp_path, text.replace("  username", "  tls: {}\n  username")).mqtt.port == 8883
+    assert _load(tmp_path, text.replace("  username", "  allow_plaintext: true\n  username")).mqtt.port == 1883
+
+
+def test_outbox_path_is_the_configs_or_systemds_or_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = _load(tmp_path, PLAIN)
+    assert (config.outbox.capacity_mb, config.outbox.keep_days, config.outbox.replays_per_s) == (50.0, 30.0, 50.0)
+    monkeypatch.setenv("XDG_STATE_HOME", "/users/somebody/state")
+    assert config.outbox_path == Path("/users/somebody/state/auscult/workshop/outbox.sqlite")
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", "/users/somebody")
+    assert config.outbox_path == Path("/users/somebody/.local/state/auscult/workshop/outbox.sqlite")
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/auscult:/var/lib/other")
+    assert config.outbox_path == Path("/var/lib/auscult/outbox.sqlite")
+    assert _load(tmp_path, PLAIN + "outbox: {path: events.sqlite}\n").outbox_path == tmp_path / "events.sqlite"
+
+
+def test_load_outbox_caps_must_make_sense(tmp_path: Path) -> None:
+    assert "outbox.capacity_mb: expected megabytes, from 0.1 to 10000" in _problem(tmp_path, PLAIN + "outbox: {capacity_mb: 0}\n")
+    assert "outbox.keep_days: expected days, from 0.01 to 3650" in _problem(tmp_path, PLAIN + "outbox: {keep_days: -1}\n")

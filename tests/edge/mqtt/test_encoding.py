@@ -75,6 +75,7 @@ def test_event_payload_is_the_contract() -> None:
         "lost_s": 0.0,
         "clock_synced": True,
         "replayed": False,
+        "interrupted": False,
         "clip": None,
     }
 

@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+import itertools
+import json
+import math
+
+import pytest
+
 from edge.mqtt.message import Message
 from edge.mqtt.outgoing import TRANSIENT_CAPACITY, Outgoing, Ticket
+from edge.outbox import Outbox
 
 WINDOW = 20
 
@@ -15,6 +22,15 @@ def drain(outgoing: Outgoing) -> list[Ticket]:
 
 def texts(tickets: list[Ticket]) -> list[str]:
     return [ticket.message.payload.decode() for ticket in tickets]
+
+
+def queue(outgoing: Outgoing, *numbers: int) -> None:
+    for number in numbers:
+        outgoing.queue(Message("event", b'{"n":%d,"replayed":false}' % number), "pump1", number, closes=False)
+
+
+def event(number: int, replayed: bool) -> str:
+    return json.dumps({"n": number, "replayed": replayed}, separators=(",", ":"))
 
 
 def test_outgoing_transient_while_disconnected_is_lost() -> None:
@@ -55,20 +71,19 @@ def test_outgoing_retained_while_connected_sends_every_change() -> None:
 def test_outgoing_window_full_lets_only_transient_messages_through() -> None:
     outgoing = Outgoing()
     outgoing.connected()
-    for number in range(3):
-        outgoing.queue(Message("event", str(number).encode()))
+    queue(outgoing, 0, 1, 2)
     outgoing.send(Message("score", b"score", qos=0))
     taken = [outgoing.take(2) for _ in range(4)]
-    assert texts([ticket for ticket in taken if ticket]) == ["0", "1", "score"]
+    assert texts([ticket for ticket in taken if ticket]) == [event(0, False), event(1, False), "score"]
     assert taken[0] is not None
     outgoing.acknowledged(taken[0])
-    assert texts(drain(outgoing)) == ["2"]
+    assert texts(drain(outgoing)) == [event(2, False)]
 
 
 def test_outgoing_idle_only_after_every_acknowledgement() -> None:
     outgoing = Outgoing()
     outgoing.retain(Message("status", b"online"))
-    outgoing.queue(Message("event", b"opened"))
+    queue(outgoing, 0)
     assert not outgoing.idle
     outgoing.connected()
     tickets = drain(outgoing)
@@ -81,7 +96,7 @@ def test_outgoing_idle_only_after_every_acknowledgement() -> None:
 
 
 def test_outgoing_room_runs_out_only_while_connected() -> None:
-    outgoing = Outgoing(capacity=10)
+    outgoing = Outgoing(Outbox(capacity_bytes=4000))
     outgoing.connected()
     for number in range(TRANSIENT_CAPACITY // 2 + 1):
         assert outgoing.has_room
@@ -89,20 +104,35 @@ def test_outgoing_room_runs_out_only_while_connected() -> None:
     assert not outgoing.has_room
     outgoing.disconnected()
     assert outgoing.has_room
-    for number in range(10):
-        outgoing.queue(Message("event", str(number).encode()))
+    queue(outgoing, *range(10))
     assert outgoing.has_room  # waiting for a broker that is away would be for ever
     outgoing.connected()
     assert not outgoing.has_room
 
 
-def test_outgoing_connection_lost_events_in_flight_go_again_in_order() -> None:
-    outgoing = Outgoing()
+def test_outgoing_connection_lost_events_in_flight_go_again_in_order_and_say_so() -> None:
+    outgoing = Outgoing(clock=itertools.count(0.0, 1.0).__next__)
     outgoing.connected()
-    for number in range(4):
-        outgoing.queue(Message("event", str(number).encode()))
+    queue(outgoing, 0, 1, 2, 3)
     tickets = drain(outgoing)
     outgoing.acknowledged(tickets[1])
     outgoing.disconnected()
+    queue(outgoing, 4)
     outgoing.connected()
-    assert texts(drain(outgoing)) == ["0", "2", "3"]
+    queue(outgoing, 5)
+    assert texts(drain(outgoing)) == [event(0, True), event(2, True), event(3, True), event(4, True), event(5, False)]
+
+
+def test_outgoing_replays_are_slowed_down_and_what_is_new_is_not() -> None:
+    now_s = 100.0
+    outgoing = Outgoing(replays_per_s=10.0, clock=lambda: now_s)
+    queue(outgoing, 0, 1)
+    outgoing.connected()
+    queue(outgoing, 2, 3)
+    assert texts(drain(outgoing)) == [event(0, True)]
+    assert outgoing.replay_in_s == pytest.approx(0.1)
+    now_s += 0.05
+    assert drain(outgoing) == []
+    now_s += 0.06
+    assert texts(drain(outgoing)) == [event(1, True), event(2, False), event(3, False)]
+    assert outgoing.replay_in_s == math.inf

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import socket
 import threading
 import time
@@ -17,7 +18,8 @@ from edge.mqtt.backoff import Backoff
 from edge.mqtt.publisher import TRANSIENT_EXPIRY_S, Publisher
 from edge.mqtt.refusal import socket_failure
 from edge.mqtt.settings import BrokerSettings, TlsSettings
-from tests.broker import HOST, PASSWORD, USERNAME, Broker, MakeBroker
+from edge.outbox import Outbox
+from tests.broker import HOST, PASSWORD, USERNAME, Broker, MakeBroker, Subscriber
 from tests.certificates import Authority
 
 STATUS = "auscult/test/status"
@@ -30,13 +32,25 @@ def settings_of(broker: Broker) -> BrokerSettings:
 
 
 @contextmanager
-def running(settings: BrokerSettings, capacity: int = 1000, refusal_wait_s: float = 0.2) -> Iterator[Publisher]:
-    publisher = Publisher(settings, STATUS, capacity=capacity, backoff=Backoff(0.1, 0.2), refusal_wait_s=refusal_wait_s)
+def running(settings: BrokerSettings, outbox: Outbox | None = None, refusal_wait_s: float = 0.2) -> Iterator[Publisher]:
+    backoff = Backoff(0.1, 0.2)
+    publisher = Publisher(settings, STATUS, outbox=outbox, replays_per_s=1000.0, backoff=backoff, refusal_wait_s=refusal_wait_s)
     try:
+        publisher.open()
         publisher.start()
         yield publisher
     finally:
         publisher.stop()
+
+
+def queue(publisher: Publisher, *numbers: int, filling: int = 0) -> None:
+    for number in numbers:
+        payload = json.dumps({"n": number, "filling": "x" * filling, "replayed": False}).encode()
+        publisher.queue(EVENT, payload, source="pump1", seq=publisher.next_seq("pump1"), closes=True)
+
+
+def numbers(subscriber: Subscriber) -> list[int]:
+    return [json.loads(text)["n"] for text in subscriber.texts("event")]
 
 
 def refuses(settings: BrokerSettings, because: str) -> None:
@@ -58,7 +72,7 @@ def test_publisher_every_kind_of_message_arrives_as_the_contract_says(broker: Br
     with broker.subscriber(protocol=version) as subscriber:
         with running(replace(settings_of(broker), protocol=protocol)) as publisher:  # type: ignore[arg-type]
             publisher.retain("auscult/test/pump1/state", b"ON")
-            publisher.queue(EVENT, b"opened")
+            queue(publisher, 0)
             publisher.send(SCORE, b"0.5")
             subscriber.wait_for(lambda s: len(s.messages) == 4)
             wait_until(lambda: publisher.idle)
@@ -80,12 +94,11 @@ def test_publisher_broker_away_at_start_everything_but_scores_arrives_later(make
     with running(settings_of(broker)) as publisher:
         publisher.retain("auscult/test/pump1/state", b"ON")
         publisher.send(SCORE, b"too early")
-        for number in range(50):  # more than may be in flight at once
-            publisher.queue(EVENT, str(number).encode())
+        queue(publisher, *range(50))  # more than may be in flight at once
         assert publisher.report().depth == 50
         broker.start()
         wait_until(lambda: publisher.report().depth == 0)
-        publisher.queue(EVENT, b"50")
+        queue(publisher, 50)
         wait_until(lambda: publisher.idle)
         with broker.subscriber() as subscriber:
             subscriber.wait_for(lambda s: len(s.messages) == 2)
@@ -95,13 +108,12 @@ def test_publisher_broker_away_at_start_everything_but_scores_arrives_later(make
 def test_publisher_broker_restarts_queued_events_and_retained_topics_come_again(broker: Broker) -> None:
     with running(settings_of(broker)) as publisher, broker.subscriber() as subscriber:
         publisher.retain("auscult/test/info", b"info")
-        publisher.queue(EVENT, b"0")
+        queue(publisher, 0)
         subscriber.wait_for(lambda s: s.of("info") and s.of("event"))
         wait_until(lambda: publisher.idle)
         broker.stop()
         wait_until(lambda: not publisher.idle)
-        for number in range(1, 31):
-            publisher.queue(EVENT, str(number).encode())
+        queue(publisher, *range(1, 31))
         oldest_age_s = publisher.report().oldest_age_s
         assert oldest_age_s is not None
         assert oldest_age_s < 5.0
@@ -113,7 +125,8 @@ def test_publisher_broker_restarts_queued_events_and_retained_topics_come_again(
         with broker.subscriber() as fresh:
             blocked.set()
             fresh.wait_for(lambda s: len(s.of("event")) == 30)
-            assert fresh.texts("event") == [str(number) for number in range(1, 31)]
+            assert numbers(fresh) == list(range(1, 31))
+            assert all(json.loads(text)["replayed"] for text in fresh.texts("event"))
             fresh.wait_for(lambda s: s.texts("info") == ["info"] and s.texts("status") == ["online"])
         wait_until(lambda: publisher.report().depth == 0)
         assert publisher.report().dropped == 0
@@ -121,9 +134,8 @@ def test_publisher_broker_restarts_queued_events_and_retained_topics_come_again(
 
 def test_publisher_queue_full_drops_are_counted(make_broker: MakeBroker) -> None:
     broker = make_broker(start=False)
-    with running(settings_of(broker), capacity=5) as publisher:
-        for number in range(12):
-            publisher.queue(EVENT, str(number).encode())
+    with running(settings_of(broker), Outbox(capacity_bytes=1300)) as publisher:
+        queue(publisher, *range(12))
         report = publisher.report()
         assert (report.depth, report.dropped) == (5, 7)
         broker.start()
@@ -133,7 +145,7 @@ def test_publisher_queue_full_drops_are_counted(make_broker: MakeBroker) -> None
 def test_publisher_stop_without_a_broker_does_not_wait(make_broker: MakeBroker) -> None:
     broker = make_broker(start=False)
     with running(settings_of(broker)) as publisher:
-        publisher.queue(EVENT, b"never")
+        queue(publisher, 0)
         started_s = time.monotonic()
     assert time.monotonic() - started_s < 2.0
 
@@ -174,7 +186,7 @@ def test_publisher_tls_trusted_with_a_client_certificate_connects(make_broker: M
     broker = make_broker(authority=authority, require_certificate=True)
     tls = TlsSettings(authority.ca_file, *authority.issue("node1"))
     with broker.subscriber() as subscriber, running(replace(settings_of(broker), tls=tls)) as publisher:
-        publisher.queue(EVENT, b"x" * 100_000)  # more than one TLS record
+        queue(publisher, 0, filling=100_000)  # more than one TLS record
         subscriber.wait_for(lambda s: s.of("event") and s.texts("status") == ["online"])
 
 

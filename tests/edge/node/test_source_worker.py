@@ -13,7 +13,7 @@ import pytest
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.settings import BrokerSettings
 from edge.mqtt.topics import Topics
-from edge.node import source_worker
+from edge.node import source_keeper, source_worker
 from edge.node.health import InferenceTimes
 from edge.node.source_publisher import SourcePublisher
 from edge.node.source_worker import SourceWorker
@@ -63,7 +63,7 @@ def test_source_worker_microphone_unplugged_is_offline_until_it_is_back(
     pulse: PulseServer, broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(source_worker, "REOPEN_AFTER_S", 0.5)
-    monkeypatch.setattr(source_worker, "RETRY_S", 0.2)
+    monkeypatch.setattr(source_keeper, "RETRY_LONGEST_S", 0.2)
     noise = np.random.default_rng(0).uniform(-0.1, 0.1, 30 * SINK_RATE_HZ).astype(np.float32)
     with broker.subscriber() as subscriber:
         pulse.play(noise)

@@ -30,6 +30,7 @@ from edge.node.daemon import Daemon
 from edge.node.health import HealthReporter, InferenceTimes
 from edge.node.source_publisher import SourcePublisher
 from edge.node.source_worker import SourceWorker
+from edge.outbox import Outbox
 from edge.sources import make_source
 
 HOP_S = 0.5
@@ -125,7 +126,8 @@ def main(settings: dict[str, Any]) -> int:
         read_password=lambda: secret,
         tls=TlsSettings(Path(tls)) if tls else None,
     )
-    publisher = Publisher(broker, topics.status, backoff=Backoff(0.1, 0.2))
+    outbox = Outbox(Path(settings["folder"]) / "outbox.sqlite")
+    publisher = Publisher(broker, topics.status, outbox=outbox, replays_per_s=1000.0, backoff=Backoff(0.1, 0.2))
     bundle = make_bundle(Path(settings["folder"]) / "pump1.auscult")
     if "files" in settings:
         files = FilesConfig(paths=tuple(Path(path) for path in settings["files"]), realtime=settings["realtime"], loop=settings["loop"])

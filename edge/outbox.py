@@ -1,0 +1,233 @@
+"""Event messages on their way to the broker: on disk before they are published, forgotten when they are acknowledged."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.ledger import Entry, Ledger
+from edge.mqtt.message import Message
+from edge.outbox_disk import FORGET_DELAY_S, OutboxDisk
+from edge.outbox_queue import READ_AHEAD, OutboxQueue
+
+LOG = logging.getLogger("auscult.outbox")
+CAPACITY_BYTES = 50_000_000
+KEEP_S = 30 * 86_400.0
+MEMORY_BYTES = 4_000_000  # of messages that the disk does not take
+EXPIRY_CHECK_S = 60.0
+ROOM = 0.95  # how full the outbox is after it has made room, so that it need not for every message
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxReport:
+    """What `health` says of the outbox. The counters count since the start of the daemon."""
+
+    depth: int = 0
+    oldest_age_s: float | None = None
+    dropped: int = 0  # for every reason: no room, too old, refused by the broker, lost with a damaged file
+    expired: int = 0  # of these, too old
+    refused: int = 0  # of these, refused by the broker
+    waiting_bytes: int = 0
+    durable: bool = False  # what waits survives the process
+    problem: str | None = None  # why not
+
+
+class Outbox:
+    """A queue that a crash, a power cut and a broker's absence do not empty.
+
+    A message is on disk before `take` hands it out. It is written by a thread of the outbox's own: neither the audio nor the connection
+    waits for a slow SD card. What comes while one write is under way goes into the next, and acknowledgements go with the next message or
+    after 15 s. While nothing happens, nothing is written. (tests/edge/test_outbox_wear.py measures how much is.)
+
+    When the disk is full or fails, messages go on from memory, at most `MEMORY_BYTES` of them, and are saved when it works again; while
+    the file cannot even be read they overtake those in it. What is published then without being on disk leaves a mark beside the file
+    (`<name>.behind`): after a crash the next run counts on from the seconds since 1970 or a million later, and gives no `seq` twice.
+
+    Ages count while a daemon runs, by the monotonic clock: setting the clock, or a year in a drawer, expires nothing.
+    """
+
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        capacity_bytes: int = CAPACITY_BYTES,
+        keep_s: float = KEEP_S,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """Without a `path` it is in memory only. What is beyond `capacity_bytes` or older than `keep_s` is dropped and counted."""
+        self.path = path
+        self.on_ready: Callable[[], None] = lambda: None  # called in the outbox's thread when there may be something to take
+        self._capacity_bytes = capacity_bytes
+        self._keep_s = keep_s
+        self._clock = clock
+        self._queue = OutboxQueue()
+        self._disk = None if path is None else OutboxDisk(path, self._queue, clock, wall)
+        self._thread: threading.Thread | None = None
+        self._is_open = self._closing = False
+        self._counting: set[str] = set()  # sources that had a message in this run
+        self._expiry_at_s = 0.0
+        self._expired = self._refused = 0
+
+    def open(self, *, own_thread: bool = True) -> None:
+        """Open the file. A disk that fails is told in `report`, not raised. Without `own_thread` somebody has to call `work`.
+
+        Raises
+        ------
+        OutboxError
+            when another daemon uses the file, or it is a folder.
+        """
+        if self._disk is None:
+            return
+        self._disk.open()
+        self._is_open = True
+        if own_thread:
+            self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
+            self._thread.start()
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Write what is not written yet and close the file; give up on a disk that hangs for `timeout_s`."""
+        if not self._is_open:  # perhaps because the file is another daemon's
+            return
+        with self._queue.changed:
+            self._closing = True
+            self._queue.changed.notify()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                return
+        else:
+            self.work()
+        if self._disk is not None:
+            self._disk.close()
+        self._is_open = False
+
+    def next_seq(self, source: str) -> int:
+        """The `seq` of the source's next message: one more than the last that was ever given."""
+        last = self._queue.last(source)
+        if last is not None and source in self._counting:
+            return last.seq + 1
+        return max(1 if self._disk is None else self._disk.first_seq, last.seq + 1 if last is not None else 1)
+
+    def open_events(self) -> list[Entry]:
+        """Return the last message of each event that was opened and not closed yet; right after `open`, by a run that was killed."""
+        return [entry for entry in self._queue.last_of_all() if not entry.closes]
+
+    def put(self, message: Message, source: str, seq: int, *, closes: bool, fresh: bool = False) -> None:
+        """Take a message. `closes`: the last one of its event. `fresh`: a connection stands over which it can go at once."""
+        self._counting.add(source)
+        self._queue.put(Entry(0, source, seq, closes, self._now_s(), message, fresh))
+        if self.path is None:
+            self.work()
+
+    def peek(self) -> Entry | None:
+        """Return what `take` would return."""
+        return self._queue.peek()
+
+    def take(self) -> Entry | None:
+        """Return the next message to send, which is in flight from now on; None when none is ready."""
+        return self._queue.take()
+
+    def acknowledge(self, entry: Entry, *, refused: bool = False) -> None:
+        """Forget a message that arrived, or that the broker says it will never take (counted as dropped)."""
+        if self._queue.acknowledge(entry) and refused:
+            self._queue.dropped += 1
+            self._refused += 1
+
+    def release(self) -> None:
+        """Put everything in flight back in its place: the connection is gone, nobody knows what arrived."""
+        self._queue.release()
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether what waits survives the process."""
+        return self._disk is not None and self._disk.problem is None
+
+    @property
+    def has_room(self) -> bool:
+        """False while more than half of it is full, or messages come faster than they can be written."""
+        return self._queue.waiting_bytes <= self._capacity_bytes // 2 and self._queue.incoming < READ_AHEAD
+
+    @property
+    def depth(self) -> int:
+        """Messages not yet acknowledged."""
+        return self._queue.depth
+
+    def report(self) -> OutboxReport:
+        """Depth, age, losses and trouble."""
+        queue, oldest_s = self._queue, self._queue.oldest_s
+        age_s = None if oldest_s is None else self._now_s() - oldest_s
+        return OutboxReport(
+            queue.depth,
+            age_s,
+            queue.dropped,
+            self._expired,
+            self._refused,
+            queue.waiting_bytes,
+            self.is_durable,
+            None if self._disk is None else self._disk.problem,
+        )
+
+    def work(self) -> None:
+        """One round: save what came, forget what arrived, drop what is too much or too old, read ahead."""
+        disk = self._disk
+        if disk is not None:
+            disk.save(everything=self._closing)
+        if not self.is_durable:
+            self._queue.admit_unsaved(overtaking=disk is None or disk.ledger is None)
+        try:
+            self._make_room(None if disk is None else disk.ledger)
+            if disk is not None:
+                disk.read_ahead()
+        except sqlite3.Error as error:
+            if disk is not None:
+                disk.fall_back(error, readable=False)
+        self.on_ready()
+
+    def _run(self) -> None:
+        while not self._closing:
+            with self._queue.changed:
+                self._queue.changed.wait_for(self._has_work, FORGET_DELAY_S)
+            self.work()
+        self.work()  # what came during the last round
+
+    def _has_work(self) -> bool:
+        queue, disk = self._queue, self._disk
+        can_read = disk is not None and disk.ledger is not None
+        is_new = queue.unsaved > 0
+        if disk is not None and not disk.may_write:
+            is_new = queue.incoming > 0 and (queue.on_disk == 0 or not can_read)
+        return self._closing or is_new or (can_read and queue.wants_more)
+
+    def _now_s(self) -> float:
+        return self._clock() if self._disk is None else self._disk.now_s()
+
+    def _make_room(self, ledger: Ledger | None) -> None:
+        queue, now_s = self._queue, self._clock()
+        if now_s >= self._expiry_at_s:
+            self._expiry_at_s = now_s + EXPIRY_CHECK_S
+            self._expire(self._now_s() - self._keep_s, ledger)
+        if ledger is not None and queue.waiting_bytes > self._capacity_bytes:
+            dropped = queue.drop(ledger.expendable(), queue.waiting_bytes - int(ROOM * self._capacity_bytes))
+            self._tell(dropped, f"it holds {self._capacity_bytes / 1e6:g} MB")
+        most_bytes = min(MEMORY_BYTES, self._capacity_bytes)
+        if not self.is_durable and queue.unsaved_bytes > most_bytes:
+            dropped = queue.drop(queue.expendable(), queue.unsaved_bytes - int(ROOM * most_bytes))
+            self._tell(dropped, f"its memory holds {most_bytes / 1e6:g} MB")
+
+    def _expire(self, before_s: float, ledger: Ledger | None) -> None:
+        oldest_s = self._queue.oldest_s
+        if oldest_s is None or oldest_s >= before_s:
+            return
+        expired = self._queue.drop([*self._queue.older_than(before_s), *(ledger.entered_before(before_s) if ledger else ())])
+        self._expired += expired
+        self._tell(expired, f"they were older than {self._keep_s / 86_400.0:g} days")
+
+    def _tell(self, dropped: int, why: str) -> None:
+        if dropped:
+            LOG.warning("outbox: dropped %d event messages, %s (%d dropped so far)", dropped, why, self._queue.dropped)

@@ -1,0 +1,71 @@
+"""More sound than the worker can take, from real microphones."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.judgement.event import Event
+from edge.judgement.window import Window
+from edge.mqtt.publisher import Publisher
+from edge.mqtt.topics import Topics
+from edge.node import source_worker
+from edge.node.daemon import Daemon
+from edge.node.health import HealthReporter, InferenceTimes
+from edge.node.source_publisher import SourcePublisher
+from edge.node.source_worker import SourceWorker
+from edge.sources import Microphone
+from tests.edge.node.scripted_source import RATE_HZ, Said
+from tests.edge.node.tiny_daemon import HOP_S, LoudnessListener, make_bundle
+from tests.pulse import MICROPHONE, SPARE_MICROPHONE, PulseServer
+
+SLOWNESS = 3.0  # seconds of work for a second of sound
+
+
+class SlowListener(LoudnessListener):
+    """A bundle that is too heavy for the board."""
+
+    def push(self, samples: NDArray[np.float32]) -> list[Window | Event]:
+        """Take as long as a throttled board."""
+        time.sleep(SLOWNESS * len(samples) / RATE_HZ)
+        return super().push(samples)
+
+
+@pytest.mark.slow  # ten seconds of real time
+def test_overloaded_worker_sheds_the_slow_source_and_the_quick_one_loses_nothing(
+    pulse: PulseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_worker, "MOST_LAG_S", 1.5)
+    bundle = make_bundle(tmp_path / "pump.auscult")
+    said = Said()
+    inference = InferenceTimes()
+
+    def make_worker(name: str, device: str, listener: type[LoudnessListener]) -> SourceWorker:
+        voice = SourcePublisher(name, cast(Publisher, said), Topics("test"), "patchcore", bundle.sha256)
+        return SourceWorker(Microphone(name, device, rate_hz=RATE_HZ), bundle, listener, voice, inference)
+
+    slow, quick = make_worker("slow", MICROPHONE, SlowListener), make_worker("quick", SPARE_MICROPHONE, LoudnessListener)
+    workers = {"slow": slow, "quick": quick}
+    daemon = Daemon("test", workers, cast(Publisher, said), Topics("test"), HealthReporter(inference, tmp_path))
+    for worker in workers.values():
+        worker.open()
+    try:
+        ends_s = time.monotonic() + 10.0
+        while time.monotonic() < ends_s:
+            if not daemon._take_turn():
+                time.sleep(0.01)
+        # It hears about a third, in whole stretches, and what it hears is of now.
+        assert 2.0 < slow.health.shed_s < 9.0
+        assert slow.health.shed_s % HOP_S == pytest.approx(0.0, abs=1e-6)
+        assert slow.health.lost_s == slow.health.shed_s
+        assert slow.source.waiting_s < 1.5 + SLOWNESS * 0.5 + 0.5
+        assert (quick.health.lost_s, quick.health.shed_s) == (0.0, 0.0)
+        assert len(said.of("quick/score")) > 2 * len(said.of("slow/score"))
+    finally:
+        for worker in workers.values():
+            worker.finish()
