@@ -38,6 +38,7 @@ class PulseServer:
         self._plugged: dict[str, subprocess.Popen[bytes]] = {}  # microphones with a server of their own, by name
         self._players: list[subprocess.Popen[bytes]] = []
         self._alsa = alsa = folder / "asound.conf"
+        self._written = 0
         self._list_devices()
         self.variables = {  # what a process needs to hear this server; `pulse` has put them into os.environ
             "ALSA_CONFIG_PATH": f"{_SYSTEM_ALSA_CONFIG}:{alsa}",
@@ -51,6 +52,8 @@ class PulseServer:
         plugged = [self._device(name, name, self._folder / name) for name in reversed(self._plugged)]
         own = [self._device(MICROPHONE, "auscult", self._socket), self._device(SPARE_MICROPHONE, "spare", self._socket)]
         self._alsa.write_text("".join(plugged + own))
+        self._written += 1
+        os.utime(self._alsa, (self._written, self._written))  # ALSA reads it again when it has another time, in whole seconds
 
     def plug(self, name: str) -> None:
         """One more microphone, which hears what is played on the sink of its name."""
