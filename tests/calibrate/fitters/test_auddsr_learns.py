@@ -37,7 +37,7 @@ RATE_HZ = 16000
 SMALL = AudDsrSettings(
     autoencoder_steps=400,
     autoencoder_batch=16,
-    steps=200,
+    steps=300,
     batch=8,
     learning_rate=2e-3,
     codes=64,
@@ -88,7 +88,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "train_auddsr", remember)
-        settings = CalibrationSettings(fitting=replace(SMALL, state=str(folder / "state")))
+        # Rarer false alarms are far beyond what ten seconds held out can tell.
+        settings = CalibrationSettings(fitting=replace(SMALL, state=str(folder / "state")), false_alarms_per_week=1000.0)
         bundle = calibrate(normal, folder / "machine.auscult", settings).bundle
     return Trained(Model.load(bundle), networks[0], folder / "state", fresh, faulty)
 
@@ -134,12 +135,12 @@ def test_auddsr_finds_faults_that_it_never_saw_better_than_by_its_reconstruction
             for score in ("map", "general", "specific")
         }
     mean = {score: float(np.mean([one[score] for one in aucs.values()])) for score in ("map", "general", "specific")}
-    assert aucs["tone"]["map"] > 0.95, aucs
+    assert aucs["tone"]["map"] > 0.9, aucs
     assert aucs["bearing"]["map"] > 0.95, aucs
     assert aucs["knock"]["map"] > 0.7, aucs
     assert mean["map"] > 0.9, aucs
-    assert mean["map"] > mean["general"] + 0.03, aucs
-    assert mean["map"] > mean["specific"] + 0.03, aucs
+    assert mean["map"] > mean["general"] + 0.1, aucs  # the discrete autoencoder alone
+    assert mean["map"] > mean["specific"], aucs  # what the second stage draws, without its detection module
 
 
 def test_auddsr_windows_with_a_fault_score_higher_than_any_without(trained: Trained) -> None:
