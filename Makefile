@@ -5,6 +5,7 @@
 #   make check      format, lint, types, import directions, tests
 #   make fix        what ruff can mend by itself
 #   make bench      milliseconds of one core per second of audio, on this machine
+#   make fuzz       hostile bundles, configurations and audio files for a minute; ARGS="--minutes 10 --seed 1" for more
 #   make install    as root, on a device: /opt/auscult, /etc/auscult, the systemd unit; `make uninstall` takes it away again
 #
 # PYTHON names another interpreter (3.10 or newer), VENV another place for the virtual environment.
@@ -16,7 +17,7 @@ ARGS ?=
 SLOW ?=
 export PYTHON
 
-.PHONY: help demo test check lint fix bench setup install uninstall clean
+.PHONY: help demo test check lint fix bench fuzz setup install uninstall clean
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -67,6 +68,9 @@ fix: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/auscult benchmark cost $(ARGS)
+
+fuzz: $(VENV)/.dev
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 install:
 	@systemd/install

@@ -22,6 +22,7 @@ COMMANDS = {  # command -> (module, help)
     "export pretrain": ("export.commands.pretrain", "train that backbone ourselves, so that its weights may ship"),
     "benchmark": ("benchmarks.commands.benchmark", "measure cost per second of audio, and detection on sets of machines"),
     "devices": ("edge.commands.devices", "list the microphones of this node by name"),
+    "doctor": ("edge.commands.doctor", "check this node: settings, devices, bundles, broker, clock, disk, processor"),
     "schema": ("edge.commands.schema", "print the JSON Schema of everything that is published"),
     "demo": ("calibrate.commands.demo", "a synthesised machine with faults, from calibration to the alerts a subscriber gets"),
 }
@@ -30,6 +31,7 @@ EXAMPLE = """a first hour on site:
   auscult devices
   auscult calibrate record --config config.yaml --source pump1 --minutes 30 --output recordings/
   auscult calibrate --recordings recordings/ --output pump1.auscult
+  auscult doctor --config config.yaml
   auscult run --config config.yaml
 
 `auscult <command> --help` explains a command and shows an example."""

@@ -21,6 +21,7 @@ from calibrate.head_scale import fit_heads
 from calibrate.tail import fit_tail, seconds_to_support, supported_false_alarms_per_week
 from edge.audio.channels import Channel
 from edge.bundles.bundle import write_bundle
+from edge.bundles.signature import SigningKey
 from edge.errors import AudioError, BundleError
 from edge.features.any_backbone import AnyBackbone, load_backbone
 from edge.features.backbone import BUILT_IN
@@ -74,7 +75,11 @@ class Calibration:
 
 
 def calibrate(
-    paths: list[Path], output: Path, settings: CalibrationSettings, say: Callable[[str], None] = lambda line: None
+    paths: list[Path],
+    output: Path,
+    settings: CalibrationSettings,
+    say: Callable[[str], None] = lambda line: None,
+    key: SigningKey | None = None,
 ) -> Calibration:
     """Learn what is normal from recordings and write a bundle.
 
@@ -86,6 +91,8 @@ def calibrate(
         Where the bundle is written, at the end and at once; nothing is lost of an older one if anything fails before.
     say
         Called with each warning, before the long work starts.
+    key
+        Whose signature the bundle shall bear.
 
     Raises
     ------
@@ -118,7 +125,7 @@ def calibrate(
         say(note)
     arrays = fitted.arrays | {"probe": _probe(backbone, checked.bandwidth_hz)}
     manifest = _manifest(settings, backbone, checked, heads.scales, tail, note, unheard_s)
-    write_bundle(output, manifest, arrays, {**_embedded(name), **fitted.blobs})
+    write_bundle(output, manifest, arrays, {**_embedded(name), **fitted.blobs}, key)
     return Calibration(
         bundle=output,
         recordings=len(recordings),

@@ -24,6 +24,8 @@ import msgspec
 from calibrate.calibration import Calibration, CalibrationSettings, calibrate, check_output
 from calibrate.cluster import Failure, run_each
 from edge.atomic_file import replacing
+from edge.bundles.bundle import signed
+from edge.bundles.signature import SigningKey
 from edge.errors import BundleError, UserError
 from edge.version import VERSION
 
@@ -65,7 +67,7 @@ class FleetRecord(msgspec.Struct):
 
 
 def calibrate_fleet(
-    units: Sequence[Unit], folder: Path, cluster: str | None = None, *, anew: bool = False
+    units: Sequence[Unit], folder: Path, cluster: str | None = None, *, anew: bool = False, key: SigningKey | None = None
 ) -> Generator[tuple[Unit, FleetBundle | Failure], None, None]:
     """Calibrate every unit; one that fails does not stop the others.
 
@@ -80,6 +82,8 @@ def calibrate_fleet(
         As `calibrate.cluster.run_each` takes it. Its workers see recordings and backbones under the same paths.
     anew
         Make bundles again that were made from the same recordings (paths, sizes, times) with the same settings.
+    key
+        Whose signature the bundles shall bear. It never leaves this process: workers hand back unsigned bundles.
 
     Yields
     ------
@@ -92,7 +96,7 @@ def calibrate_fleet(
     """
     check_folder(units, folder)
     record = _read_record(folder)
-    made_from = {unit.name: _made_from(unit) for unit in units}
+    made_from = {unit.name: _made_from(unit, key) for unit in units}
     missing = []
     for unit in units:
         known = None if anew else _known(record, folder, unit, made_from[unit.name])
@@ -107,7 +111,7 @@ def calibrate_fleet(
             if isinstance(done, Failure):
                 yield unit, done
                 continue
-            bundle = _write(unit, folder, *done)
+            bundle = _write(unit, folder, *done, key)
             record.made_from[unit.name], record.bundles[unit.name] = made_from[unit.name], bundle
             with replacing(folder / RECORD) as file:
                 file.write(msgspec.json.format(msgspec.json.encode(record, enc_hook=str), indent=1))
@@ -134,8 +138,10 @@ def _fit(unit: Unit) -> tuple[Calibration, bytes]:
         return calibration, calibration.bundle.read_bytes()
 
 
-def _write(unit: Unit, folder: Path, calibration: Calibration, content: bytes) -> FleetBundle:
+def _write(unit: Unit, folder: Path, calibration: Calibration, content: bytes, key: SigningKey | None) -> FleetBundle:
     path = folder / f"{unit.name}{SUFFIX}"
+    if key is not None:
+        content = signed(content, key)
     try:
         with replacing(path) as file:
             file.write(content)
@@ -177,15 +183,17 @@ def _decode(kind: type, value: Any) -> Any:
     return kind(value)
 
 
-def _made_from(unit: Unit) -> str:
+def _made_from(unit: Unit, key: SigningKey | None) -> str:
     """Digest of all that a bundle depends on, but the moment; of recordings the path, size and time, as `make` and `rsync` do."""
     settings: Mapping[str, object] = msgspec.to_builtins(replace(unit.settings, created_at=None), enc_hook=str)
-    known = {
+    known: dict[str, object] = {
         "auscult": VERSION,
         "detector": unit.settings.fitting.detector,
         "settings": settings,
         "files": [_trace(path) for path in (*unit.recordings, *_backbone_files(unit.settings))],
     }
+    if key is not None:
+        known["signed_by"] = key.fingerprint
     return hashlib.sha256(msgspec.json.encode(known, order="sorted")).hexdigest()
 
 

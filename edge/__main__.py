@@ -11,6 +11,7 @@ COMMANDS = {
     "run": "edge.commands.run",
     "score": "edge.commands.score",
     "devices": "edge.commands.devices",
+    "doctor": "edge.commands.doctor",
     "schema": "edge.commands.schema",
 }
 

@@ -17,6 +17,8 @@ Every message is one line that names the file, key, device or endpoint first and
 
 from __future__ import annotations
 
+LONGEST = 1500  # characters of a problem, which may quote what a hostile file holds; what to do stands at the end, so that stays
+
 
 class AuscultError(Exception):
     """A failure that Auscult explains in one line; the process exits with `exit_code`."""
@@ -26,8 +28,8 @@ class AuscultError(Exception):
     def __init__(self, subject: object, problem: str) -> None:
         """`subject` is what the user would look at (a path, key, device or endpoint); `problem` says what is wrong and what to do."""
         self.subject = str(subject)
-        self.problem = problem
-        super().__init__(" ".join(f"{self.subject}: {problem}".split()))
+        self.problem = problem if len(problem) <= LONGEST else f"{problem[: LONGEST - 500]} ... {problem[-500:]}"
+        super().__init__(" ".join(f"{self.subject}: {self.problem}".split()))
 
 
 class UserError(AuscultError):

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundles.bundle import AGAIN, Bundle
+from edge.bundles.signature import Trust
 from edge.detectors import detector_named
 from edge.detectors.detector import Detector, Parts
 from edge.errors import BackboneError, BundleError
@@ -54,7 +55,7 @@ class Model:
             self.heads = Heads(self.detector.features, scales, msgspec.convert(parameters["mode"], Mode))
             self.window_s = float(parameters["window_s"])
             self.hop_s = float(parameters["hop_s"])
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError, msgspec.ValidationError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, msgspec.ValidationError) as error:
             raise BundleError(bundle.path, f"its detector is incomplete ({error}); {AGAIN}") from error
         if self.detector.bands != bands:
             raise BundleError(bundle.path, f"its detector does not fit its bandwidth of {self.bandwidth_hz:.0f} Hz; {AGAIN}")
@@ -67,9 +68,9 @@ class Model:
         self._check_probe(bundle)
 
     @classmethod
-    def load(cls, path: Path | str, providers: tuple[str, ...] = ("cpu",), threads: int = 1) -> Model:
-        """Load a bundle file."""
-        return cls(Bundle.read(path), providers, threads)
+    def load(cls, path: Path | str, providers: tuple[str, ...] = ("cpu",), threads: int = 1, trust: Trust | None = None) -> Model:
+        """Load a bundle file, if it is signed as `trust` wants it."""
+        return cls(Bundle.read(path, trust), providers, threads)
 
     def check_rate(self, rate_hz: int, source: object) -> None:
         """Refuse audio that cannot carry what the bundle was calibrated on; a wider microphone is fine, its extra bands are not scored."""

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-BLOCKED = ["torch", "onnx", "sklearn", "matplotlib", "amqtt", "dask", "distributed"]
+BLOCKED = ["torch", "onnx", "sklearn", "matplotlib", "amqtt", "dask", "distributed", "cryptography"]
 
 # The fitters that train a network import torch inside the function that trains: every module can be imported without it.
 PROGRAM = """

@@ -17,6 +17,7 @@ from calibrate.fleet import FleetBundle, Unit, calibrate_fleet
 from calibrate.fleet_manifest import read_fleet_manifest
 from calibrate.workers import check_address
 from edge.audio.audio_file import find_audio_files
+from edge.bundles.signature import SigningKey
 from edge.console.output import print_result, printable
 from edge.errors import UserError
 
@@ -55,6 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--anew", action="store_true", help="also make bundles again that are there, made from the same recordings with the same settings"
     )
     add_calibration_arguments(parser)
+    parser.add_argument("--sign", type=Path, metavar="KEY.pem", help="sign what is made with this Ed25519 private key (extra [sign])")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print the result")
 
 
@@ -74,25 +76,27 @@ def run(args: Namespace) -> int:
         raise UserError("calibrate", f"required: {' and '.join(missing)}; see `auscult calibrate --help`")
     if stray := [_flag(option) for option in others if getattr(args, option)]:
         raise UserError("calibrate", f"{stray[0]} does not go with {_flag(wanted[0])}; see `auscult calibrate --help`")
-    return _run_fleet(args) if fleet else _run_one(args)
+    key = SigningKey(args.sign) if args.sign is not None else None
+    return _run_fleet(args, key) if fleet else _run_one(args, key)
 
 
 def _flag(option: str) -> str:
     return f"--{option.replace('_', '-')}"
 
 
-def _run_one(args: Namespace) -> int:
+def _run_one(args: Namespace, key: SigningKey | None) -> int:
     result = calibrate(
         find_audio_files(args.recordings),
         args.output,
         calibration_settings(args, moment()),
         say=lambda line: print(f"auscult: warning: {line}", file=sys.stderr),
+        key=key,
     )
     print_result(msgspec.to_builtins(result, enc_hook=str), args.format)
     return 0
 
 
-def _run_fleet(args: Namespace) -> int:
+def _run_fleet(args: Namespace, key: SigningKey | None) -> int:
     """Calibrate machine by machine; those that fail are told, and the others are made all the same."""
     manifest = read_fleet_manifest(args.manifest, RowSettings(args, moment(), args.manifest.parent))
     for warning in manifest.warnings:
@@ -105,7 +109,7 @@ def _run_fleet(args: Namespace) -> int:
     made: dict[str, FleetBundle] = {}
     failed: dict[str, Failure] = {}
     try:
-        with closing(calibrate_fleet(units, args.output_dir, args.cluster, anew=args.anew)) as results:
+        with closing(calibrate_fleet(units, args.output_dir, args.cluster, anew=args.anew, key=key)) as results:
             for unit, result in results:
                 count = f"{len(made) + len(failed) + 1} of {len(units)}"
                 if isinstance(result, Failure):

@@ -4,14 +4,17 @@
     ├── manifest.json    what it is, and the sha256 of every other member
     ├── <name>.npz       arrays
     ├── <name>.onnx      a network of the detector's own, when it has one
-    └── comment          sha256 of every byte before it, so that a flipped bit in a zip header is noticed too
+    └── comment          a signature of manifest.json, if there is one, and the seal:
+                         sha256 of every byte before it, so that a flipped bit in a zip header is noticed too
 
-The digests find accidents and careless edits. They are no signature: whoever can write the file can also make new ones.
+The digests find accidents and careless edits. They are no signature: whoever can write the file can also make new ones, but not the
+signature (`edge/bundles/signature.py`), without which nothing but the directory of the zip is looked at where one is required.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -25,6 +28,7 @@ from numpy.typing import NDArray
 from edge.atomic_file import replacing
 from edge.bundles.manifest import KIND, SCHEMA, Manifest, decode_manifest, encode_manifest
 from edge.bundles.npz import Arrays, decode_npz, encode_npz
+from edge.bundles.signature import SIGNATURE_BYTES, SigningKey, Trust
 from edge.bundles.stored_zip import MAXIMUM_MEMBER_BYTES, read_members, write_members
 from edge.errors import BundleError
 
@@ -34,6 +38,9 @@ MAXIMUM_BYTES = 2 * MAXIMUM_MEMBER_BYTES
 _SEAL = b"auscult-sha256:"
 _SEAL_PATTERN = re.compile(rb"auscult-sha256:[0-9a-f]{64}")
 _SEAL_BYTES = len(_SEAL) + 64
+_SIGNATURE = b"auscult-ed25519:"
+_SIGNATURE_PATTERN = re.compile(rb"auscult-ed25519:([0-9a-f]{128}) ")
+_SIGNATURE_BYTES = len(_SIGNATURE) + 2 * SIGNATURE_BYTES + 1
 _CHUNK_BYTES = 1 << 20
 
 AGAIN = "copy the file again or calibrate again"
@@ -50,13 +57,15 @@ class Bundle:
     blobs: dict[str, bytes]  # member with its suffix -> content
 
     @classmethod
-    def read(cls, path: Path | str) -> Bundle:
+    def read(cls, path: Path | str, trust: Trust | None = None) -> Bundle:
         """Read and verify a bundle; nothing of an unverified one is returned.
+
+        `trust` says which signatures are taken; without it, every bundle is.
 
         Raises
         ------
         BundleError
-            Missing, unreadable, not a bundle, damaged, tampered with, or of a newer schema.
+            Missing, unreadable, not a bundle, damaged, tampered with, or of a newer schema, or not signed as `trust` wants it.
         """
         path = Path(path)
         try:
@@ -66,7 +75,7 @@ class Bundle:
                 )
                 raise BundleError(path, problem)
             with path.open("rb") as file:
-                return _read(path, file)
+                return _read(path, file, trust or Trust())
         except ValueError as error:
             raise BundleError(path, str(error)) from error
         except OSError as error:
@@ -78,6 +87,7 @@ def write_bundle(
     manifest: Mapping[str, object],
     arrays: Mapping[str, Mapping[str, NDArray[np.generic]]],
     blobs: Mapping[str, bytes] | None = None,
+    key: SigningKey | None = None,
 ) -> None:
     """Write a bundle: a temporary file in the same folder, synced, then renamed over `path`. Equal content gives equal bytes.
 
@@ -89,6 +99,8 @@ def write_bundle(
         Member name, without suffix -> array name -> array.
     blobs
         Member name, with suffix -> content.
+    key
+        Whose signature it shall bear.
 
     Raises
     ------
@@ -113,10 +125,23 @@ def write_bundle(
         raise ValueError(f"a member is larger than {MAXIMUM_MEMBER_BYTES // 1024**2} MB")
     try:
         with replacing(path) as file:
-            write_members(file, {MANIFEST: head, **members}, comment=_SEAL + b"0" * 64)
-            _seal(file)
+            _write(file, {MANIFEST: head, **members}, key)
     except OSError as error:
         raise BundleError(path, f"cannot be written: {error.strerror or error}") from error
+
+
+def signed(content: bytes, key: SigningKey) -> bytes:
+    """The bytes of a bundle as `write_bundle` would have written them with `key`."""
+    file = io.BytesIO()
+    _write(file, dict(read_members(io.BytesIO(content), len(content))), key)
+    return file.getvalue()
+
+
+def _write(file: BinaryIO, members: Mapping[str, bytes], key: SigningKey | None) -> None:
+    """The archive, its signature and its seal."""
+    signature = _SIGNATURE + key.sign(members[MANIFEST]).hex().encode() + b" " if key is not None else b""
+    write_members(file, members, comment=signature + _SEAL + b"0" * 64)
+    _seal(file)
 
 
 def _seal(file: BinaryIO) -> None:
@@ -140,16 +165,20 @@ def _digest(file: BinaryIO, size: int) -> hashlib._Hash:
     return digest
 
 
-def _read(path: Path, file: BinaryIO) -> Bundle:
+def _read(path: Path, file: BinaryIO, trust: Trust) -> Bundle:
     """Read one member after the other, so that only one is in memory twice."""
     size = file.seek(0, os.SEEK_END)
     if size > MAXIMUM_BYTES:
         raise ValueError(f"larger than {MAXIMUM_BYTES // 1024**2} MB; this is not an Auscult bundle")
+    signature = _signature(file, size)
+    if signature is None:
+        trust.check(b"", None)
     file.seek(0)
     members = _members(file, size)
     name, content = next(members, ("", b""))
     if name != MANIFEST:
         raise ValueError("not an Auscult bundle (no manifest.json at its start); name the file that `auscult calibrate` wrote")
+    trust.check(content, signature)
     manifest = decode_manifest(content)
     arrays: dict[str, Arrays] = {}
     blobs: dict[str, bytes] = {}
@@ -181,6 +210,13 @@ def _decode(name: str, content: bytes) -> Arrays:
         return decode_npz(content)
     except ValueError as error:
         raise ValueError(f"{name} in it {error}; {AGAIN}") from error
+
+
+def _signature(file: BinaryIO, size: int) -> bytes | None:
+    """The signature, which stands before the seal; None without one."""
+    file.seek(max(0, size - _SEAL_BYTES - _SIGNATURE_BYTES))
+    found = _SIGNATURE_PATTERN.fullmatch(file.read(_SIGNATURE_BYTES))
+    return bytes.fromhex(found[1].decode()) if found else None
 
 
 def _check_seal(file: BinaryIO, size: int) -> str:

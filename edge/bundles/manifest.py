@@ -14,6 +14,7 @@ from msgspec import Meta
 
 SCHEMA = 1
 KIND = "auscult-bundle"
+MAXIMUM_BYTES = 4 << 20  # parsed it takes many times as much
 
 Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Positive = Annotated[float, Meta(gt=0)]
@@ -103,6 +104,8 @@ def decode_manifest(content: bytes) -> Manifest:
     ValueError
         Not a manifest, or one of a newer schema; the text completes `pump1.auscult: ...`.
     """
+    if len(content) > MAXIMUM_BYTES:
+        raise ValueError(f"its manifest.json is larger than {MAXIMUM_BYTES >> 20} MB; copy the file again or calibrate again")
     try:
         head = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -111,10 +114,17 @@ def decode_manifest(content: bytes) -> Manifest:
         raise ValueError("not an Auscult bundle (another kind of manifest.json); name the file that `auscult calibrate` wrote")
     schema = head.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
-        raise ValueError(f"written by a newer Auscult (schema {schema}, this one reads {SCHEMA}); upgrade Auscult on this device")
+        raise ValueError(f"written by a newer Auscult (schema {_short(schema)}, this one reads {SCHEMA}); upgrade Auscult on this device")
     if schema != SCHEMA or isinstance(schema, bool):
-        raise ValueError(f"its schema {schema!r} is not one that this Auscult reads; calibrate again")
+        raise ValueError(f"its schema {_short(schema)} is not one that this Auscult reads; calibrate again")
+    del head  # as large as what is decoded next
     try:
         return msgspec.json.decode(content, type=Manifest)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"its manifest.json is damaged ({error}); copy the file again or calibrate again") from error
+
+
+def _short(value: object) -> str:
+    """A value of somebody's choice, in a line of ours."""
+    text = "one of thousands of digits" if isinstance(value, int) and value.bit_length() > 1000 else repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tokenize
 from collections.abc import Mapping
 
 import numpy as np
@@ -68,7 +69,7 @@ def _decode_npy(content: bytes) -> NDArray[np.generic]:
             shape, fortran_order, dtype = npy.read_array_header_2_0(stream)
         else:
             raise ValueError(f"an unknown array format {version}")
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, struct.error) as error:
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, tokenize.TokenError, struct.error) as error:
         raise ValueError("holds an array with a damaged header") from error
     if dtype.kind not in _KINDS or dtype.itemsize == 0:
         raise ValueError(f"holds an array of type {dtype}, which is never loaded (it could run code)")
@@ -76,7 +77,7 @@ def _decode_npy(content: bytes) -> NDArray[np.generic]:
     for length in shape:  # Python integers: a claimed shape cannot overflow
         count *= length
     start = stream.tell()
-    if any(length < 0 for length in shape) or len(shape) > 16 or len(content) - start != count * dtype.itemsize:
+    if any(not 0 <= length < 1 << 31 for length in shape) or len(shape) > 16 or len(content) - start != count * dtype.itemsize:
         raise ValueError("holds an array whose size does not match its data")
     array: NDArray[np.generic] = np.ndarray(shape, dtype, buffer=content, offset=start, order="F" if fortran_order else "C")
     return array

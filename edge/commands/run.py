@@ -7,6 +7,7 @@ import logging
 import sys
 from pathlib import Path
 
+from edge.bundles.signature import Trust
 from edge.config.load import load_config
 from edge.config.schema import Config, SourceConfig
 from edge.judgement.event_tracker import EventSettings
@@ -59,11 +60,12 @@ def make_daemon(config: Config) -> Daemon:
     Raises
     ------
     UserError
-        when a bundle, the password or a TLS file cannot be used.
+        when a bundle, a trusted key, the password or a TLS file cannot be used.
     """
     topics = Topics(config.node, config.mqtt.base_topic)
+    trust = Trust.of(config.bundles.trusted_keys, require_signature=config.bundles.require_signature)
     # Machines of one kind may share a bundle.
-    models = {path: Model.load(path, config.inference.providers, config.inference.threads) for path in _bundle_paths(config)}
+    models = {path: Model.load(path, config.inference.providers, config.inference.threads, trust) for path in _bundle_paths(config)}
     outbox = Outbox(
         config.outbox_path,
         capacity_bytes=round(config.outbox.capacity_mb * 1e6),

@@ -10,6 +10,7 @@ import msgspec
 
 from edge.audio.audio_file import find_audio_files
 from edge.audio.channels import parse_channel
+from edge.bundles.signature import Trust
 from edge.console.output import printable
 from edge.console.progress import progress
 from edge.errors import UserError
@@ -51,6 +52,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLE
     parser.add_argument("--bundle", type=Path, required=True, metavar="B.auscult", help="what `auscult calibrate` wrote")
     parser.add_argument("paths", nargs="+", metavar="PATH", help="audio files, or folders of them")
+    parser.add_argument(
+        "--trusted-key",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PUBLIC.pem",
+        help="take the bundle only if it is signed with this Ed25519 key, or another one that is given so",
+    )
     parser.add_argument("--channel", type=parse_channel, default=0, help='channel, counted from 0, or "mix" (default: 0)')
     parser.add_argument(
         "--format", choices=("jsonl", "text"), default="jsonl", help="a JSON line or a short line per file (default: jsonl)"
@@ -59,7 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Score every file; one that cannot be scored is told on stderr and costs the exit code, not the others' results."""
-    model = Model.load(arguments.bundle)
+    trust = Trust.of(arguments.trusted_key, require_signature=bool(arguments.trusted_key))
+    model = Model.load(arguments.bundle, trust=trust)
     code = 0
     for path in progress(find_audio_files(arguments.paths), label="scoring"):
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from edge.audio.channels import channel_problem
-from edge.config.schema import Config, MqttConfig, SourceConfig, TlsConfig
+from edge.config.schema import BundlesConfig, Config, MqttConfig, SourceConfig, TlsConfig
 from edge.config.strict_yaml import Document, KeyPath
 from edge.sources.inputs import name_problem
 
@@ -35,6 +35,16 @@ def check_config(config: Config, document: Document) -> None:
     providers = config.inference.providers
     if len(set(providers)) != len(providers):
         raise document.error(("inference", "providers"), "names a provider twice; keep each once, the preferred one first")
+    _check_bundles(config.bundles, document)
+
+
+def _check_bundles(bundles: BundlesConfig, document: Document) -> None:
+    if bundles.require_signature and not bundles.trusted_keys:
+        raise document.error(
+            ("bundles", "require_signature"), "no signature can be checked without a key; add `trusted_keys:` with the public key's file"
+        )
+    for index, path in enumerate(bundles.trusted_keys):
+        _check_exists(path, document, ("bundles", "trusted_keys", index), file_only=True)
 
 
 def _check_mqtt(mqtt: MqttConfig, document: Document) -> None:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from edge.config import credentials
 from edge.config.checks import check_config, with_derived
 from edge.config.problems import explain
 from edge.config.schema import NAME_PATTERN, NAME_RULE, Config, SourceConfig
@@ -16,7 +17,7 @@ from edge.config.strict_yaml import Document, KeyPath, read_yaml
 _Struct = TypeVar("_Struct")
 
 # A section whose every line is commented out is empty, which is how people switch it off; these then take their defaults.
-_MAY_BE_EMPTY = ("inference", "events", "outbox", "health", "log")
+_MAY_BE_EMPTY = ("inference", "bundles", "events", "outbox", "health", "log")
 
 
 def load_config(path: Path | str) -> Config:
@@ -38,6 +39,7 @@ def load_config(path: Path | str) -> Config:
         if section in data and data[section] is None:
             del data[section]
     _allow_bare_protocol(data)
+    _find_credential(data, document)
     _convert_sources(data, document)
     config = with_derived(_convert(data, Config, document, ()))
     check_config(config, document)
@@ -77,3 +79,15 @@ def _allow_bare_protocol(data: dict[str, object]) -> None:
     mqtt = data.get("mqtt")
     if isinstance(mqtt, dict) and type(mqtt.get("protocol")) is int and mqtt["protocol"] == 5:
         mqtt["protocol"] = "5"
+
+
+def _find_credential(data: dict[str, object], document: Document) -> None:
+    """`password_file: credential:mqtt-password` stands for a file that systemd names."""
+    mqtt = data.get("mqtt")
+    written = mqtt.get("password_file") if isinstance(mqtt, dict) else None
+    if not isinstance(mqtt, dict) or not isinstance(written, str) or not written.startswith(credentials.PREFIX):
+        return
+    path = credentials.credential_path(written)
+    if path is None:
+        raise document.error(("mqtt", "password_file"), f"expected the name of a credential, such as {credentials.PREFIX}mqtt-password")
+    mqtt["password_file"] = str(path)

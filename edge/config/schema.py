@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from edge.config import credentials
 from edge.errors import ConfigError
 
 NAME_PATTERN = r"\A[a-zA-Z0-9_-]+\Z"
@@ -78,7 +79,8 @@ class MqttConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True
                 secret = self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
             except (OSError, UnicodeDecodeError) as error:
                 reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-                raise ConfigError(self.password_file, f"cannot read the broker's password (mqtt.password_file): {reason}") from error
+                hint = f"; {credentials.remedy(self.password_file)}" if credentials.is_credential(self.password_file) else ""
+                raise ConfigError(self.password_file, f"cannot read the broker's password (mqtt.password_file): {reason}{hint}") from error
             if not secret:
                 raise ConfigError(self.password_file, "is empty; write the broker's password into it (mqtt.password_file)")
             return secret
@@ -138,6 +140,13 @@ class InferenceConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only
     threads: Annotated[int, Meta(ge=1, le=64, description="a number of threads from 1 to 64")] = 1
 
 
+class BundlesConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which bundles are taken: all, or those that bear a signature of a trusted key."""
+
+    trusted_keys: Annotated[tuple[Path, ...], Meta(description="a list of files, each an Ed25519 public key (PEM)")] = ()
+    require_signature: bool = False
+
+
 class EventsConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """When windows above the threshold become an event."""
 
@@ -175,6 +184,7 @@ class Config(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     mqtt: MqttConfig
     sources: Annotated[dict[Name, SourceConfig], Meta(min_length=1, description="a mapping with at least one source")]
     inference: InferenceConfig = InferenceConfig()
+    bundles: BundlesConfig = BundlesConfig()
     events: EventsConfig = EventsConfig()
     outbox: OutboxConfig = OutboxConfig()
     health: HealthConfig = HealthConfig()

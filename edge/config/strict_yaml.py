@@ -100,7 +100,7 @@ def parse_yaml(text: str, path: Path) -> Document:
     try:
         loader = _Loader(text)
         try:
-            root = loader.get_single_node()
+            root = _root(loader, path)
             walk = _Walk(path, loader)
             data = walk.value(root, ()) if root is not None else None
         finally:
@@ -116,6 +116,16 @@ def parse_yaml(text: str, path: Path) -> Document:
     except RecursionError as error:
         raise ConfigError(path, "not valid YAML: nested too deeply") from error
     return Document(path=path, data=data, marks=walk.marks)
+
+
+def _root(loader: _Loader, path: Path) -> yaml.Node | None:
+    """The one document of a file."""
+    try:
+        root: yaml.Node | None = loader.get_single_node()
+    except (ValueError, OverflowError) as error:  # PyYAML's scanner takes any number for a character: \\UFFFFFFFF
+        line = loader.line + 1
+        raise ConfigError(f"{path}:{line}", "not valid YAML: an escaped character that does not exist; write it out") from error
+    return root
 
 
 class _Walk:
@@ -142,8 +152,10 @@ class _Walk:
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
         try:
             value: object = self._loader.construct_object(node)
-        except (ValueError, OverflowError) as error:
+        except (ValueError, OverflowError, IndexError, KeyError) as error:  # the last two of `!!int ''` and `!!bool maybe`
             raise self._error(node, f"'{node.value[:40]}' is not a value; put it in quotes if it is text") from error
+        if isinstance(value, str) and isinstance(node, yaml.ScalarNode):
+            self._check_text(node)
         if isinstance(value, float) and not math.isfinite(value):  # .nan would pass every range check
             raise self._error(node, f"{dotted(path)}: {node.value} is not a finite number")
         return value
@@ -171,7 +183,13 @@ class _Walk:
             raise self._error(node, "merge keys (<<) are not supported; write the keys out")
         if node.tag != "tag:yaml.org,2002:str":
             raise self._error(node, f'the key {node.value} is not text to YAML; write "{node.value}" in quotes')
+        self._check_text(node)
         return str(node.value)
+
+    def _check_text(self, node: yaml.ScalarNode) -> None:
+        """Half of a pair of UTF-16 is no character, and can stand in no file name, topic or message."""
+        if any("\ud800" <= character <= "\udfff" for character in node.value):
+            raise self._error(node, "an escaped character that does not exist (\\ud800 to \\udfff); write it out")
 
     def _error(self, node: yaml.Node, problem: str) -> ConfigError:
         return ConfigError(f"{self._path}:{node.start_mark.line + 1}", problem)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.detectors.cellwise import CellwiseStream, level_comparison
-from edge.detectors.detector import LEVEL, Parts
+from edge.detectors.detector import LEVEL, Parts, require_network
 from edge.detectors.network import Network
 from edge.detectors.selection import CHANNELS, Selection
 from edge.detectors.standard import Standard, numbers
@@ -52,6 +52,7 @@ class Cfa:
     @classmethod
     def load(cls, parts: Parts) -> Cfa:
         """Make one of a bundle's parts; see `Detector.load`."""
+        require_network(parts)
         return cls(parts)
 
     def stream(self) -> CellwiseStream:

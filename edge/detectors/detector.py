@@ -69,6 +69,12 @@ class Detector(Protocol):
         ...
 
 
+def require_network(parts: Parts) -> None:
+    """Raise ValueError when a detector of CNN14's features is to hear a backbone that computes none."""
+    if not parts.has_network:
+        raise ValueError("it hears features of a network, which its backbone has not")
+
+
 def real_cells(first_cell: int, cells: int) -> slice:
     """Which of 8 cells from `first_cell` are about real sound: those before cell 0 and from `cells` on are mirror images."""
     start = max(0, -first_cell)

@@ -26,6 +26,10 @@ class Network:
         if [tuple(value.shape) for value in values] != [takes, gives] or any(value.type != "tensor(float)" for value in values):
             raise BundleError(parts.subject, f"its network {member} does not take {takes} and give {gives}; {AGAIN}")
         self._input = values[0].name
+        try:
+            self(np.zeros(takes, np.float32))
+        except Exception as error:  # ONNX Runtime has no common base class for what it raises
+            raise BundleError(parts.subject, f"its network {member} cannot compute; {AGAIN}") from error
 
     def __call__(self, array: Float32) -> Float32:
         """What it makes of an array."""

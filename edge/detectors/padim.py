@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge.bundles.npz import Arrays
 from edge.detectors.cellwise import CellwiseStream, level_comparison
-from edge.detectors.detector import LEVEL, Parts
+from edge.detectors.detector import LEVEL, Parts, require_network
 from edge.detectors.gaussians import Gaussians
 from edge.detectors.selection import Selection
 from edge.detectors.standard import Standard, numbers
@@ -48,6 +48,7 @@ class Padim:
     @classmethod
     def load(cls, parts: Parts) -> Padim:
         """Make one of a bundle's parts; see `Detector.load`."""
+        require_network(parts)
         return cls(parts.arrays, parts.bands)
 
     def stream(self) -> CellwiseStream:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge.bundles.npz import Arrays
 from edge.detectors.comparison import Comparison
-from edge.detectors.detector import LEVEL, Deviation, Parts, real_cells
+from edge.detectors.detector import LEVEL, Deviation, Parts, real_cells, require_network
 from edge.detectors.embedding import LOGMEL_DIMENSIONS, Embedder
 from edge.detectors.standard import numbers
 from edge.features.backbone import BLOCK_SHAPES
@@ -50,6 +50,8 @@ class PatchCore:
     @classmethod
     def load(cls, parts: Parts) -> PatchCore:
         """Make one of a bundle's parts; see `Detector.load`."""
+        if "cnn14" in parts.arrays:
+            require_network(parts)
         return cls(parts.arrays)
 
     def stream(self) -> PatchCoreStream:

@@ -7,6 +7,7 @@ Each 3x3 convolution keeps its last two input frames as state, so blocks 2, 3 an
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ Float32 = NDArray[np.float32]
 BUILT_IN = Path(__file__).parents[1] / "backbones"
 DEFAULT_BACKBONE = "cnn14-distilled"
 BLOCK_SHAPES = {"block2": (8, 16, 128), "block3": (4, 8, 256), "block4": (2, 4, 512)}  # (time, mel, channel) of 32 frames
+MOST_STATE = 1 << 24  # numbers in one state: far more than any, and far less than would fill a board
 NUMPY_TYPES: dict[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
 
 
@@ -59,10 +61,15 @@ class Backbone:
         if not (
             {"log_mel", "block2", "block3", "block4"} <= set(values)
             and all(f"next_{state.name.removeprefix('state_')}" in values and state.type in NUMPY_TYPES for state in states)
-            and all(isinstance(length, int) for state in states for length in state.shape)
+            and all(isinstance(length, int) and length > 0 for state in states for length in state.shape)
+            and all(math.prod(state.shape) <= MOST_STATE for state in states)
             and all(values[name].shape[1:] == list(shape[1:]) for name, shape in BLOCK_SHAPES.items())
         ):
             raise BackboneError(subject, "is not a streaming CNN14 graph; make one with `auscult export`")
+        try:
+            self.stream().push(np.zeros((BLOCK_FRAMES, self.front_end.mel_bands), np.float32))
+        except Exception as error:  # ONNX Runtime has no common base class for what it raises
+            raise BackboneError(subject, "cannot compute a block of sound; make one with `auscult export`") from error
 
     @classmethod
     def load(cls, name_or_path: str | Path, providers: tuple[str, ...] = ("cpu",), threads: int = 1) -> Backbone:

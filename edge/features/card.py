@@ -10,6 +10,7 @@ import msgspec
 from edge.errors import BackboneError
 
 CARD_SCHEMA = 1
+MAXIMUM_BYTES = 1 << 20  # parsed it takes many times as much
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,9 +41,11 @@ def read_card(path: Path) -> Card:
 
 def decode_card(content: bytes, subject: object) -> Card:
     """Decode a card that `subject` holds; BackboneError in one line when it is damaged or of a newer schema."""
+    if len(content) > MAXIMUM_BYTES:
+        raise BackboneError(subject, f"is not a backbone's card (larger than {MAXIMUM_BYTES // 1024} KB); export the backbone again")
     try:
         card = msgspec.json.decode(content, type=Card)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BackboneError(subject, f"is not a backbone's card ({error}); export the backbone again") from error
     if card.schema != CARD_SCHEMA:
         raise BackboneError(subject, f"has card schema {card.schema}, this version reads {CARD_SCHEMA}; upgrade Auscult")

@@ -11,6 +11,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
 
 from edge.errors import BackboneError
+from edge.features.onnx_graph import check_graph
 
 log = logging.getLogger("auscult.runtime")
 
@@ -22,7 +23,17 @@ PROVIDERS = {
 
 
 def open_session(model: bytes, subject: object, providers: tuple[str, ...] = ("cpu",), threads: int = 1) -> ort.InferenceSession:
-    """Open `model` once and for all; a provider that this ONNX Runtime lacks is left out with a clear message, and CPU always remains."""
+    """Open `model` once and for all; a provider that this ONNX Runtime lacks is left out with a clear message, and CPU always remains.
+
+    Raises
+    ------
+    BackboneError
+        Not a network that ONNX Runtime can open, or one that could do more than compute (`check_graph`).
+    """
+    try:
+        check_graph(model)
+    except ValueError as error:
+        raise BackboneError(subject, f"Auscult cannot open it: it holds {error}; export it again") from error
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -32,7 +43,7 @@ def open_session(model: bytes, subject: object, providers: tuple[str, ...] = ("c
     try:
         session = ort.InferenceSession(model, options, providers=_available(providers))
     except Exception as error:  # ONNX Runtime has no common base class for what it raises
-        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        first_line = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
         raise BackboneError(subject, f"ONNX Runtime {ort.__version__} cannot open it ({first_line}); export it again") from error
     wanted = PROVIDERS[providers[0]]
     if wanted in ort.get_available_providers() and wanted not in session.get_providers():

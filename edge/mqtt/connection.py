@@ -56,7 +56,7 @@ class Connection:
     reconnecting thread has no jitter and hides why a connect failed.
     """
 
-    def __init__(self, settings: BrokerSettings, will: Message, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, settings: BrokerSettings, will: Message | None, tls: ssl.SSLContext | None) -> None:
         self._settings = settings
         is_v5 = settings.protocol == "5"
         self._client = paho.Client(
@@ -70,7 +70,8 @@ class Connection:
         self._client.max_inflight_messages_set(WINDOW)
         self._client.max_queued_messages_set(2 * WINDOW)
         self._client.connect_timeout = CONNECT_TIMEOUT_S
-        self._client.will_set(will.topic, will.payload, qos=will.qos, retain=will.retain)
+        if will is not None:
+            self._client.will_set(will.topic, will.payload, qos=will.qos, retain=will.retain)
         if settings.username is not None:
             self._client.username_pw_set(settings.username, _read_password(settings))
         if tls is not None:

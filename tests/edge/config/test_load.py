@@ -90,7 +90,16 @@ def test_config_cannot_be_changed(tmp_path: Path) -> None:
 MISTAKES = [  # (config, line, what is said of it)
     (PLAIN.replace("device", "devise"), 8, "sources.pump1.microphone.devise: unknown key; did you mean 'device'?"),
     (PLAIN.replace("microphone", "microphon"), 7, "sources.pump1.microphon: unknown key; did you mean 'microphone'?"),
-    (PLAIN + "frigate: 1\n", 9, "frigate: unknown key; known here: node, mqtt, sources, inference, events, outbox, health, log"),
+    (PLAIN + "frigate: 1\n", 9, "frigate: unknown key; known here: node, mqtt, sources, inference, bundles, events, outbox, health, log"),
+    (
+        PLAIN + "bundles: {require_signature: true}\n",
+        9,
+        "bundles.require_signature: no signature can be checked without a key; add `trusted_keys:` with the public key's file",
+    ),
+    (PLAIN + "log: {level: !!bool x}\n", 9, "'x' is not a value; put it in quotes if it is text"),
+    (PLAIN + "log: {level: !!int ''}\n", 9, "'' is not a value; put it in quotes if it is text"),
+    (PLAIN + 'log: {level: "\\ud800"}\n', 9, "an escaped character that does not exist (\\ud800 to \\udfff); write it out"),
+    (PLAIN + 'log: {level: "\\UFFFFFFFF"}\n', 9, "not valid YAML: an escaped character that does not exist; write it out"),
     (PLAIN + "node: other\n", 9, "node: written twice (first on line 1); keep one of them"),
     (_with_mqtt('  port: "18"\n'), 4, "mqtt.port: expected a port from 1 to 65535, found text: 18; without quotes or unit"),
     (_with_mqtt("  port: 0\n"), 4, "mqtt.port: expected a port from 1 to 65535, found a number: 0"),
@@ -303,7 +312,7 @@ def test_shipped_config_is_valid_with_every_example_uncommented(tmp_path: Path) 
     lines = [line for line in shipped.splitlines() if "password_env" not in line]
     text = "\n".join(line.replace("# ", "", 1) if line.startswith("  ") and line.lstrip().startswith("# ") else line for line in lines)
     text = text.replace("/etc/auscult", str(tmp_path)).replace("/var/lib/auscult", str(tmp_path))
-    for name in ("ca.pem", "node.pem", "node.key", "recordings"):
+    for name in ("ca.pem", "node.pem", "node.key", "trusted.pem", "recordings"):
         (tmp_path / name).touch()
     config = _load(tmp_path, text)
     assert set(config.sources) == {"pump1", "fan2", "line3"}

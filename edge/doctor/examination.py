@@ -1,0 +1,68 @@
+"""All checks, in the order in which one trouble causes the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.doctor.board import check_clock, check_outbox, check_temperature
+from edge.doctor.finding import Finding, examined, fail, ok, warn
+from edge.doctor.software import check_providers, check_software
+
+if TYPE_CHECKING:
+    from edge.config.schema import Config
+
+
+def examine(path: Path) -> Iterator[Finding]:
+    """Examine this node with the configuration at `path`, one finding after the other. Nothing is raised, nothing is changed.
+
+    What needs the packages is imported once these are known to load: a node where one is broken gets a finding too.
+    """
+    software = examined("software", check_software)
+    yield software
+    yield examined("clock", check_clock)
+    yield examined("temperature", check_temperature)
+    if software.verdict == "FAIL":
+        return
+    from edge.config.load import load_config
+
+    loaded: list[Config] = []
+
+    def look() -> Finding:
+        config = load_config(path)
+        loaded.append(config)
+        sources = ", ".join(config.sources)
+        return ok("config", f"{path}: node {config.node}, sources {sources}")
+
+    finding = examined("config", look)
+    if not loaded:
+        yield fail(finding.check, finding.found, "sources, bundles, broker and disk are looked at once this is mended")
+        return
+    yield finding
+    yield from examine_config(loaded[0])
+
+
+def examine_config(config: Config) -> Iterator[Finding]:
+    """Examine what a valid configuration names."""
+    from edge.doctor.broker import check_broker
+    from edge.doctor.bundles import BundleCheck
+    from edge.doctor.headroom import CHECK, check_headroom, known_models
+    from edge.doctor.sound import check_source
+
+    yield examined("inference", lambda: check_providers(config.inference.providers))
+    rates_hz: dict[str, int | None] = {}
+    for name, source in config.sources.items():
+        heard = check_source(name, source)
+        rates_hz[name] = heard.rate_hz
+        yield heard.finding
+    bundles = {source.bundle: BundleCheck(source.bundle) for source in config.sources.values()}
+    for path, bundle in bundles.items():
+        yield bundle.look(config, {name: rates_hz[name] for name, source in config.sources.items() if source.bundle == path})
+    yield examined("broker", lambda: check_broker(config.mqtt))
+    yield examined("outbox", lambda: check_outbox(config.outbox_path, config.outbox.capacity_mb))
+    pairs = known_models({name: bundles[source.bundle].model for name, source in config.sources.items()}, rates_hz)
+    if pairs:
+        yield examined(CHECK, lambda: check_headroom(pairs))
+    else:
+        yield warn(CHECK, "not measured, for want of a bundle that can be used")
