@@ -15,14 +15,12 @@ from calibrate.arguments import whole_number
 from calibrate.coreset import Reservoir
 from calibrate.embeddings import Recording, heard_blocks
 from calibrate.fitters.fitter import FittedDetector
-from calibrate.fitters.level import fit_level
-from calibrate.fitters.standard import laid_out, standardise
-from calibrate.folds import Folds
+from calibrate.fitters.trained import Trained, judged
 from calibrate.held_out import HeldOut
 from edge.console.progress import progress
 from edge.detectors.cfa import CFA, MEMBER, NEAREST, Cfa
-from edge.detectors.detector import LEVEL, Parts, real_cells
-from edge.errors import AudioError, UserError
+from edge.detectors.detector import LEVEL, real_cells
+from edge.errors import UserError
 from edge.features.any_backbone import AnyBackbone
 from edge.features.backbone import BLOCK_SHAPES, DEFAULT_BACKBONE
 from edge.features.feature_stream import FeatureBlock
@@ -106,20 +104,9 @@ class CfaFitter:
         """
         held_out = HeldOut(recordings)
         trained = self._trained(recordings, held_out)
-        level = fit_level(recordings, self._backbone.front_end, self._bandwidth_hz, Folds(recordings), self._settings.seed)
-        unscaled = {"mean": np.zeros(self._bands, np.float32), "deviation": np.ones(self._bands, np.float32)}
-        arrays: dict[str, dict[str, NDArray[np.generic]]] = {
-            "spheres": {"centres": trained.centres.astype(np.float16)},
-            CFA: {**unscaled},
-            LEVEL: level.arrays[LEVEL],
-        }
-        blobs = {MEMBER: trained.network}
-        distances = self._distances(recordings, held_out, Cfa(Parts(arrays, self._bands, blobs, self._backbone.front_end)))
-        if not any(np.isfinite(one).any() for one in distances):
-            raise AudioError("recordings", "hold no sound where some would be kept from the training; more of them are needed")
-        arrays[CFA] = {**standardise(distances, self._mode)}
-        deviations = [{CFA: own, LEVEL: heard[LEVEL]} for own, heard in zip(distances, level.deviations, strict=True)]
-        return FittedDetector(arrays, {CFA: self._bands, LEVEL: 1}, deviations, blobs)
+        spheres = {"spheres": {"centres": trained.centres.astype(np.float16)}}
+        made = Trained(Cfa, CFA, recordings, held_out, {MEMBER: trained.network}, spheres)
+        return judged(made, self._backbone, self._bandwidth_hz, self._settings.seed, self._mode)
 
     def _trained(self, recordings: list[Recording], held_out: HeldOut) -> TrainedCfa:
         from export.cfa.descriptor import flattened  # torch, which --help does without
@@ -137,19 +124,6 @@ class CfaFitter:
                     sample.add(flattened({name: getattr(block.features, name) for name in BLOCK_SHAPES}))
         told = CfaTraining(self._bands, DIMENSIONS, settings.centres, settings.epochs, settings.seed)
         return train_cfa(sample.rows, told, device)
-
-    def _distances(self, recordings: list[Recording], held_out: HeldOut, detector: Cfa) -> list[Float32]:
-        """Per recording the distance of every cell, shape = (cell, band), NaN for those that were trained on."""
-        maps = []
-        for index in progress(range(len(recordings)), label="calibrating"):
-            parts = []
-            for first_cell, real, block in self._heard(recordings[index]):
-                learned = not held_out.has_any(index, first_cell, first_cell + real.stop - real.start)
-                distances = np.full((BLOCK_CELLS, self._bands), np.nan, np.float32) if learned else detector.distances(block)
-                parts.append((first_cell, distances[real]))
-            if parts:
-                maps.append(held_out.only(index, laid_out(parts)))
-        return maps
 
     def _heard(self, recording: Recording) -> Iterator[tuple[int, slice, FeatureBlock]]:
         """Blocks of a recording: the recording's cell at which they start, which of their cells are real, and the block itself."""

@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 
 from calibrate.embeddings import Recording, heard_blocks
 from calibrate.fitters.fitter import FittedDetector
-from calibrate.fitters.level import fit_level
-from calibrate.fitters.standard import standardise
-from calibrate.folds import Folds
+from calibrate.fitters.trained import Trained, judged
 from calibrate.held_out import HeldOut
 from edge.console.progress import progress
-from edge.detectors.detector import LEVEL, Detector, Parts
+from edge.detectors.detector import Detector
 from edge.errors import AudioError, UserError
 from edge.features.any_backbone import AnyBackbone
 from edge.features.feature_stream import CONTEXT_FRAMES
@@ -76,38 +74,9 @@ class NormalSound:
     def fitted(
         self, kind: type[Detector], feature: str, blobs: Mapping[str, bytes], seed: int, mode: Mode, least: float = 0.0
     ) -> FittedDetector:
-        """Fit the level, and bring what a detector with these networks makes of the held-out fold to the scale of normal sound.
-
-        `least` is what a deviation of `feature` is at the least. AudioError when nothing was heard in that fold.
-        """
-        level = fit_level(self.recordings, self._backbone.front_end, self._bandwidth_hz, Folds(self.recordings), seed)
-        plain = {"mean": np.zeros(self.bands, np.float32), "deviation": np.ones(self.bands, np.float32)}
-        arrays: dict[str, dict[str, NDArray[np.generic]]] = {feature: {**plain}, LEVEL: level.arrays[LEVEL]}
-        detector = kind.load(Parts(arrays, self.bands, blobs, self._backbone.front_end))
-        maps = [
-            self._map(detector, feature, index, len(one[LEVEL]))
-            for index, one in enumerate(progress(level.deviations, label="calibrating"))
-        ]
-        if not any(np.isfinite(values).any() for values in maps):
-            raise AudioError("recordings", "hold no sound where some would be kept from the training; more of them are needed")
-        arrays[feature] = {**standardise(maps, mode, least)}
-        deviations = [{feature: own, LEVEL: one[LEVEL]} for own, one in zip(maps, level.deviations, strict=True)]
-        return FittedDetector(arrays, {feature: self.bands, LEVEL: 1}, deviations, blobs)
-
-    def _map(self, detector: Detector, feature: str, index: int, cells: int) -> Float32:
-        """What a detector that calls everything by its plain value makes of a recording, (cell, band); NaN where it had learned from it."""
-        values = np.full((cells, self.bands), np.nan, np.float32)
-        if self._held_out.has_none(index):
-            return values
-        segment = -1
-        for heard in heard_blocks(self.recordings[index], self._backbone, self._bandwidth_hz, detector.lag_blocks):
-            if heard.segment != segment:
-                stream, segment = detector.stream(), heard.segment
-            for deviation in stream.push(heard.block, heard.cells):
-                if deviation.feature == feature:
-                    first = heard.base_cell + deviation.first_cell
-                    values[first : first + len(deviation.values)] = deviation.values
-        return self._held_out.only(index, values)
+        """Judge a detector with these networks on the fold that is held out; see `judged`."""
+        trained = Trained(kind, feature, self.recordings, self._held_out, blobs, {})
+        return judged(trained, self._backbone, self._bandwidth_hz, seed, mode, least)
 
 
 def require_log_mel_16k(detector: str, backbone: AnyBackbone) -> None:

@@ -21,18 +21,13 @@ from numpy.typing import NDArray
 from calibrate.arguments import whole_number
 from calibrate.embeddings import Recording, heard_blocks
 from calibrate.fitters.fitter import FittedDetector
-from calibrate.fitters.level import fit_level
-from calibrate.fitters.standard import laid_out, standardise
-from calibrate.folds import Folds
+from calibrate.fitters.trained import Trained, judged
 from calibrate.held_out import HeldOut
 from edge.console.progress import progress
-from edge.detectors.detector import LEVEL, real_cells
-from edge.detectors.pyramid import LAG_CELLS, PyramidStream
-from edge.detectors.stfpm import CARD_MEMBER, FEATURES, STFPM, STUDENT_MEMBER
-from edge.errors import AudioError, UserError
+from edge.detectors.stfpm import CARD_MEMBER, FEATURES, STFPM, STUDENT_MEMBER, Stfpm
+from edge.errors import UserError
 from edge.features.any_backbone import AnyBackbone
 from edge.features.backbone import DEFAULT_BACKBONE, Backbone
-from edge.features.card import decode_card
 from edge.features.frontend import BLOCK_CELLS, CELL_MELS, mels_below
 from edge.judgement.heads import Mode
 
@@ -106,16 +101,9 @@ class StfpmFitter:
         """Train on normal recordings, all but one fold of them, and judge that one."""
         held_out = HeldOut(recordings)
         network = self._trained(recordings, held_out)
-        student = Backbone(network.model, decode_card(network.card, CARD_MEMBER), STUDENT_MEMBER)
-        level = fit_level(recordings, self._backbone.front_end, self._bandwidth_hz, Folds(recordings), self._settings.seed)
-        cells = [len(one[LEVEL]) for one in level.deviations]
-        maps = self._maps(recordings, cells, held_out, student)
-        if not any(np.isfinite(distances).any() for distances in maps):
-            raise AudioError("recordings", "hold no sound where some would be kept from the training; more of them are needed")
-        arrays: dict[str, dict[str, NDArray[np.generic]]] = {STFPM: {**standardise(maps, self._mode)}, **level.arrays}
-        deviations = [{STFPM: own} | one for own, one in zip(maps, level.deviations, strict=True)]
         blobs = {STUDENT_MEMBER: network.model, CARD_MEMBER: network.card}
-        return FittedDetector(arrays, {STFPM: self._bands, LEVEL: 1}, deviations, blobs)
+        trained = Trained(Stfpm, STFPM, recordings, held_out, blobs, {})
+        return judged(trained, self._backbone, self._bandwidth_hz, self._settings.seed, self._mode)
 
     def _trained(self, recordings: list[Recording], held_out: HeldOut) -> StudentNetwork:
         from export.stfpm.lesson import Lesson
@@ -146,26 +134,3 @@ class StfpmFitter:
             if not held_out.has_any(index, first_cell, first_cell + BLOCK_CELLS):
                 lesson.add(heard.block)
         lesson.interrupt()
-
-    def _maps(self, recordings: list[Recording], cells: list[int], held_out: HeldOut, student: Backbone) -> list[Float32]:
-        """Per recording, of so many cells, the distance of those that were held out, shape = (cell, band); NaN elsewhere."""
-        return [
-            np.full((count, self._bands), np.nan, np.float32)
-            if held_out.has_none(index)
-            else held_out.only(index, self._distances(recordings[index], student))
-            for index, count in progress(list(enumerate(cells)), label="calibrating")
-        ]
-
-    def _distances(self, recording: Recording, student: Backbone) -> Float32:
-        """Of every cell of a recording, as the detector will find them, shape = (cell, band)."""
-        parts: list[tuple[int, Float32]] = []
-        segment = -1
-        for heard in heard_blocks(recording, self._backbone, self._bandwidth_hz):
-            if heard.segment != segment:
-                pyramid, segment = PyramidStream(student), heard.segment
-            distances = pyramid.push(heard.block)[:, : self._bands]
-            first_cell = heard.block.first_cell - LAG_CELLS
-            real = real_cells(first_cell, heard.cells)
-            if real.stop > real.start:
-                parts.append((heard.base_cell + first_cell + real.start, distances[real]))
-        return laid_out(parts)

@@ -1,0 +1,83 @@
+"""Detectors whose network was trained on all folds but one: that fold gives the scale of normal sound, and all of them the level."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate.embeddings import Recording, heard_blocks
+from calibrate.fitters.fitter import FittedDetector
+from calibrate.fitters.level import fit_level
+from calibrate.fitters.standard import standardise
+from calibrate.folds import Folds
+from calibrate.held_out import HeldOut
+from edge.console.progress import progress
+from edge.detectors.detector import LEVEL, Detector, Parts
+from edge.errors import AudioError
+from edge.features.any_backbone import AnyBackbone
+from edge.features.frontend import CELL_MELS, mels_below
+from edge.judgement.heads import Mode
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training made, as the bundle will hold it, and what it was made from."""
+
+    kind: type[Detector]
+    feature: str  # the detector's own
+    recordings: list[Recording]  # all of which hold sound
+    held_out: HeldOut  # of these
+    blobs: Mapping[str, bytes]
+    arrays: Mapping[str, Mapping[str, NDArray[np.generic]]]  # but for those of the two features
+
+
+def judged(trained: Trained, backbone: AnyBackbone, bandwidth_hz: float, seed: int, mode: Mode, least: float = 0.0) -> FittedDetector:
+    """Fit the level, and bring what the detector makes of the held-out fold to the scale of normal sound.
+
+    Parameters
+    ----------
+    seed : of the choice of levels.
+    least : what a deviation of the detector's own feature is at the least.
+
+    Raises
+    ------
+    AudioError
+        When nothing was heard in that fold.
+    """
+    bands = mels_below(backbone.front_end, bandwidth_hz) // CELL_MELS
+    level = fit_level(trained.recordings, backbone.front_end, bandwidth_hz, Folds(trained.recordings), seed)
+    plain = {"mean": np.zeros(bands, np.float32), "deviation": np.ones(bands, np.float32)}
+    arrays: dict[str, dict[str, NDArray[np.generic]]] = {
+        **{name: dict(one) for name, one in trained.arrays.items()},
+        trained.feature: {**plain},
+        LEVEL: level.arrays[LEVEL],
+    }
+    detector = trained.kind.load(Parts(arrays, bands, trained.blobs, backbone.front_end))
+    maps = []
+    for index, one in enumerate(progress(level.deviations, label="calibrating")):
+        values = np.full((len(one[LEVEL]), bands), np.nan, np.float32)
+        if not trained.held_out.has_none(index):
+            _put_plain(values, trained, index, detector, backbone, bandwidth_hz)
+        maps.append(trained.held_out.only(index, values))
+    if not any(np.isfinite(values).any() for values in maps):
+        raise AudioError("recordings", "hold no sound where some would be kept from the training; more of them are needed")
+    arrays[trained.feature] = {**standardise(maps, mode, least)}
+    deviations = [{trained.feature: own, LEVEL: one[LEVEL]} for own, one in zip(maps, level.deviations, strict=True)]
+    return FittedDetector(arrays, {trained.feature: bands, LEVEL: 1}, deviations, trained.blobs)
+
+
+def _put_plain(values: Float32, trained: Trained, index: int, detector: Detector, backbone: AnyBackbone, bandwidth_hz: float) -> None:
+    """Put what a detector whose scale is 0 and 1 says of a recording, its plain distances, into a map, (cell, band)."""
+    segment = -1
+    for heard in heard_blocks(trained.recordings[index], backbone, bandwidth_hz, detector.lag_blocks):
+        if heard.segment != segment:
+            stream, segment = detector.stream(), heard.segment
+        for deviation in stream.push(heard.block, heard.cells):
+            if deviation.feature == trained.feature:
+                first = heard.base_cell + deviation.first_cell
+                values[first : first + len(deviation.values)] = deviation.values
