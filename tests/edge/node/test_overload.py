@@ -40,7 +40,7 @@ class SlowListener(LoudnessListener):
 def test_overloaded_worker_sheds_the_slow_source_and_the_quick_one_loses_nothing(
     pulse: PulseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source_worker, "MOST_LAG_S", 1.5)
+    monkeypatch.setattr(source_worker, "MOST_LAG_S", 3.0)  # twice what one step of the slow source takes
     bundle = make_bundle(tmp_path / "pump.auscult")
     said = Said()
     inference = InferenceTimes()
@@ -60,10 +60,10 @@ def test_overloaded_worker_sheds_the_slow_source_and_the_quick_one_loses_nothing
             if not daemon._take_turn():
                 time.sleep(0.01)
         # It hears about a third, in whole stretches, and what it hears is of now.
-        assert 2.0 < slow.health.shed_s < 9.0
+        assert 1.0 < slow.health.shed_s < 9.0
         assert slow.health.shed_s % HOP_S == pytest.approx(0.0, abs=1e-6)
         assert slow.health.lost_s == slow.health.shed_s
-        assert slow.source.waiting_s < 1.5 + SLOWNESS * 0.5 + 0.5
+        assert slow.source.waiting_s < 3.0 + SLOWNESS * 0.5 + 0.5
         assert (quick.health.lost_s, quick.health.shed_s) == (0.0, 0.0)
         assert len(said.of("quick/score")) > 2 * len(said.of("slow/score"))
     finally:
