@@ -1,8 +1,7 @@
 """Results kept by what they were made of: a benchmark that is run again, or broken off, measures only what it has not measured.
 
 The key is a digest of the recordings' content, of the settings and of Auscult's own source, so that nothing stale is ever found. What is
-kept are results, not embeddings: a backbone computes the embeddings of a second in a few milliseconds, and reading them back takes as long
-(they are 360 kB).
+kept are results, not embeddings: those of a second are 360 kB, and a backbone computes them anew in a few milliseconds.
 """
 
 from __future__ import annotations
