@@ -65,7 +65,7 @@ def measure_delays(
     for kind in KINDS * faults:
         scene = source.render(SCENE_S)
         onset_s = float(random.uniform(EARLIEST_S, LATEST_S))
-        fault = _fault(kind, scene, source, random)
+        fault = make_fault(kind, scene, source, random)
         samples = inject(scene, fault.heard_through(source.colour), onset_s)
         for minutes, ears in alarms.items():
             open_before, delays = _hear(ears, samples, onset_s, source.sample_rate_hz, promises)
@@ -109,7 +109,7 @@ def _hear(
     return before, delays
 
 
-def _fault(kind: str, scene: NDArray[np.float32], source: RotatingMachine, random: np.random.Generator) -> Fault:
+def make_fault(kind: str, scene: NDArray[np.float32], source: RotatingMachine, random: np.random.Generator) -> Fault:
     """A fault of a kind, somewhere in the spectrum."""
     rate_hz, seed = source.sample_rate_hz, int(random.integers(1 << 31))
     if kind == "knock":

@@ -27,6 +27,7 @@ BENCHMARKS = {
     "robustness": "false alarms after ordinary changes: gain, another microphone, hum, a door, speech, drift",
     "promise": "whether thresholds keep their promise: false alarms per week, observed against promised, and the delay of faults",
     "tail": "the same without sound, for noises of known law: what one alarm per week becomes",
+    "soak": "whether the daemon grows: memory, open files and threads over days of sound",
     "compare": "whether one system's results are better than another's: paired differences with an interval over sets",
 }
 
