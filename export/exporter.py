@@ -62,6 +62,7 @@ def export_backbone(
     AuscultError : a figure is outside its bound
     """
     models, figures = build_models(parameters, origin, calibration, check)
+    check_bounds(figures, origin.name)
     names = names_of(origin)
     cards = {p: card_of(models[p], p, origin) for p in names}
     fp32, int8 = (Backbone(models[p], cards[p], names[p]) for p in ("fp32", "int8"))
@@ -83,16 +84,14 @@ def export_backbone(
 def build_models(
     parameters: Parameters, origin: Origin, calibration: Sequence[Clip], check: Sequence[Clip]
 ) -> tuple[dict[Precision, bytes], Figures]:
-    """Both graphs, the content of their .onnx files, and how far their features agree; AuscultError when a figure is outside its bound."""
+    """Both graphs, the content of their .onnx files, and how far their features agree: see `check_bounds`."""
     trunk = fold(parameters)
     front_end = origin.front_end.name
     exposed = build_graph(trunk, "fp32", name=origin.name, front_end=front_end, expose_activations=True)
     ranges = calibrate_ranges(exposed, calibration)
     names = names_of(origin)
     models = {p: _serialized(build_graph(trunk, p, name=names[p], front_end=front_end, ranges=ranges)) for p in names}
-    figures = feature_parity(parameters, models["fp32"], models["int8"], check)
-    check_bounds(figures, origin.name)
-    return models, figures
+    return models, feature_parity(parameters, models["fp32"], models["int8"], check)
 
 
 def names_of(origin: Origin) -> dict[Precision, str]:

@@ -15,7 +15,7 @@ from export.cnn14 import offline_blocks
 from export.gate import Side, check_bound
 from export.sound import Clip
 from export.streamed import LAG_CELLS, StreamedGraph
-from export.trunk import FRAMES_PER_STEP, Float32Array, Parameters
+from export.trunk import FRAMES_PER_STEP, Float32Array, Parameters, Precision
 
 EDGE_CELLS = 2  # of each block, at either end of a clip
 BLOCK_SIZES = (FRAMES_PER_STEP, 3 * FRAMES_PER_STEP)  # a stream in these must equal the usual one
@@ -63,9 +63,11 @@ def feature_parity(parameters: Parameters, fp32: bytes, int8: bytes, clips: Sequ
     return {name: comparison.figures() for name, comparison in comparisons.items()}
 
 
-def check_bounds(figures: Figures, subject: object) -> None:
-    """AuscultError that names the first figure outside its bound."""
+def check_bounds(figures: Figures, subject: object, precision: Precision = "int8") -> None:
+    """AuscultError that names the first figure outside its bound; for fp32, of those in which int8 has no part."""
     for comparison, figure, side, bound in BOUNDS:
+        if precision == "fp32" and comparison.startswith("int8"):
+            continue
         for block, values in figures[comparison].items():
             check_bound(subject, f"{comparison}.{block}.{figure}", values[figure], side, bound)
 

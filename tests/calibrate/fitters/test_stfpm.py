@@ -31,6 +31,7 @@ from edge.judgement.window import Window
 from edge.model import Model
 from edge.pipeline import Listener
 from edge.scoring import score_file
+from export.parity import BOUNDS
 from export.synthesis import MachineDesign, RotatingMachine, inject, knock_fault, tone_fault
 from tests.noise import RATE_HZ, noise_recordings
 
@@ -64,6 +65,19 @@ class Fit:
 def noise(backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> Fit:
     recordings = noise_recordings(tmp_path_factory.mktemp("noise"), 4.0, 5.0, 4.5)
     return Fit(recordings, StfpmFitter(backbone, BANDWIDTH_HZ, SMALL).fit(recordings))
+
+
+def test_student_that_int8_cannot_hold_stays_fp32_and_says_so(
+    backbone: Backbone, noise: Fit, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert decode_card(noise.fitted.blobs[CARD_MEMBER], CARD_MEMBER).precision == "int8"
+    monkeypatch.setattr("export.parity.BOUNDS", (*BOUNDS, ("int8_streamed_vs_fp32", "relative_rms", "most", 0.0)))
+    fitted = StfpmFitter(backbone, BANDWIDTH_HZ, SMALL).fit(noise.recordings)
+    assert decode_card(fitted.blobs[CARD_MEMBER], CARD_MEMBER).precision == "fp32"
+    assert len(fitted.blobs[STUDENT_MEMBER]) > 3 * len(noise.fitted.blobs[STUDENT_MEMBER])
+    assert "do not survive int8, so it stays fp32" in caplog.text
+    difference = fitted.deviations[2][STFPM] - noise.fitted.deviations[2][STFPM]
+    assert 0.0 < float(np.sqrt(np.mean(np.square(difference)))) < 0.5
 
 
 def test_fit_judges_only_what_the_student_has_not_heard(noise: Fit) -> None:
