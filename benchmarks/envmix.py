@@ -37,7 +37,6 @@ from edge.scoring import score_file
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Report = Callable[[float], None]  # of clips done
 
 LEVELS = ("sample", "spectrogram", "temporal")
 
@@ -91,13 +90,6 @@ def learn(paths: Sequence[Path], seed: int, *, settings: CalibrationSettings = D
         return Model.load(bundle)
 
 
-def clips_of(mix: EnvMix, normal: SoundClass, ratios: int, repeats: int) -> int:
-    """Count the clips that one class takes, for a progress bar."""
-    recordings = len(normal.recordings)
-    tested = len(normal.test) if mix.has_folds else recordings // 2
-    return repeats * (recordings - tested + tested * (1 + len(mix.added) * ratios))
-
-
 def measure_class(
     mix: EnvMix,
     normal: SoundClass,
@@ -105,10 +97,15 @@ def measure_class(
     *,
     repeats: int = 1,
     seed: int = 0,
+    most: int | None = None,
     learn: Learn = learn,
-    report: Report = lambda clips: None,
 ) -> ClassResult:
     """Learn and test one of the classes of normal sound in every repeat.
+
+    Parameters
+    ----------
+    most
+        learn from no more recordings than these, drawn so that fewer are among more: a learning curve. What is tested stays the same.
 
     Raises
     ------
@@ -121,9 +118,11 @@ def measure_class(
     learned: Sequence[Path] = ()
     for repeat in range(repeats):
         fit, test = mix.split(normal, drawn_by(seed, repeat, name, "halves"))
+        if most is not None and most < len(fit):
+            order = drawn_by(seed, repeat, name, "fewer").permutation(len(fit))
+            fit = [fit[number] for number in sorted(order[:most])]
         if fit != learned:  # folds are the same in every repeat
             model, learned = learn(fit, seed), fit
-        report(len(fit))
         clips = []
         for path in test:
             # A generator for each recording, by its name: what happens to it does not depend on the others.
@@ -133,7 +132,6 @@ def measure_class(
                 if not mix.has_folds:
                     raise
                 # The published datasets hold a few that are too short or silent; a manifest means all that it lists.
-            report(1 + len(mix.added) * len(ratios_db))
         if not clips:
             raise UserError(name, "has no test recording that can be scored")
         draws = draw_clusters(len(clips), seed=zlib.crc32(f"{seed}/{repeat}/{name}".encode()))

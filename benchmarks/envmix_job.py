@@ -23,6 +23,7 @@ class EnvMixJob:
     repeats: int
     seed: int
     settings: CalibrationSettings
+    most: int | None = None  # recordings to learn from
 
     def key(self, system: Mapping[str, Any]) -> Mapping[str, Any]:
         """What the result depends on; `system` is the settings as JSON can hold them."""
@@ -37,10 +38,11 @@ class EnvMixJob:
             "repeats": self.repeats,
             "seed": self.seed,
             "system": system,
+            "most": self.most,
         }
 
 
 def measure_envmix(job: EnvMixJob) -> ClassResult:
     """Learn and test the class; UserError when it cannot be."""
     learned = partial(learn, settings=job.settings)
-    return measure_class(job.mix, job.normal, job.ratios_db, repeats=job.repeats, seed=job.seed, learn=learned)
+    return measure_class(job.mix, job.normal, job.ratios_db, repeats=job.repeats, seed=job.seed, most=job.most, learn=learned)

@@ -39,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example: auscult benchmark envmix --manifest recordings/manifest.csv --snr 6 0 -6 --repeats 5 --format json"
     add_envmix_arguments(parser)
     parser.add_argument("--repeats", type=count, default=1, metavar="N", help="draws of halves, sounds and places (default: %(default)s)")
+    parser.add_argument(
+        "--learn", type=count, metavar="N", help="learn from N recordings of a class at most, and test the same: a learning curve"
+    )
     add_system_arguments(parser, several=True)
     add_job_arguments(parser)
     parser.add_argument("--seed", type=seed, default=0, help="of every random choice (default: %(default)s)")
@@ -65,7 +68,7 @@ def _measured(arguments: argparse.Namespace, mix: EnvMix) -> tuple[dict[str, Cla
     """The result of each class, and why others have none: too little sound or an unreadable file stops no other class."""
     settings, system = system_settings(arguments), system_document(arguments)
     ratios = tuple(dict.fromkeys(arguments.snr))
-    jobs = [EnvMixJob(mix, normal, ratios, arguments.repeats, arguments.seed, settings) for normal in mix.normal]
+    jobs = [EnvMixJob(mix, normal, ratios, arguments.repeats, arguments.seed, settings, arguments.learn) for normal in mix.normal]
     keys = [job.key(system) for job in jobs]
     results = measure_all(measure_envmix, jobs, keys, ClassResult, arguments, f"measuring {arguments.detector} on EnvMix")
     named = list(zip((job.normal.name for job in jobs), results, strict=True))
@@ -103,6 +106,7 @@ def _document(arguments: argparse.Namespace, mix: EnvMix, results: Mapping[str, 
         "repeats": arguments.repeats,
         "snr_db": ratios,
         "seed": arguments.seed,
+        "learn": arguments.learn,
         "system": system_document(arguments),
         "added": [sound.name for sound in mix.added],
         "mean": _means(list(results.values()), ratios),

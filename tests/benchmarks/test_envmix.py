@@ -15,7 +15,7 @@ import soundfile
 from benchmarks.clips import Clip, read_clip
 from benchmarks.datasets.envmix import SoundClass, envmix_of_folders, envmix_of_manifest
 from benchmarks.datasets.manifest import read_manifest
-from benchmarks.envmix import clips_of, learn, measure_class, truth_grid
+from benchmarks.envmix import learn, measure_class, truth_grid
 from benchmarks.injection import Injection
 from calibrate.anomaly_map import anomaly_map
 from calibrate.metrics.spectrogram import spectrogram_truth
@@ -140,7 +140,7 @@ def test_envmix_with_a_mistake_is_one_line_and_exit_code_two(
     assert problem in captured.err
 
 
-def test_measure_class_never_learns_from_a_recording_that_it_tests_and_counts_its_clips(manifest: Path) -> None:
+def test_measure_class_never_learns_from_a_recording_that_it_tests_nor_from_more_than_it_may(manifest: Path) -> None:
     mix = envmix_of_manifest(read_manifest(manifest), ["drilling"])
     (drilling,) = mix.normal
     learned: list[set[Path]] = []
@@ -157,7 +157,13 @@ def test_measure_class_never_learns_from_a_recording_that_it_tests_and_counts_it
             measure_class(mix, drilling, [0.0], seed=seed, learn=keep)
     assert all(len(fit) == 3 and fit < set(drilling.recordings) for fit in learned)
     assert len({frozenset(fit) for fit in learned}) > 1
-    assert clips_of(mix, drilling, 3, 2) == 2 * (3 + 3 * (1 + 6))
+
+    learned.clear()
+    for most in (1, 2, 3, 4):
+        with pytest.raises(EnoughError):
+            measure_class(mix, drilling, [0.0], most=most, learn=keep)
+    assert [len(fit) for fit in learned] == [1, 2, 3, 3]
+    assert learned[0] < learned[1] < learned[2] == learned[3]
 
 
 def test_measure_class_of_published_folders_learns_other_folds_than_it_tests(tmp_path: Path) -> None:
@@ -175,19 +181,17 @@ def test_measure_class_of_published_folders_learns_other_folds_than_it_tests(tmp
     short = street / "audio" / "fold10" / "10000-0-0-1.wav"
     soundfile.write(short, sound("drilling", 0, RATE_HZ)[: RATE_HZ // 10], RATE_HZ)
     learned: list[tuple[Sequence[Path], Model]] = []
-    reported: list[float] = []
 
     def learn_once(fit: Sequence[Path], seed: int) -> Model:
         learned.append((fit, learn(fit, seed)))
         return learned[-1][1]
 
-    result = measure_class(mix, drilling, [12.0], repeats=2, learn=learn_once, report=reported.append)
+    result = measure_class(mix, drilling, [12.0], repeats=2, learn=learn_once)
     ((fit, model),) = learned
     assert fit == list(drilling.fit)
     assert {path.parent.name for path in fit} == {"fold1"}
     assert short in drilling.test
     assert (result.fit_clips, result.normal_clips, result.anomalous_clips) == (3, 2, 4)
-    assert sum(reported) == clips_of(mix, drilling, 1, 2) == 2 * (3 + 3 * (1 + 2))
     assert all(result.levels[12.0][level].roc_auc > 0.6 for level in LEVELS)
 
     only = SoundClass("drilling", drilling.fit, (short,))
