@@ -11,6 +11,7 @@ from pathlib import Path
 from edge.console.output import printable
 from edge.doctor.examination import examine
 from edge.doctor.finding import Finding
+from edge.doctor.sandbox import take_state_folder
 
 CHECK_WIDTH = 18  # most names fit; a longer one moves its own line only
 EXAMPLE = """example:
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Examine the node; a line is printed as soon as it is known."""
     logging.getLogger("auscult").addHandler(logging.NullHandler())  # the findings say it, in one line each
+    take_state_folder()
     findings: list[Finding] = []
     for finding in examine(arguments.config):
         findings.append(finding)

@@ -30,6 +30,8 @@ def check_temperature(root: Path = Path("/")) -> Finding:
     told = "no sensor" if celsius is None else f"{celsius:.0f} °C"
     if throttled:
         return warn("temperature", f"{told}; the board is throttled", "use a stronger power supply and better cooling")
+    if device_health.throttled_before(root):
+        return warn("temperature", f"{told}; the board has been throttled since it was started", "is the power supply strong enough?")
     if celsius is not None and celsius >= HOT_C:
         return warn("temperature", f"{told} is hot", "cool it: a heat sink, a fan or a cooler place")
     return ok("temperature", told if throttled is None else f"{told}, not throttled")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import replace
 
 from edge.config.credentials import is_out_of_reach
@@ -41,4 +42,7 @@ def check_broker(mqtt: MqttConfig) -> Finding:
     connection.close()
     login = "without a login" if settings.username is None else f"logged in as {settings.username}"
     how = "in plain text" if settings.tls is None else "over TLS, its certificate verified"
-    return ok(CHECK, f"{settings.endpoint}: connected {how}, {login}, MQTT {settings.protocol}")
+    told = f"{settings.endpoint}: connected {how}, {login}, MQTT {settings.protocol}"
+    if mqtt.password_file is not None and mqtt.password_file.stat().st_mode & stat.S_IROTH:
+        return warn(CHECK, f"{told}; everybody on this device may read {mqtt.password_file}", f"sudo chmod o= {mqtt.password_file}")
+    return ok(CHECK, told)

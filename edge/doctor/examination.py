@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge.doctor.board import check_clock, check_outbox, check_temperature
 from edge.doctor.finding import Finding, examined, fail, ok, warn
+from edge.doctor.sandbox import check_sandbox, is_installed
 from edge.doctor.software import check_providers, check_software
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def examine_config(config: Config) -> Iterator[Finding]:
     from edge.doctor.headroom import CHECK, check_headroom, known_models
     from edge.doctor.sound import check_source
 
+    if is_installed():
+        yield examined("sandbox", lambda: check_sandbox(config))
     yield examined("inference", lambda: check_providers(config.inference.providers))
     rates_hz: dict[str, int | None] = {}
     for name, source in config.sources.items():

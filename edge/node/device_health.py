@@ -8,7 +8,8 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-_THROTTLED = 0xF  # under-voltage, frequency capped, throttled, soft temperature limit; the bits above tell of the past
+_THROTTLED = 0xF  # under-voltage, frequency capped, throttled, soft temperature limit
+_THROTTLED_BEFORE = _THROTTLED << 16  # the same at some time since the board was started
 _TIME_ERROR = 5  # adjtimex(2)
 _SYNCHRONIZED = Path("run/systemd/timesync/synchronized")
 
@@ -35,10 +36,21 @@ def temperature_c(root: Path = Path("/")) -> float | None:
 
 def throttled(root: Path = Path("/")) -> bool | None:
     """Whether a Raspberry Pi runs slower than it could, for lack of power or for heat."""
+    bits = _throttled_bits(root)
+    return None if bits is None else bool(bits & _THROTTLED)
+
+
+def throttled_before(root: Path = Path("/")) -> bool | None:
+    """Whether it did at some time since it was started; a supply that is too weak shows at a peak of load only."""
+    bits = _throttled_bits(root)
+    return None if bits is None else bool(bits & _THROTTLED_BEFORE)
+
+
+def _throttled_bits(root: Path) -> int | None:
     # Up to the Pi 4 it is soc/soc:firmware, later soc@107c000000/soc@107c000000:firmware.
     for path in (root / "sys/devices/platform").glob("soc*/soc*:firmware/get_throttled"):
         with suppress(OSError, ValueError):
-            return bool(int(path.read_text().strip(), 16) & _THROTTLED)
+            return int(path.read_text().strip(), 16)
     return None
 
 

@@ -14,11 +14,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edge.console.cli import run_command
-from edge.doctor import headroom
+from edge.doctor import headroom, sandbox
 from tests.broker import Broker
 from tests.bundles import RATE_HZ, CalibratedMachine
 
 CHECKS = ["software", "clock", "temperature", "config", "inference", "source pump1", "bundle {bundle}", "broker", "outbox", "processor"]
+
+
+@pytest.fixture(autouse=True)
+def no_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even on a device where Auscult is installed."""
+    monkeypatch.setattr(sandbox, "UNIT", tmp_path / "auscult.service")
 
 
 def doctor(*arguments: str) -> int:
@@ -68,6 +74,18 @@ def test_doctor_text_is_one_line_for_each_check(
     assert len(lines) == len(CHECKS)
     assert {line.split()[0] for line in lines} <= {"OK", "WARN", "FAIL"}
     assert lines[-1].startswith("FAIL  processor")
+
+
+def test_doctor_of_an_installed_service_looks_at_its_sandbox_too(
+    broker: Broker, machine: CalibratedMachine, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(headroom, "cost_per_second", lambda *_: 0.02)
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    sandbox.UNIT.write_text("[Service]\nStateDirectory=auscult\nProtectSystem=strict\n", encoding="utf-8")
+    code, findings = examined(capsys, write_config(tmp_path, broker.port, machine.bundle, machine.recordings[0]))
+    assert code == 1
+    assert list(findings).index("sandbox") == list(findings).index("config") + 1
+    assert "(outbox.path)" in findings["sandbox"]["found"]
 
 
 def test_doctor_tells_every_trouble_and_goes_on(broker: Broker, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

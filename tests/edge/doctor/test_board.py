@@ -24,7 +24,7 @@ def test_clock_not_known_to_be_right_is_a_warning(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(
     ("millidegrees", "throttled", "verdict"),
-    [("48000", "0x0", "OK"), ("48000", "0x50000", "OK"), ("48000", "0x1", "WARN"), ("79000", "0x0", "WARN"), (None, None, "OK")],
+    [("48000", "0x0", "OK"), ("48000", "0x50000", "WARN"), ("48000", "0x1", "WARN"), ("79000", "0x0", "WARN"), (None, None, "OK")],
 )
 def test_temperature_hot_or_throttled_is_a_warning(tmp_path: Path, millidegrees: str | None, throttled: str | None, verdict: str) -> None:
     if millidegrees is not None:

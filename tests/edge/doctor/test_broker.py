@@ -14,10 +14,17 @@ from tests.certificates import Authority
 
 
 def _check(
-    broker: Broker, tmp_path: Path, *, username: str | None = None, password: str = PASSWORD, tls: TlsConfig | None = None
+    broker: Broker,
+    tmp_path: Path,
+    *,
+    username: str | None = None,
+    password: str = PASSWORD,
+    tls: TlsConfig | None = None,
+    mode: int = 0o640,
 ) -> Finding:
     secret = tmp_path / "secret"
     secret.write_text(password, encoding="utf-8")
+    secret.chmod(mode)
     mqtt = MqttConfig(
         host=broker.host, port=broker.port, client_id="node", username=username, password_file=secret if username else None, tls=tls
     )
@@ -40,6 +47,13 @@ def test_broker_with_a_login_takes_the_right_password_only(make_broker: MakeBrok
     for finding in (_check(broker, tmp_path, username=USERNAME, password="wrong"), _check(broker, tmp_path)):
         assert finding.verdict == "FAIL"
         assert "mqtt.username" in finding.found
+
+
+def test_broker_password_that_everybody_may_read_is_a_warning(make_broker: MakeBroker, tmp_path: Path) -> None:
+    finding = _check(make_broker(password=True), tmp_path, username=USERNAME, mode=0o644)
+    assert finding.verdict == "WARN"
+    assert f"logged in as {USERNAME}" in finding.found
+    assert str(tmp_path / "secret") in finding.remedy
 
 
 def test_broker_with_tls_is_verified(make_broker: MakeBroker, tmp_path: Path) -> None:
