@@ -6,6 +6,10 @@
 #   make fix        what ruff can mend by itself
 #   make bench      milliseconds of one core per second of audio, on this machine
 #   make fuzz       hostile bundles, configurations and audio files for a minute; ARGS="--minutes 10 --seed 1" for more
+#   make lock       requirements/*.lock anew, with the newest versions that pyproject.toml allows
+#   make test-faults
+#                   broker, daemon, network, sound device, disk and clock fail at random while 40 faults are played, for 7 minutes;
+#                   ARGS="--seed 1" for the same again, ARGS=--short for a minute of it
 #   make install    as root, on a device: /opt/auscult, /etc/auscult, the systemd unit; `make uninstall` takes it away again
 #
 # PYTHON names another interpreter (3.10 or newer), VENV another place for the virtual environment.
@@ -17,7 +21,7 @@ ARGS ?=
 SLOW ?=
 export PYTHON
 
-.PHONY: help demo test check lint fix bench fuzz setup install uninstall clean
+.PHONY: help demo test check lint fix bench fuzz test-faults lock setup install uninstall clean
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -71,6 +75,13 @@ bench: $(VENV)/.dev
 
 fuzz: $(VENV)/.dev
 	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+lock: $(VENV)/.dev
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet uv
+	@$(BIN)/python .ci/lock.py
+
+test-faults: setup
+	@PATH="$$PATH:/usr/sbin:/sbin" $(BIN)/python -m tests.faults $(ARGS)
 
 install:
 	@systemd/install

@@ -18,9 +18,9 @@ from benchmarks.alarms import Alarms
 from benchmarks.machines import DEFAULTS
 from benchmarks.rate import Rate
 from calibrate.calibration import CalibrationSettings, calibrate
-from calibrate.tail import seconds_to_support, supported_false_alarms_per_week
 from edge.features.frontend import PANNS
 from edge.judgement.tail import SECONDS_PER_WEEK
+from edge.judgement.tail_fit import seconds_to_support, supported_false_alarms_per_week
 from edge.model import Model
 from export.synthesis import MachineDesign, RotatingMachine
 

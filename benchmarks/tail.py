@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.noises import NOISES, STEP_S, WINDOW, Noise
-from calibrate.tail import fit_tail, supported_false_alarms_per_week
 from edge.judgement.event_tracker import EventSettings
 from edge.judgement.tail import SECONDS_PER_WEEK
+from edge.judgement.tail_fit import fit_tail, supported_false_alarms_per_week
 
 Float64 = NDArray[np.float64]
 Report = Callable[[float], None]  # of draws and weeks done

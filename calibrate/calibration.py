@@ -18,7 +18,6 @@ from calibrate.embeddings import Recording
 from calibrate.fitters.fitter import FittedDetector, FitterSettings
 from calibrate.fitters.patchcore import PatchCoreSettings
 from calibrate.head_scale import fit_heads
-from calibrate.tail import fit_tail, seconds_to_support, supported_false_alarms_per_week
 from edge.audio.channels import Channel
 from edge.bundles.bundle import write_bundle
 from edge.bundles.signature import SigningKey
@@ -28,6 +27,7 @@ from edge.features.backbone import BUILT_IN
 from edge.features.frontend import CELL_MELS, FrontEnd, mel_edges_hz, mels_below
 from edge.judgement.heads import HeadScale, Mode, largest_name, sustained_name
 from edge.judgement.tail import SECONDS_PER_WEEK, Tail
+from edge.judgement.tail_fit import fit_tail, seconds_to_support, supported_false_alarms_per_week
 from edge.model import BACKBONE_MEMBER, CARD_MEMBER, PROBE_SECONDS, probe_cells
 from edge.version import VERSION
 

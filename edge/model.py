@@ -24,6 +24,7 @@ from edge.features.feature_stream import FeatureSource, FeatureStream
 from edge.features.frontend import CELL_MELS, FrontEnd, front_end_named, mels_below
 from edge.judgement.heads import Heads, HeadScale, Mode
 from edge.judgement.tail import Tail
+from edge.judgement.threshold import Threshold
 
 Float32 = NDArray[np.float32]
 
@@ -62,6 +63,7 @@ class Model:
         self.alarm_surprise = manifest.threshold.score_scale
         if not self.alarm_surprise > 0:
             raise BundleError(bundle.path, f"its threshold is not a positive number; {AGAIN}")
+        self.threshold = Threshold(self.alarm_surprise, self.tail)
         if not self.front_end.cell_s <= self.hop_s <= self.window_s <= LONGEST_WINDOW_S:
             raise BundleError(bundle.path, f"its windows of {self.window_s:g} s every {self.hop_s:g} s make no sense; {AGAIN}")
         self.window_cells = int(self.window_s / self.front_end.cell_s + 1e-6)  # whole cells, so that the first window begins at 0

@@ -118,10 +118,23 @@ class Outbox:
         """Return the last message of each event that was opened and not closed yet; right after `open`, by a run that was killed."""
         return [entry for entry in self._queue.last_of_all() if not entry.closes]
 
-    def put(self, message: Message, source: str, seq: int, *, closes: bool, fresh: bool = False) -> None:
-        """Take a message. `closes`: the last one of its event. `fresh`: a connection stands over which it can go at once."""
+    def put(
+        self,
+        message: Message,
+        source: str,
+        seq: int,
+        *,
+        closes: bool,
+        fresh: bool = False,
+        kept: Callable[[], None] | None = None,
+    ) -> None:
+        """Take a message. `closes`: the last one of its event. `fresh`: a connection stands over which it can go at once.
+
+        `kept` is called in the outbox's thread once a crash cannot take the message any more (or, while the disk fails, once it may be
+        sent from memory): what is told of it before, in a log say, may never have happened as far as everybody else is concerned.
+        """
         self._counting.add(source)
-        self._queue.put(Entry(0, source, seq, closes, self._now_s(), message, fresh))
+        self._queue.put(Entry(0, source, seq, closes, self._now_s(), message, fresh, kept=kept))
         if self.path is None:
             self.work()
 
@@ -147,6 +160,11 @@ class Outbox:
     def is_durable(self) -> bool:
         """Whether what waits survives the process."""
         return self._disk is not None and self._disk.problem is None
+
+    @property
+    def is_working(self) -> bool:
+        """False when its thread has died; a disk that fails is no reason for that."""
+        return self._thread is None or self._thread.is_alive() or self._closing
 
     @property
     def has_room(self) -> bool:
@@ -188,6 +206,7 @@ class Outbox:
             if disk is not None:
                 disk.fall_back(error, readable=False)
         self.on_ready()
+        self._tell_kept()
 
     def _run(self) -> None:
         while not self._closing:
@@ -227,6 +246,12 @@ class Outbox:
         expired = self._queue.drop([*self._queue.older_than(before_s), *(ledger.entered_before(before_s) if ledger else ())])
         self._expired += expired
         self._tell(expired, f"they were older than {self._keep_s / 86_400.0:g} days")
+
+    def _tell_kept(self) -> None:
+        for entry in self._queue.kept():
+            kept, entry.kept = entry.kept, None  # a file that turns up again makes some of them come through twice
+            if kept is not None:
+                kept()
 
     def _tell(self, dropped: int, why: str) -> None:
         if dropped:

@@ -30,6 +30,7 @@ class OutboxQueue:
         self._unsaved: dict[Entry, None] = {}
         self._done: dict[int, str] = {}  # number: source
         self._last: dict[str, Entry] = {}  # of each source
+        self._untold: deque[Entry] = deque()  # left `incoming`, and whoever put them has not heard of it
         self._next_number = 1
         self._last_read = 0  # what waits in the file with a greater number is not in memory
 
@@ -137,7 +138,7 @@ class OutboxQueue:
                 self._done.pop(number, None)
             while self._incoming and self._incoming[0].saved:
                 if self.on_disk or len(self._ready) >= READ_AHEAD:
-                    self._incoming.popleft()
+                    self._untold.append(self._incoming.popleft())
                     self.on_disk += 1
                 else:
                     self._make_ready()
@@ -151,7 +152,14 @@ class OutboxQueue:
     def _make_ready(self) -> None:
         entry = self._incoming.popleft()
         self._ready.append(entry)
+        self._untold.append(entry)
         self._last_read = max(self._last_read, entry.number)
+
+    def kept(self) -> list[Entry]:
+        """Return the messages that have come through since the last call: saved, or to go on from memory, or dropped on the way."""
+        with self.changed:
+            kept, self._untold = list(self._untold), deque()
+            return kept
 
     @property
     def last_read(self) -> int:
@@ -205,6 +213,7 @@ class OutboxQueue:
                     self._done[victim.number] = victim.source
                     self.waiting_bytes -= victim.size_bytes
                     self.on_disk -= 1
+            self._untold.extend(entry for entry in self._incoming if entry.number in dropped)
             self._ready = deque(entry for entry in self._ready if entry.number not in dropped)
             self._incoming = deque(entry for entry in self._incoming if entry.number not in dropped)
             self.dropped += len(dropped)

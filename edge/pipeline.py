@@ -19,6 +19,7 @@ from edge.judgement.event_tracker import EventSettings, EventTracker
 from edge.judgement.heads import together
 from edge.judgement.judge import Judge
 from edge.judgement.regions import find_regions
+from edge.judgement.threshold import Moved
 from edge.judgement.timeline import Span, Timeline
 from edge.judgement.ulid import new_ulid
 from edge.judgement.window import ALARM, Localization, Window
@@ -35,8 +36,18 @@ HEARD_FRACTION = 0.5
 class Listener:
     """Listens to one source. Push audio as it comes, say what was lost, and finish at the end."""
 
-    def __init__(self, model: Model, rate_hz: int, settings: EventSettings | None = None, new_id: Callable[[], str] = new_ulid) -> None:
-        """`rate_hz` is the native rate of what will be pushed; BundleError when it is too low for the bundle."""
+    def __init__(
+        self,
+        model: Model,
+        rate_hz: int,
+        settings: EventSettings | None = None,
+        new_id: Callable[[], str] = new_ulid,
+        moved: Moved | None = None,
+    ) -> None:
+        """`rate_hz` is the native rate of what will be pushed; BundleError when it is too low for the bundle.
+
+        `moved` is for a threshold other than the bundle's own.
+        """
         model.check_rate(rate_hz, "the source")
         self.model = model
         self.rate_hz = rate_hz
@@ -44,6 +55,7 @@ class Listener:
         self._front_end = model.front_end
         self._hearing = Hearing(model.feature_source, rate_hz, model.bandwidth_hz, self.stopwatch, model.detector.lag_blocks)
         self._timeline = Timeline(model.detector.features, model.window_cells)
+        self._threshold = model.threshold.moved(moved)
         self._judge = Judge(model.detector, self._timeline, self.stopwatch)
         self._events = EventTracker(settings or EventSettings(), new_id)
         self._windows = 0  # passed on the regular grid
@@ -67,6 +79,19 @@ class Listener:
         if end > self._last_window_end:
             results += self._window(end, min(self.model.window_cells, end))
         return [*results, *self._events.finish()]
+
+    def end_event(self) -> list[Window | Event]:
+        """Close the event that is open, if there is one, and go on listening."""
+        return [*self._events.finish()]
+
+    def set_events(self, settings: EventSettings) -> None:
+        """Judge by other rules from now on when an event opens and closes; one that is open goes on."""
+        self._events.settings = settings
+
+    def move_threshold(self, moved: Moved | None) -> list[Window | Event]:
+        """Judge by another threshold from now on, None for the bundle's own. An open event is closed: no event has scores in two units."""
+        self._threshold = self.model.threshold.moved(moved)
+        return self.end_event()
 
     @property
     def timings_s(self) -> dict[str, float]:
@@ -127,12 +152,12 @@ class Listener:
         cell_s = self._front_end.cell_s
         cells = span.last - span.first
         parts = self.model.heads.evidence(span.deviations)
-        score = p_value = None
+        score = p_value = surprise = None
         if parts and cells - span.lost_cells >= HEARD_FRACTION * cells:
             evidence = sum(parts.values())
             surprise = float(together(np.array(evidence)))
-            score = surprise / self.model.alarm_surprise
-            p_value = self.model.tail.p_value(surprise, cells * cell_s)
+            score = self._threshold.score(surprise)
+            p_value = self._threshold.p_value(surprise, cells * cell_s)
         anomalous = score is not None and score >= ALARM
         anomaly_map = self.model.heads.drawing(span.deviations, score or 0.0)  # (time, band) NaN where lost
         return Window(
@@ -144,4 +169,5 @@ class Listener:
             heads={head: score * part / evidence for head, part in parts.items()} if score is not None else {},
             lost_s=span.lost_cells * cell_s,
             localization=Localization(cell_s, anomaly_map.max(axis=1), find_regions(anomaly_map, self._front_end) if anomalous else ()),
+            surprise=surprise,
         )

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,14 +79,25 @@ class Subscriber:
 
 
 class Broker:
-    """One Mosquitto of one test; `stop` and `start` keep the port, and forget everything retained."""
+    """One Mosquitto of one test; `stop` and `start` keep the port, and forget everything retained unless it is persistent."""
 
     host = HOST
 
     def __init__(
-        self, folder: Path, *, password: bool = False, authority: Authority | None = None, require_certificate: bool = False
+        self,
+        folder: Path,
+        *,
+        password: bool = False,
+        authority: Authority | None = None,
+        require_certificate: bool = False,
+        persistent: bool = False,
+        users: Mapping[str, str] | None = None,
+        lines: Sequence[str] = (),
     ) -> None:
-        """Clients must log in as `USERNAME` with `password`, and speak TLS with an `authority`."""
+        """Clients must log in as `USERNAME` with `password`, or as one of `users`, and speak TLS with an `authority`.
+
+        A `persistent` one saves every change. `lines` are added to its configuration.
+        """
         with socket.socket() as probe:
             probe.bind((HOST, 0))
             self.port: int = probe.getsockname()[1]
@@ -95,12 +106,18 @@ class Broker:
         self._password = password
         self._process: subprocess.Popen[bytes] | None = None
         # Started by root, Mosquitto becomes the user `mosquitto`, who may not read this folder.
-        lines = [f"user {getpass.getuser()}", f"listener {self.port} {HOST}", "persistence false", "log_dest stderr"]
-        if password:
-            users = folder / "users"
-            users.touch(0o600)
-            subprocess.run(["mosquitto_passwd", "-b", users, USERNAME, PASSWORD], check=True, capture_output=True)
-            lines += [f"password_file {users}", "allow_anonymous false"]
+        logins = {**({USERNAME: PASSWORD} if password else {}), **(users or {})}
+        lines = [*lines, f"user {getpass.getuser()}", f"listener {self.port} {HOST}", "log_dest stderr"]
+        if persistent:
+            lines += ["persistence true", f"persistence_location {folder}/", "autosave_on_changes true", "autosave_interval 1"]
+        else:
+            lines.append("persistence false")
+        if logins:
+            file = folder / "users"
+            file.touch(0o600)
+            for name, secret in logins.items():
+                subprocess.run(["mosquitto_passwd", "-b", file, name, secret], check=True, capture_output=True)
+            lines += [f"password_file {file}", "allow_anonymous false"]
         else:
             lines.append("allow_anonymous true")
         if authority is not None:
@@ -136,20 +153,28 @@ class Broker:
             self._process.wait(TIMEOUT_S)
             self._process = None
 
+    def signal(self, number: int) -> None:
+        """SIGUSR1 has it save what it knows."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
     def log(self) -> str:
         """What Mosquitto said."""
         return (self._folder / "log").read_text()
 
     @contextmanager
     def subscriber(
-        self, topic_filter: str = "auscult/#", protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5
+        self,
+        topic_filter: str = "auscult/#",
+        protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5,
+        login: tuple[str, str] | None = None,
     ) -> Iterator[Subscriber]:
         """A client that is subscribed to `topic_filter` while the context is open; retained messages count as received."""
         subscriber = Subscriber()
         subscribed = threading.Event()
         client = Client(CallbackAPIVersion.VERSION2, protocol=protocol)
-        if self._password:
-            client.username_pw_set(USERNAME, PASSWORD)
+        if login is not None or self._password:
+            client.username_pw_set(*(login or (USERNAME, PASSWORD)))
         if self._authority is not None:
             cert_file, key_file = self._authority.issue("subscriber")
             client.tls_set(str(self._authority.ca_file), str(cert_file), str(key_file))
@@ -183,7 +208,14 @@ class MakeBroker(Protocol):
     """What the fixture `make_broker` is."""
 
     def __call__(
-        self, *, password: bool = False, authority: Authority | None = None, require_certificate: bool = False, start: bool = True
+        self,
+        *,
+        password: bool = False,
+        authority: Authority | None = None,
+        require_certificate: bool = False,
+        users: Mapping[str, str] | None = None,
+        lines: Sequence[str] = (),
+        start: bool = True,
     ) -> Broker:
         """Make a broker, started unless `start` is false."""
 
@@ -199,10 +231,16 @@ def make_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeBroker
     brokers: list[Broker] = []
 
     def make(
-        *, password: bool = False, authority: Authority | None = None, require_certificate: bool = False, start: bool = True
+        *,
+        password: bool = False,
+        authority: Authority | None = None,
+        require_certificate: bool = False,
+        users: Mapping[str, str] | None = None,
+        lines: Sequence[str] = (),
+        start: bool = True,
     ) -> Broker:
         folder = tmp_path_factory.mktemp("broker")
-        broker = Broker(folder, password=password, authority=authority, require_certificate=require_certificate)
+        broker = Broker(folder, password=password, authority=authority, require_certificate=require_certificate, users=users, lines=lines)
         brokers.append(broker)
         if start:
             broker.start()

@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 MICROPHONE = "auscult_microphone"  # what PortAudio calls the device; "auscult" is enough to find it
 SPARE_MICROPHONE = "spare_microphone"  # always silent; "microphone" fits both
 SINK_RATE_HZ = 48000
+# Without "norewinds" a null sink has two seconds of latency, and its monitor starts that late.
+_SINK_OPTIONS = f"rate={SINK_RATE_HZ} channels=2 format=float32le norewinds=1"
 _SYSTEM_ALSA_CONFIG = "/usr/share/alsa/alsa.conf"
 _INSTALL = "sudo apt install pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins"
 _TIMEOUT_S = 10.0
@@ -75,15 +77,13 @@ class PulseServer:
 
     def _launch(self, socket: Path, *sinks: str) -> subprocess.Popen[bytes]:
         socket.unlink(missing_ok=True)
-        # Without "norewinds" a null sink has two seconds of latency, and its monitor starts that late.
-        options = f"rate={SINK_RATE_HZ} channels=2 format=float32le norewinds=1"
         with (self._folder / "log").open("ab") as log:
             daemon = subprocess.Popen(
                 [
                     *("pulseaudio", "-n", "--system=false", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"),
                     *("--disable-shm=yes", "--realtime=no", "--high-priority=no"),
                     f"--load=module-native-protocol-unix auth-anonymous=1 socket={socket}",
-                    *(f"--load=module-null-sink sink_name={name} {options}" for name in sinks),
+                    *(f"--load=module-null-sink sink_name={name} {_SINK_OPTIONS}" for name in sinks),
                 ],
                 # As root too; and nothing of the user's own sound server.
                 env={**os.environ, **self.variables, "HOME": str(self._folder), "XDG_RUNTIME_DIR": str(self._folder)},
@@ -96,6 +96,17 @@ class PulseServer:
                 pytest.fail(f"pulseaudio did not start:\n{(self._folder / 'log').read_text()}")
             time.sleep(0.02)
         return daemon
+
+    def remove_sink(self, sink: str = "auscult") -> None:
+        """The sink and its monitor are gone, and with them everybody's streams; the server stays."""
+        listing = self._ask(self._socket, "list", "short", "modules").stdout.decode()
+        for number, _, arguments in (line.split("\t")[:3] for line in listing.splitlines()):
+            if f"sink_name={sink} " in arguments:
+                self._ask(self._socket, "unload-module", number)
+
+    def restore_sink(self, sink: str = "auscult") -> None:
+        """It is back, and silent until somebody plays."""
+        self._ask(self._socket, "load-module", "module-null-sink", f"sink_name={sink}", *_SINK_OPTIONS.split())
 
     def _ask(self, socket: Path, *command: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(["pactl", *command], env=self._environment(socket), capture_output=True, timeout=_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""Print one JSON document with the JSON Schema of every MQTT payload, by topic."""
+"""Print one JSON document with the JSON Schema of every MQTT payload, by topic: what the node publishes, and what it may be asked."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import msgspec
 
 from edge.mqtt import payloads
 from edge.mqtt.topics import Topics
+from edge.remote.requests import REQUESTS
+from edge.remote.responses import RESPONSES
 
 EXAMPLE = """example:
-  auscult schema | jq '.topics["auscult/<node>/<source>/score"].payload'"""
+  auscult schema | jq '.topics["auscult/<node>/<source>/score"].payload'
+  auscult schema | jq '.commands["auscult/<node>/cmd/snooze"].payload'"""
 
 
 def schema_document() -> dict[str, Any]:
@@ -28,10 +31,13 @@ def schema_document() -> dict[str, Any]:
         (topics.state(source), 1, True, payloads.State),
         (topics.event(source), 1, False, payloads.EventPayload),
         (topics.level(source), 0, False, payloads.LevelPayload),
+        *((topics.response(verb), 1, False, payload) for verb, payload in RESPONSES.items()),
     ]
+    commands: list[tuple[str, int, bool, Any]] = [(topics.command(verb), 1, False, payload) for verb, payload in REQUESTS.items()]
     return {
         "schema": payloads.SCHEMA_VERSION,
         "topics": {topic: _topic(topic, qos, retained, payload) for topic, qos, retained, payload in table},
+        "commands": {topic: _topic(topic, qos, retained, payload) for topic, qos, retained, payload in commands},
     }
 
 

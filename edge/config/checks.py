@@ -36,6 +36,9 @@ def check_config(config: Config, document: Document) -> None:
     if len(set(providers)) != len(providers):
         raise document.error(("inference", "providers"), "names a provider twice; keep each once, the preferred one first")
     _check_bundles(config.bundles, document)
+    allowed = config.commands.allow
+    if len(set(allowed)) != len(allowed):
+        raise document.error(("commands", "allow"), "names a command twice; keep each once")
 
 
 def _check_bundles(bundles: BundlesConfig, document: Document) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -27,6 +27,9 @@ Channels = Annotated[int, Meta(ge=1, le=256, description="a number of channels f
 ChannelIndex = Annotated[int, Meta(ge=0, le=255)]
 Seconds = Annotated[float, Meta(ge=0, le=86_400, description="seconds, from 0 to 86400")]
 IntervalSeconds = Annotated[float, Meta(ge=0.5, le=86_400, description="seconds, from 0.5 to 86400")]
+
+Verb = Literal["snooze", "mark", "reload", "recalibrate-threshold", "snapshot", "info"]
+VERBS: tuple[Verb, ...] = get_args(Verb)
 
 Channel = Annotated[ChannelIndex | Literal["mix"], Meta(description='"mix", or a channel\'s number (0 is the first)')]
 
@@ -165,6 +168,24 @@ class OutboxConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     replays_per_s: Annotated[float, Meta(ge=0.1, le=1000, description="messages per second, from 0.1 to 1000")] = 50.0
 
 
+class CommandsConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whether the node takes commands over MQTT, and which. Who may give them is for the broker's access rules to say."""
+
+    enabled: bool = False
+    allow: Annotated[tuple[Verb, ...], Meta(min_length=1, description=f"a list of {', '.join(VERBS)}")] = VERBS
+
+
+class ClipsConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whether the sound of events is kept, where, and for how long."""
+
+    enabled: bool = False
+    folder: Annotated[Path, Meta(description="a folder on a disk with room")] | None = None  # see `clips_folder`
+    before_s: Annotated[float, Meta(ge=0, le=20, description="seconds, from 0 to 20")] = 5.0
+    after_s: Annotated[float, Meta(ge=0, le=20, description="seconds, from 0 to 20")] = 5.0
+    keep_days: Annotated[float, Meta(ge=0.01, le=3650, description="days, from 0.01 to 3650")] = 30.0
+    capacity_mb: Annotated[float, Meta(ge=1, le=1_000_000, description="megabytes, from 1 to 1000000")] = 500.0
+
+
 class HealthConfig(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How often the node tells how it is."""
 
@@ -187,18 +208,28 @@ class Config(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     bundles: BundlesConfig = BundlesConfig()
     events: EventsConfig = EventsConfig()
     outbox: OutboxConfig = OutboxConfig()
+    commands: CommandsConfig = CommandsConfig()
+    clips: ClipsConfig = ClipsConfig()
     health: HealthConfig = HealthConfig()
     log: LogConfig = LogConfig()
 
     @property
-    def outbox_path(self) -> Path:
-        """`outbox.path`, or a file in systemd's StateDirectory, or one of the node's own in the user's state folder."""
-        if self.outbox.path is not None:
-            return self.outbox.path
+    def state_folder(self) -> Path:
+        """Where the node keeps what it must not forget: systemd's StateDirectory, or the node's own in the user's state folder."""
         if folder := os.environ.get("STATE_DIRECTORY", "").split(":")[0]:
-            return Path(folder) / "outbox.sqlite"
+            return Path(folder)
         home = os.environ.get("XDG_STATE_HOME", "")
-        return (Path(home) if home else Path.home() / ".local" / "state") / "auscult" / self.node / "outbox.sqlite"
+        return (Path(home) if home else Path.home() / ".local" / "state") / "auscult" / self.node
+
+    @property
+    def outbox_path(self) -> Path:
+        """`outbox.path`, or a file in the state folder."""
+        return self.outbox.path or self.state_folder / "outbox.sqlite"
+
+    @property
+    def clips_folder(self) -> Path:
+        """`clips.folder`, or one in the state folder."""
+        return self.clips.folder or self.state_folder / "clips"
 
     def password(self) -> str | None:
         """The broker's password; see `MqttConfig.password`."""

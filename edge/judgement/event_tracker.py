@@ -46,7 +46,7 @@ class EventTracker:
     """
 
     def __init__(self, settings: EventSettings, new_id: Callable[[], str] = new_ulid, first_seq: int = 1) -> None:
-        self._settings = settings
+        self.settings = settings  # may be replaced at any time, and hold for an open event too
         self._new_id = new_id
         self._seq = first_seq
         self._open: _Open | None = None
@@ -75,13 +75,13 @@ class EventTracker:
                 event.peak = window
             if _evidence(window) >= _evidence(event.shown):
                 event.shown = window
-        if window.score >= self._settings.release_score:
+        if window.score >= self.settings.release_score:
             event.last_above_s = window.t_end_s
         return self._tell(event, window)
 
     def pass_over(self, t_start_s: float) -> list[Event]:
         """No window will start before `t_start_s`: close what ended in a gap, for nobody heard whether it lasted through it."""
-        if self._open is not None and t_start_s - self._open.last_above_s >= self._settings.cooldown_s:
+        if self._open is not None and t_start_s - self._open.last_above_s >= self.settings.cooldown_s:
             return self.finish()
         return []
 
@@ -93,7 +93,7 @@ class EventTracker:
         return [self._message("closed", event)]
 
     def _tell(self, event: _Open, window: Window) -> list[Event]:
-        settings = self._settings
+        settings = self.settings
         if event.told_s is None:
             if not window.anomalous:  # it did not last
                 self._open = None

@@ -42,3 +42,4 @@ class Window:
     heads: dict[str, float]  # what each head adds to the score; all together they are the score
     lost_s: float
     localization: Localization
+    surprise: float | None = None  # of all heads together, which the score is made of; it knows no threshold

@@ -14,6 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.errors import ConfigError
 from edge.mqtt.message import Message
@@ -27,8 +28,10 @@ from edge.mqtt.refusal import (
     socket_failure,
 )
 from edge.mqtt.settings import BrokerSettings, TlsSocket
+from edge.mqtt.subscription import Delivery, Subscription
 
 WINDOW = 20  # QoS 1 messages in flight; paho's own default
+LARGEST_TAKEN = 64 * 1024  # bytes of a packet; a broker that speaks MQTT 5 keeps what is larger to itself
 CONNECT_TIMEOUT_S = 5.0  # for TCP and the TLS handshake, and again for the broker's answer
 
 
@@ -56,8 +59,11 @@ class Connection:
     reconnecting thread has no jitter and hides why a connect failed.
     """
 
-    def __init__(self, settings: BrokerSettings, will: Message | None, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, settings: BrokerSettings, will: Message | None, tls: ssl.SSLContext | None, subscription: Subscription | None = None
+    ) -> None:
         self._settings = settings
+        self._subscription = subscription
         is_v5 = settings.protocol == "5"
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
@@ -79,6 +85,8 @@ class Connection:
         self._client.on_connect = self._on_connect
         self._client.on_publish = self._on_publish
         self._client.on_disconnect = self._on_disconnect
+        self._client.on_message = self._on_message
+        self._client.on_subscribe = self._on_subscribe
         self._connack: ReasonCode | None = None
         self._goodbye: ReasonCode | None = None
         self._largest_packet = 2**28
@@ -97,7 +105,8 @@ class Connection:
             when it cannot be reached.
         """
         try:
-            self._client.connect(self._settings.host, self._settings.port, keepalive=self._settings.keepalive_s)
+            properties = self._connect_properties()
+            self._client.connect(self._settings.host, self._settings.port, keepalive=self._settings.keepalive_s, properties=properties)
         except (OSError, ValueError) as error:
             raise socket_failure(error, self._settings) from error
         self._socket = self._client.socket()
@@ -112,6 +121,23 @@ class Connection:
         if self._connack.is_failure:
             self.abort()
             raise connack_failure(self._connack.value, self._connack.getName(), self._settings)
+        self._subscribe()
+
+    def _connect_properties(self) -> Properties | None:
+        if not self._is_v5 or self._subscription is None:
+            return None
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho
+        properties.MaximumPacketSize = LARGEST_TAKEN
+        return properties
+
+    def _subscribe(self) -> None:
+        if self._subscription is None:
+            return
+        if self._is_v5:  # as published: so that a command that somebody retains is known for one the first time already
+            options = SubscribeOptions(qos=1, retainAsPublished=True)
+            self._client.subscribe(self._subscription.topic_filter, options=options)
+        else:
+            self._client.subscribe(self._subscription.topic_filter, 1)
 
     def publish(self, message: Message) -> int | None:
         """Hand a message to paho and return its packet id, or None when the broker said that it takes no message this large."""
@@ -198,6 +224,15 @@ class Connection:
 
     def _on_publish(self, _client: paho.Client, _data: Any, mid: int, reason: ReasonCode, _properties: Properties | None) -> None:
         self._answers.append(Answer(mid, reason.value, reason.getName().lower() if reason.is_failure else None))
+
+    def _on_subscribe(self, _client: paho.Client, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Properties | None) -> None:
+        refusals = [reason.getName().lower() for reason in reasons if reason.is_failure]
+        if self._subscription is not None:
+            self._subscription.answered(refusals[0] if refusals else None)
+
+    def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        if self._subscription is not None:
+            self._subscription.deliver(Delivery(message.topic, bytes(message.payload), message.retain))
 
     def _on_disconnect(self, _client: paho.Client, _data: Any, flags: Any, reason: ReasonCode, _properties: Properties | None) -> None:
         if flags.is_disconnect_packet_from_server:

@@ -76,7 +76,9 @@ def score_payload(source: str, window: Window, stamp: Stamp, latency_ms: float) 
     )
 
 
-def event_payload(source: str, event: Event, stamp: Stamp, detector: str, bundle_sha256: str, clock_synced: bool | None) -> EventPayload:
+def event_payload(
+    source: str, event: Event, stamp: Stamp, detector: str, bundle_sha256: str, clock_synced: bool | None, clip: str | None = None
+) -> EventPayload:
     """Return what is published of an event."""
     return EventPayload(
         schema=SCHEMA_VERSION,
@@ -95,7 +97,7 @@ def event_payload(source: str, event: Event, stamp: Stamp, detector: str, bundle
         clock_synced=clock_synced,
         replayed=False,
         interrupted=False,
-        clip=None,
+        clip=clip,
     )
 
 

@@ -79,6 +79,8 @@ class Link:
         """A try has failed or a connection is lost; return what that means in the light of what was before, and the seconds to wait."""
         if self._state == "connected":
             failure = self._judge_life(failure, client_id, self._clock() - self._since_s)
+        else:
+            self._short_lives = 0  # it cannot be reached: so it was the broker that went, and nobody with our id
         self._attempts += 1
         self._reason = str(failure)
         if isinstance(failure, ContestedError):

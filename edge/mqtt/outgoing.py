@@ -17,6 +17,7 @@ from edge.outbox import Outbox
 REPLAYS_PER_S = 50.0
 TRANSIENT_CAPACITY = 1000  # scores and levels between the worker and a connected broker: 8 minutes of one source
 RETAINED_CAPACITY = 1000
+ANSWERS_CAPACITY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,12 @@ class Ticket:
 
 
 class Outgoing:
-    """Three queues behind one lock; the worker puts, the network thread takes.
+    """Four queues behind one lock; the worker puts, the network thread takes.
 
     Retained messages: the latest per topic is kept for ever and goes out again on every connection. While connected each change goes out.
     Events: wait in the outbox until acknowledged, and go out in their order. All that did not come while this connection stood is marked
     as replayed, and goes out no faster than `replays_per_s`: a broker that comes back is busy with all its clients.
+    Answers to commands: wait in memory until acknowledged, over connections too.
     Transient messages (scores, levels): only while connected, the oldest make room.
     """
 
@@ -48,6 +50,8 @@ class Outgoing:
         self._latest: dict[str, Message] = {}  # by topic, in the order in which the topics came
         self._retained: deque[Message] = deque()
         self._transient: deque[Message] = deque(maxlen=TRANSIENT_CAPACITY)
+        self._answers: deque[Message] = deque(maxlen=ANSWERS_CAPACITY)
+        self._answers_sent: list[Message] = []  # and not acknowledged
         self._unacknowledged = 0
         self._connected = False
 
@@ -61,10 +65,15 @@ class Outgoing:
             if len(self._retained) > RETAINED_CAPACITY:  # a stalled connection: only the latest of each topic still matters
                 self._retained = deque(self._latest.values())
 
-    def queue(self, message: Message, source: str, seq: int, *, closes: bool) -> None:
+    def queue(self, message: Message, source: str, seq: int, *, closes: bool, kept: Callable[[], None] | None = None) -> None:
         """Publish now or as soon as there is a broker; see `Outbox.put`."""
         with self._lock:
-            self._outbox.put(message, source, seq, closes=closes, fresh=self._connected)
+            self._outbox.put(message, source, seq, closes=closes, fresh=self._connected, kept=kept)
+
+    def answer(self, message: Message) -> None:
+        """Publish now or as soon as there is a broker."""
+        with self._lock:
+            self._answers.append(message)
 
     def send(self, message: Message) -> None:
         """Publish now or never."""
@@ -85,6 +94,8 @@ class Outgoing:
             self._retained.clear()
             self._transient.clear()
             self._unacknowledged = 0
+            self._answers = deque([*self._answers_sent, *self._answers], ANSWERS_CAPACITY)
+            self._answers_sent.clear()
             self._outbox.release()
 
     def take(self, window: int) -> Ticket | None:
@@ -94,6 +105,10 @@ class Outgoing:
                 if self._retained:
                     self._unacknowledged += 1
                     return Ticket(self._retained.popleft())
+                if self._answers:
+                    self._unacknowledged += 1
+                    self._answers_sent.append(self._answers.popleft())
+                    return Ticket(self._answers_sent[-1])
                 entry = self._take_event()
                 if entry is not None:
                     self._unacknowledged += 1
@@ -121,6 +136,7 @@ class Outgoing:
         """The broker has answered a QoS 1 message."""
         with self._lock:
             self._unacknowledged -= 1
+            self._answers_sent = [message for message in self._answers_sent if message is not ticket.message]
             if ticket.entry is not None:
                 self._outbox.acknowledge(ticket.entry, refused=refused)
 
@@ -140,4 +156,5 @@ class Outgoing:
     def idle(self) -> bool:
         """True when nothing waits: all sent, and all QoS 1 messages acknowledged, on a connection that stands."""
         with self._lock:
-            return self._connected and not (self._retained or self._outbox.depth or self._transient or self._unacknowledged)
+            waiting = self._retained or self._answers or self._outbox.depth or self._transient
+            return self._connected and not (waiting or self._unacknowledged)

@@ -21,10 +21,13 @@ Timestamp = Annotated[
 ]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]
+EventId = Annotated[str, Meta(pattern="^[0-9A-HJKMNP-TV-Z]{26}$", description="ULID")]
 Sha256 = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 Status = Literal["online", "offline"]
 State = Literal["ON", "OFF"]
+SubscriptionState = Literal["waiting", "subscribed", "refused"]
+ReloadResult = Literal["applied", "refused"]
 BrokerState = Literal["connecting", "connected", "away", "refused", "contested"]
 
 
@@ -70,7 +73,7 @@ class EventPayload(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     schema: Schema
-    id: Annotated[str, Meta(pattern="^[0-9A-HJKMNP-TV-Z]{26}$", description="ULID")]
+    id: EventId
     seq: Count
     type: EventType
     source: str
@@ -85,7 +88,7 @@ class EventPayload(msgspec.Struct, frozen=True, kw_only=True):
     clock_synced: bool | None
     replayed: bool  # not sent when it happened: it comes late, or for the second time
     interrupted: bool  # of `closed`: the daemon was killed while the event was open, so `t_end` is only the last that is known
-    clip: str | None
+    clip: str | None  # of `closed`: the file on the node that has the sound, or will have it once the seconds after the event were heard
 
 
 class LevelPayload(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +120,8 @@ class SourceInfo(msgspec.Struct, frozen=True, kw_only=True):
     backbone: str
     calibrated_at: str
     threshold: ThresholdPayload
+    threshold_factor: float  # 1 is the bundle's own threshold; a command has moved it to so many times that
+    snoozed_until: Timestamp | None  # nothing is told of its events until then
 
 
 class InfoPayload(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +157,34 @@ class BrokerHealth(msgspec.Struct, frozen=True, kw_only=True):
     connections: Count  # since the start of the daemon
 
 
+class ReloadHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """How the last reload of the configuration went. A refused one has changed nothing."""
+
+    at: Timestamp
+    result: ReloadResult
+    problem: str | None  # why it was refused, and what to do
+
+
+class CommandsHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """Commands over MQTT, since the start of the daemon."""
+
+    state: SubscriptionState  # `refused`: the broker does not let us subscribe; `waiting`: there is no answer yet, or no connection
+    reason: str | None  # why it was refused
+    taken: Count
+    refused: Count  # of these, answered with an error
+    dropped: Count  # came too fast; without an answer
+
+
+class ClipsHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """Clips of events, since the start of the daemon."""
+
+    written: Count
+    failed: Count  # could not be written
+    deleted: Count  # to make room, or too old
+    stored_bytes: Count
+    problem: str | None  # why the last one could not be written
+
+
 class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
     """How one source fares, since the start of the daemon."""
 
@@ -166,6 +199,7 @@ class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
     measured_rate_hz: float | None  # of a live source, against our clock; null for the first minute
     dbfs: float | None  # median of the last minute
     clipped_fraction: Fraction | None  # of the last minute
+    snoozed_until: Timestamp | None  # nothing is told of its events until then
 
 
 class HealthPayload(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,4 +221,7 @@ class HealthPayload(msgspec.Struct, frozen=True, kw_only=True):
     disk_free_fraction: Fraction | None
     outbox: OutboxPayload
     broker: BrokerHealth
+    reload: ReloadHealth | None  # null when there was none since the start of the daemon
+    commands: CommandsHealth | None  # null when they are off
+    clips: ClipsHealth | None  # null when they are off
     sources: dict[str, SourceHealth]

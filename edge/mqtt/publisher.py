@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 
 from edge.errors import BrokerError
 from edge.mqtt.backoff import Backoff
@@ -18,6 +20,7 @@ from edge.mqtt.message import Message
 from edge.mqtt.outgoing import REPLAYS_PER_S, Outgoing, Ticket
 from edge.mqtt.refusal import TRANSIENT, ConnectError, ContestedError, RefusedError
 from edge.mqtt.settings import BrokerSettings
+from edge.mqtt.subscription import Subscription
 from edge.outbox import Outbox, OutboxReport
 
 LOG = logging.getLogger("auscult.mqtt")
@@ -27,7 +30,7 @@ GOODBYE_S = 2.0
 
 
 class Publisher:
-    """Publishes from its own network thread; none of `retain`, `queue` and `send` ever waits for the broker.
+    """Publishes from its own network thread; none of `retain`, `queue`, `answer` and `send` ever waits for the broker.
 
     Parameters
     ----------
@@ -39,6 +42,8 @@ class Publisher:
         where events wait for the broker; the publisher opens and closes it. Without one they wait in memory.
     replays_per_s
         how many of the events that waited go out per second.
+    subscription
+        what to listen to; without one nothing is subscribed.
     backoff, refusal_wait_s
         how long to wait between tries: see `Link`.
     """
@@ -50,10 +55,12 @@ class Publisher:
         *,
         outbox: Outbox | None = None,
         replays_per_s: float = REPLAYS_PER_S,
+        subscription: Subscription | None = None,
         backoff: Backoff | None = None,
         refusal_wait_s: float = 60.0,
     ) -> None:
         self._settings = settings
+        self._subscription = subscription
         self._tls: ssl.SSLContext | None = settings.tls.context() if settings.tls is not None else None
         self._offline = Message(status_topic, b"offline", retain=True)
         self._outbox = outbox or Outbox()
@@ -65,6 +72,7 @@ class Publisher:
         self._stopping = threading.Event()
         self._refusal: str | None = None  # of the first attempt
         self._finish_by_s = 0.0
+        self._beat_s = 0.0
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._wake_reader.setblocking(False)
         self._wake_writer.setblocking(False)
@@ -92,9 +100,21 @@ class Publisher:
         BrokerError
             when the broker is there but refuses us: login, certificate, protocol. A broker that is away is no error.
         """
+        self._beat_s = time.monotonic()
         self._thread.start()
         self._tried.wait(wait_s)
         self.check()
+
+    def renew(self, tls: ssl.SSLContext | None) -> None:
+        """Take this context from the next connection on: the TLS files have been read again."""
+        self._tls = tls
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the network thread last went round its loop, connected or not; infinite when it or the outbox's has died."""
+        if self._thread.ident is None or self._stopping.is_set() or self._refusal is not None:
+            return 0.0
+        return time.monotonic() - self._beat_s if self._thread.is_alive() and self._outbox.is_working else math.inf
 
     def check(self) -> None:
         """Raise BrokerError when the very first attempt was refused; later refusals are logged and tried again, slowly."""
@@ -106,9 +126,9 @@ class Publisher:
         self._outgoing.retain(Message(topic, payload, retain=True))
         self._wake()
 
-    def queue(self, topic: str, payload: bytes, *, source: str, seq: int, closes: bool) -> None:
+    def queue(self, topic: str, payload: bytes, *, source: str, seq: int, closes: bool, kept: Callable[[], None] | None = None) -> None:
         """Publish an event message at QoS 1, now or when the broker is back, in order and at least once; see `Outbox.put`."""
-        self._outgoing.queue(Message(topic, payload), source, seq, closes=closes)
+        self._outgoing.queue(Message(topic, payload), source, seq, closes=closes, kept=kept)
         self._wake()
 
     def next_seq(self, source: str) -> int:
@@ -118,6 +138,11 @@ class Publisher:
     def send(self, topic: str, payload: bytes) -> None:
         """Publish at QoS 0, now or never."""
         self._outgoing.send(Message(topic, payload, qos=0, expiry_s=TRANSIENT_EXPIRY_S))
+        self._wake()
+
+    def answer(self, topic: str, payload: bytes) -> None:
+        """Publish at QoS 1, not retained, now or when the broker is back; of many that wait the oldest are given up."""
+        self._outgoing.answer(Message(topic, payload))
         self._wake()
 
     @property
@@ -169,8 +194,9 @@ class Publisher:
     def _run(self) -> None:
         while not self._stopping.is_set():
             connection: Connection | None = None
+            self._beat_s = time.monotonic()
             try:
-                connection = Connection(self._settings, self._offline, self._tls)
+                connection = Connection(self._settings, self._offline, self._tls, self._subscription)
                 connection.open()
                 level = logging.INFO if self._link.connected() else logging.DEBUG
                 self._outgoing.connected()
@@ -184,6 +210,8 @@ class Publisher:
                 if connection is not None:
                     connection.abort()
                 self._outgoing.disconnected()
+                if self._subscription is not None:
+                    self._subscription.lost()
                 lost = error if isinstance(error, ConnectError) else ConnectError(f"{type(error).__name__}: {error}")
                 failure, wait_s = self._link.failed(lost, self._settings.client_id)
                 if isinstance(failure, RefusedError) and not self._tried.is_set():
@@ -192,7 +220,12 @@ class Publisher:
                     return
                 self._tried.set()
                 self._tell(failure, wait_s)
-                self._stopping.wait(wait_s)
+                self._pause(wait_s)
+
+    def _pause(self, wait_s: float) -> None:
+        ends_s = time.monotonic() + wait_s
+        while (left_s := ends_s - time.monotonic()) > 0 and not self._stopping.wait(min(left_s, 1.0)):
+            self._beat_s = time.monotonic()
 
     def _tell(self, failure: ConnectError, wait_s: float) -> None:
         level = logging.ERROR if isinstance(failure, ContestedError) else logging.WARNING
@@ -204,6 +237,7 @@ class Publisher:
         in_flight: dict[int, tuple[Ticket, float]] = {}  # by packet id: what, and since when
         saying_goodbye = False
         while True:
+            self._beat_s = time.monotonic()
             if self._stopping.is_set() and not saying_goodbye and (self._outgoing.idle or time.monotonic() > self._finish_by_s):
                 saying_goodbye = True
                 self._outgoing.retain(self._offline)

@@ -49,3 +49,16 @@ class Topics:
     def level(self, source: str) -> str:
         """Loudness of the source."""
         return f"{self.base}/{self.node}/{source}/level"
+
+    @property
+    def commands(self) -> str:
+        """The filter that all commands to this node match."""
+        return self.command("+")
+
+    def command(self, verb: str) -> str:
+        """What is asked of this node."""
+        return f"{self.base}/{self.node}/cmd/{verb}"
+
+    def response(self, verb: str) -> str:
+        """What the node answers to a command."""
+        return f"{self.base}/{self.node}/response/{verb}"

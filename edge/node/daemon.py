@@ -5,24 +5,28 @@ from __future__ import annotations
 import logging
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FrameType
 
+from edge.clips.clip_writer import ClipWriter
 from edge.errors import AuscultError
-from edge.mqtt.encoding import encode, timestamp
-from edge.mqtt.payloads import SCHEMA_VERSION, InfoPayload
+from edge.mqtt.payloads import ReloadHealth
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
+from edge.node.bulletin import Bulletin
 from edge.node.health import HealthReporter
+from edge.node.known_sources import KnownSources
+from edge.node.progress import Progress
+from edge.node.reload import Reloader
+from edge.node.source_publisher import clear_retained
 from edge.node.source_worker import SourceWorker
 from edge.node.systemd_notify import SystemdNotifier
+from edge.node.terminal import has_terminal
 from edge.node.turns import Turns
-from edge.version import VERSION
+from edge.remote.remote import Remote
 
 LOG = logging.getLogger("auscult")
 IDLE_S = 0.02
-CHANGE_INTERVAL_S = 1.0  # `health` also comes when a source or the broker goes or comes back, but not more often than this
-CLOCK_SET_S = 1.0  # less is the work of NTP
 DELIVERY_TIMEOUT_S = 15.0  # for what is left when all sources have ended
 STOP_TIMEOUT_S = 5.0  # for what is left when we are told to stop; systemd waits 90 s
 INTERRUPTED = 130
@@ -39,21 +43,24 @@ class Daemon:
         topics: Topics,
         health: HealthReporter,
         health_interval_s: float = 60.0,
+        reloader: Reloader | None = None,
+        known_sources: KnownSources | None = None,
+        remote: Remote | None = None,
+        clip_writer: ClipWriter | None = None,
     ) -> None:
         self._node = node
         self._workers = dict(workers)
         self._publisher = publisher
         self._topics = topics
-        self._health = health
-        self._health_interval_s = health_interval_s
+        self._reloader = reloader
+        self._known_sources = known_sources
+        self._remote = remote
+        self._clip_writer = clip_writer
         self._notifier = SystemdNotifier()
+        self._bulletin = Bulletin(node, publisher, topics, health, health_interval_s)
+        self._progress = Progress(publisher, self._notifier)
         self._turns = Turns(list(workers))
-        self._started_s = time.monotonic()
-        self._started_wall_s = time.time()
-        self._reported_s = self._started_s
-        self._told_availabilities: list[tuple[str, str | None]] = []
-        self._told_connections = 0
-        self._told_info: InfoPayload | None = None
+        self._had_terminal = has_terminal()
         self._signal: int | None = None
 
     def run(self) -> int:
@@ -73,65 +80,119 @@ class Daemon:
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        if self._reloader is not None:
+            signal.signal(signal.SIGHUP, self._on_hangup)
         try:
+            if self._clip_writer is not None:
+                self._clip_writer.start()
             self._publisher.open()
+            self._clear_gone()
             for worker in self._workers.values():  # first: a mistake in one of them must not make the node flap with every restart
                 worker.open()
             self._publisher.start()
             self._announce()
+            self._progress.start(self._workers)
             self._listen()
             self._finish()
-            self._report_health()
+            self._report()
             self._deliver()
             self._raise_errors()
         finally:
             self._finish()  # an error in one source must not leave the others' topics at `online`
+            self._progress.stop()
+            if self._clip_writer is not None:
+                self._clip_writer.close()
             self._publisher.stop(STOP_TIMEOUT_S)
         LOG.info("stopped")
         return INTERRUPTED if self._signal == signal.SIGINT else 0
+
+    @property
+    def workers(self) -> Mapping[str, SourceWorker]:
+        """The sources by name."""
+        return self._workers
+
+    @property
+    def is_reloading(self) -> bool:
+        """Whether the configuration is being read again."""
+        return self._reloader is not None and self._reloader.is_busy
+
+    def request_reload(self, on_done: Callable[[str | None], None] = lambda _problem: None) -> None:
+        """Ask for what SIGHUP asks for: read the configuration again, and take all of it over, or nothing. Returns at once.
+
+        From any thread, and as often as you like: who asks while a reload is under way gets one that begins after it. `on_done` is
+        called in the daemon's thread when it is over, and must not wait: with None when the new configuration holds, else with one line
+        that says why not. It is also called, with such a line, when the daemon ends before.
+        """
+        if self._reloader is None:
+            on_done("this daemon was made without a configuration file; restart it")
+        else:
+            self._reloader.request(on_done)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         # Only a note: a handler runs between any two steps of the worker, where no lock may be taken.
         self._signal = number
         signal.signal(number, signal.SIG_DFL)  # a second one ends us at once
 
+    def _on_hangup(self, number: int, frame: FrameType | None) -> None:
+        """Reload; but a daemon whose terminal was closed ends, as programs do."""
+        if self._had_terminal and not has_terminal():
+            self._on_signal(number, frame)
+        else:
+            self.request_reload()
+
     def _announce(self) -> None:
-        self._tell_info()
-        self._report_health()
-        what = ", ".join(f"{name} ({worker.source.device})" for name, worker in self._workers.items())
+        self._report()
+        what = self._devices()
         LOG.info("started: node %s, sources %s, broker %s", self._node, what, self._publisher.endpoint)
         self._notifier.ready(f"listening to {what}")
 
-    def _tell_info(self) -> None:
-        """Publish `info` when it says something new: a device that came later, or a clock that was set after the start."""
-        started_s = time.time() - (time.monotonic() - self._started_s)
-        if abs(started_s - self._started_wall_s) > CLOCK_SET_S:
-            self._started_wall_s = started_s
-        info = InfoPayload(
-            schema=SCHEMA_VERSION,
-            node=self._node,
-            version=VERSION,
-            started_at=timestamp(self._started_wall_s),
-            sources={name: worker.info for name, worker in self._workers.items()},
-        )
-        if info != self._told_info:
-            self._told_info = info
-            self._publisher.retain(self._topics.info, encode(info))
+    def _devices(self) -> str:
+        return ", ".join(f"{name} ({worker.source.device})" for name, worker in self._workers.items())
+
+    def _report(self) -> None:
+        self._bulletin.publish(self._workers, self._last_reload)
+
+    @property
+    def _last_reload(self) -> ReloadHealth | None:
+        return self._reloader.last if self._reloader is not None else None
 
     def _listen(self) -> None:
         """Let the sources take turns until all have ended or a signal has come."""
-        report_at_s = time.monotonic() + self._health_interval_s
         while self._signal is None and not all(worker.finished for worker in self._workers.values()):
+            self._progress.round()
             is_busy = self._take_turn()
             self._publisher.check()
-            self._notifier.alive()
-            if time.monotonic() >= report_at_s:
-                report_at_s += self._health_interval_s
-                self._report_health()
-            elif self._has_news() and time.monotonic() >= self._reported_s + CHANGE_INTERVAL_S:
-                self._report_health()
+            self._reload()
+            if self._remote is not None and self._remote.poll():
+                self._report()  # it tells what the command has changed
+            self._bulletin.check(self._workers, self._last_reload)
             if not is_busy:
                 time.sleep(IDLE_S)
+
+    def _reload(self) -> None:
+        """One look at what a reload needs: usually nothing."""
+        reloader = self._reloader
+        if reloader is None:
+            return
+        was_busy = reloader.is_busy
+        changed = reloader.poll(self._workers)
+        if changed is not None:
+            self._workers = changed
+            self._turns.set_names(list(changed))
+            self._progress.workers = changed
+            self._bulletin.interval_s = reloader.plan.config.health.interval_s
+            self._clear_gone()
+        if reloader.is_busy and not was_busy:
+            self._notifier.reloading()
+        elif was_busy and not reloader.is_busy:
+            self._report()
+            self._notifier.ready(f"listening to {self._devices()}")
+
+    def _clear_gone(self) -> None:
+        """Take back what the broker retains of sources that earlier configurations had."""
+        if self._known_sources is not None:
+            for name in self._known_sources.gone(self._workers):
+                clear_retained(self._publisher, self._topics, name)
 
     def _take_turn(self) -> bool:
         """One step of the first source that has something to do; those that can wait come after those that cannot."""
@@ -141,16 +202,11 @@ class Daemon:
             if not worker.source.live and not self._publisher.has_room:
                 continue
             begun_s = time.monotonic()
+            self._progress.round(name)
             if worker.step():
                 self._turns.spend(name, time.monotonic() - begun_s)
                 return True
         return False
-
-    def _has_news(self) -> bool:
-        return self._availabilities() != self._told_availabilities or self._publisher.link.connections != self._told_connections
-
-    def _availabilities(self) -> list[tuple[str, str | None]]:
-        return [(worker.availability.status, worker.availability.reason) for worker in self._workers.values()]
 
     def _raise_errors(self) -> None:
         """When all sources have ended, the node ends as the first of those that failed did; each has said so when it happened."""
@@ -161,6 +217,8 @@ class Daemon:
     def _finish(self) -> None:
         """End every stream that was begun and is not over yet."""
         self._notifier.stopping()
+        if self._reloader is not None:
+            self._reloader.cancel()
         for worker in self._workers.values():
             worker.finish()
 
@@ -170,7 +228,7 @@ class Daemon:
         depth = self._publisher.report().depth
         while self._signal is None and not self._publisher.idle:
             self._publisher.check()
-            self._notifier.alive()
+            self._progress.round()
             if self._publisher.report().depth < depth:  # a long absence takes a while to tell
                 depth = self._publisher.report().depth
                 deadline_s = time.monotonic() + DELIVERY_TIMEOUT_S
@@ -180,12 +238,3 @@ class Daemon:
                 problem = f"the broker was not there for the last messages ({left.depth} of events); start it and run again{kept}"
                 raise AuscultError(self._publisher.endpoint, problem)
             time.sleep(IDLE_S)
-
-    def _report_health(self) -> None:
-        self._reported_s = time.monotonic()
-        self._told_availabilities = self._availabilities()
-        link = self._publisher.link
-        self._told_connections = link.connections
-        self._tell_info()
-        sources = {name: worker.health for name, worker in self._workers.items()}
-        self._publisher.retain(self._topics.health, encode(self._health.report(sources, self._publisher.report(), link)))

@@ -5,12 +5,23 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
+from edge.clips.clip_writer import ClipReport
 from edge.mqtt.encoding import rounded, timestamp
 from edge.mqtt.link import LinkReport
-from edge.mqtt.payloads import SCHEMA_VERSION, BrokerHealth, HealthPayload, OutboxPayload, SourceHealth
+from edge.mqtt.payloads import (
+    SCHEMA_VERSION,
+    BrokerHealth,
+    ClipsHealth,
+    CommandsHealth,
+    HealthPayload,
+    OutboxPayload,
+    ReloadHealth,
+    SourceHealth,
+)
 from edge.node import device_health
 from edge.outbox import OutboxReport
 
@@ -36,14 +47,24 @@ class InferenceTimes:
 class HealthReporter:
     """Puts the health payload together from the sources' counters, the outbox, the connection and the device."""
 
-    def __init__(self, inference: InferenceTimes, disk: Path) -> None:
-        """`disk` is a path on the file system whose free space matters."""
+    def __init__(
+        self,
+        inference: InferenceTimes,
+        disk: Path,
+        commands: Callable[[], CommandsHealth] | None = None,
+        clips: Callable[[], ClipReport] | None = None,
+    ) -> None:
+        """`disk` is a path on the file system whose free space matters; `commands` and `clips` tell how those fare, when there are any."""
+        self._commands = commands
+        self._clips = clips
         self._inference = inference
         self._disk = disk
         self._started_s = time.monotonic()
 
-    def report(self, sources: Mapping[str, SourceHealth], outbox: OutboxReport, link: LinkReport) -> HealthPayload:
-        """Return the health of this moment."""
+    def report(
+        self, sources: Mapping[str, SourceHealth], outbox: OutboxReport, link: LinkReport, reload: ReloadHealth | None = None
+    ) -> HealthPayload:
+        """Return the health of this moment; `reload` is how the last one went."""
         lags_s = [source.lag_s for source in sources.values() if source.lag_s is not None]
         return HealthPayload(
             schema=SCHEMA_VERSION,
@@ -62,6 +83,9 @@ class HealthReporter:
             disk_free_fraction=rounded(device_health.disk_free_fraction(self._disk), 4),
             outbox=_outbox_payload(outbox),
             broker=_broker_health(link),
+            reload=reload,
+            commands=None if self._commands is None else self._commands(),
+            clips=None if self._clips is None else ClipsHealth(**asdict(self._clips())),
             sources=dict(sources),
         )
 

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.bundles.bundle import Bundle
 from edge.judgement.event import Event
+from edge.judgement.event_tracker import EventSettings
+from edge.judgement.threshold import Moved
 from edge.judgement.window import Window
 from edge.node.health import InferenceTimes
+from edge.node.recent import Recent
 from edge.node.source_publisher import SourcePublisher
+
+if TYPE_CHECKING:
+    from edge.node.successor import Successor
+
+WARM_UP_S = 30.0  # before the oldest window that a successor tells: what its slow level (10 s) should have heard
+WINDOW_S, HOP_S = 10.0, 0.5  # of a bundle that does not say
 
 
 class ListenerLike(Protocol):
@@ -27,39 +38,105 @@ class ListenerLike(Protocol):
     def finish(self) -> Sequence[Window | Event]:
         """The stream is over; return what was still open."""
 
+    def end_event(self) -> Sequence[Window | Event]:
+        """Close the event that is open, and go on."""
+
+    def set_events(self, settings: EventSettings) -> None:
+        """Judge by other rules from now on when an event opens and closes."""
+
+    def move_threshold(self, moved: Moved | None) -> Sequence[Window | Event]:
+        """Judge by another threshold from now on; return the end of the event that is open."""
+
 
 class Listening:
-    """Feeds one listener."""
+    """Feeds one listener, which a successor may replace in the middle of the stream."""
 
-    def __init__(self, listener: ListenerLike, publisher: SourcePublisher, inference: InferenceTimes) -> None:
+    def __init__(self, listener: ListenerLike, bundle: Bundle, rate_hz: int, publisher: SourcePublisher, inference: InferenceTimes) -> None:
+        self.is_working = False  # the listener has been called and has not come back
         self._listener = listener
+        self._rate_hz = rate_hz
         self._publisher = publisher
         self._inference = inference
         self._work_s = 0.0  # since the last window
+        self._unscored = 0  # samples heard since the last window
+        self._told_s = -math.inf  # seconds of the stream at which the latest window ended
+        self._silent_until_s = -math.inf  # windows that end by then were told by the listener before this one
+        self.recent = Recent(0)
+        self._hear_with(bundle)
+
+    def _hear_with(self, bundle: Bundle) -> None:
+        parameters = bundle.manifest.detector.parameters
+        self._window_s = float(parameters.get("window_s", WINDOW_S))
+        self.hop_s = float(parameters.get("hop_s", HOP_S))
+        self.recent.capacity = round(max(self._window_s + WARM_UP_S, self._publisher.remembered_s) * self._rate_hz)
 
     def push(self, samples: NDArray[np.float32]) -> None:
         """Listen to samples (samples,) at the native rate."""
+        self.recent.add(samples)
+        self._unscored += len(samples)
         self._work(lambda: self._listener.push(samples))
 
     def lose(self, samples: int) -> None:
         """So many samples were lost."""
+        self.recent.add(samples)
         self._work(lambda: self._listener.lose(samples))
 
     def finish(self) -> None:
         """The stream is over."""
         self._work(self._listener.finish)
 
+    def end_event(self) -> None:
+        """Close the event that is open."""
+        self._work(self._listener.end_event)
+
+    def set_events(self, settings: EventSettings) -> None:
+        """Judge by other rules from now on when an event opens and closes."""
+        self._listener.set_events(settings)
+
+    def move_threshold(self, moved: Moved | None) -> None:
+        """Judge by another threshold from now on, None for the bundle's own; an open event is closed."""
+        self._work(lambda: self._listener.move_threshold(moved))
+
+    def take_over(self, successor: Successor) -> None:
+        """Go on with another listener at the same place of the stream.
+
+        Of what it has to say of the past, that is told which the old one has not. Each hop has one score: windows of another front end
+        may end up to a cell earlier or later than those of the old one.
+        """
+        successor.catch_up()
+        self._hear_with(successor.bundle)
+        self._listener = successor.listener
+        self._silent_until_s = self._told_s + self.hop_s / 2
+        self._tell(successor.windows)
+
+    @property
+    def unscored_s(self) -> float:
+        """Seconds of sound that were heard since the last window, beyond those that a window is long."""
+        return self._unscored / self._rate_hz - self._window_s
+
+    def excuse(self) -> None:
+        """What was heard is silence or the like: it counts as lost, and need not be scored."""
+        self._unscored = 0
+
     def _work(self, work: Callable[[], Sequence[Window | Event]]) -> None:
         started_s = time.perf_counter()
+        self.is_working = True
         results = work()
+        self.is_working = False
         self._work_s += time.perf_counter() - started_s
         windows = sum(isinstance(result, Window) for result in results)
         for _ in range(windows):
             self._inference.add(1000.0 * self._work_s / windows)
         if windows:
             self._work_s = 0.0
+            self._unscored = 0
+        self._tell(results)
+        self._publisher.heard()
+
+    def _tell(self, results: Sequence[Window | Event]) -> None:
         for result in results:
-            if isinstance(result, Window):
-                self._publisher.window(result)
-            else:
+            if not isinstance(result, Window):
                 self._publisher.event(result)
+            elif result.t_end_s > self._silent_until_s:
+                self._told_s = result.t_end_s
+                self._publisher.window(result)

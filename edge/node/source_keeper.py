@@ -45,6 +45,10 @@ class SourceKeeper:
             LOG.warning("%s: %s; waiting for it", self._source.name, self.problem)
         return self._settled()
 
+    def open_later(self) -> None:
+        """Open it for the first time without waiting; `poll` says when it is open. For devices, which are tried again when they fail."""
+        self._opening = Opening(self._source)
+
     def poll(self) -> bool:
         """Try again when it is time; return whether the source has just been opened."""
         if self._retry_at_s is not None and time.monotonic() >= self._retry_at_s:

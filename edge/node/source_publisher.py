@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from functools import partial
+
+import msgspec
 
 from edge.audio.level_meter import Level
+from edge.bundles.bundle import Bundle
+from edge.clips.source_clips import REMEMBERED_S, SourceClips
 from edge.judgement.event import Event
 from edge.judgement.window import Window
-from edge.mqtt.encoding import encode, event_payload, rounded, score_payload
+from edge.mqtt.encoding import Stamp, encode, event_payload, rounded, score_payload
 from edge.mqtt.payloads import SCHEMA_VERSION, LevelPayload, State, Status
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.node.device_health import clock_synced
+from edge.node.recent import Recent
 from edge.node.stream_clock import StreamClock
+from edge.remote.attendant import Attendant
 
 LOG = logging.getLogger("auscult.source")
+
+
+def clear_retained(publisher: Publisher, topics: Topics, name: str) -> None:
+    """Take back what the broker retains of a source: an empty message does that, also on a broker that is away now."""
+    for topic in (topics.availability(name), topics.state(name)):
+        publisher.retain(topic, b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +43,36 @@ class _EventStamps:
 class SourcePublisher:
     """Turns windows, events and levels into messages; publishes a state or an availability only when it changes."""
 
-    def __init__(self, name: str, publisher: Publisher, topics: Topics, detector: str, bundle_sha256: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        publisher: Publisher,
+        topics: Topics,
+        attendant: Attendant | None = None,
+        clips: SourceClips | None = None,
+    ) -> None:
+        """With an `attendant` commands may ask for the source; with `clips` the sound of its events is kept."""
+        self.attendant = attendant
+        self.clips = clips
         self._name = name
         self._publisher = publisher
         self._topics = topics
-        self._detector = detector
-        self._bundle_sha256 = bundle_sha256
         self._availability: Status | None = None
         self._state: State | None = None
         self._stamps: dict[str, _EventStamps] = {}  # by event id
         self.lag_s = 0.0
 
-    def start(self, clock: StreamClock) -> None:
+    def speak_for(self, bundle: Bundle) -> None:
+        """This bundle listens from now on; events that another one has opened are closed already."""
+        self._detector = bundle.manifest.detector.name
+        self._bundle_sha256 = bundle.sha256
+        if self.attendant is not None:
+            self.attendant.attend(bundle)
+
+    def start(self, clock: StreamClock, bundle: Bundle) -> None:
         """The stream begins: nothing heard, no event; replaces what an earlier run left retained."""
         self._clock = clock
+        self.speak_for(bundle)
         self.availability("offline")
         self._set_state("OFF")
 
@@ -57,6 +86,8 @@ class SourcePublisher:
 
     def window(self, window: Window) -> None:
         """Publish a score."""
+        if self.attendant is not None:
+            self.attendant.window(window)
         self.lag_s = self._clock.behind_s(window.t_end_s)
         wall_offset_s = self._clock.wall_offset_s()  # one for both ends of the window
 
@@ -67,33 +98,60 @@ class SourcePublisher:
         self._publisher.send(self._topics.score(self._name), encode(payload))
 
     def event(self, event: Event) -> None:
-        """Publish a message about an event, and the state that follows from it."""
+        """Publish a message about an event, and the state that follows from it; nothing while the source is snoozed."""
+        told = event if self.attendant is None else self.attendant.event(event, self._stamp_of(event))
+        if told is not None:
+            self._tell(told)
+        if event.type == "closed":
+            self._stamps.pop(event.id, None)
+
+    def snooze(self) -> None:
+        """A snooze begins: the event that is open ends here."""
+        last = None if self.attendant is None else self.attendant.snooze()
+        if last is not None:
+            self._tell(last)
+
+    def _stamp_of(self, event: Event) -> Stamp:
         if event.id not in self._stamps:
             wall_offset_s = self._clock.wall_offset_s()
             self._stamps[event.id] = _EventStamps(self._clock.stamp(event.t_start_s, wall_offset_s), wall_offset_s, clock_synced())
+        stamps, clock = self._stamps[event.id], self._clock
+        return lambda stream_s: stamps.t_start if stream_s == event.t_start_s else clock.stamp(stream_s, stamps.wall_offset_s)
+
+    def _tell(self, event: Event) -> None:
+        stamp = self._stamp_of(event)
         stamps = self._stamps[event.id]
-
-        def stamp(stream_s: float) -> str:
-            return stamps.t_start if stream_s == event.t_start_s else self._clock.stamp(stream_s, stamps.wall_offset_s)
-
-        event = replace(event, seq=self._publisher.next_seq(self._name))  # over all streams of the source, and over restarts
-        payload = event_payload(self._name, event, stamp, self._detector, self._bundle_sha256, stamps.clock_synced)
         closes = event.type == "closed"
-        self._publisher.queue(self._topics.event(self._name), encode(payload), source=self._name, seq=event.seq, closes=closes)
+        if self.clips is not None and event.type == "opened":
+            self.clips.begin(event, stamp)
+        clip = self.clips.file_of(event.id) if self.clips is not None and closes else None
+        event = replace(event, seq=self._publisher.next_seq(self._name))  # over all streams of the source, and over restarts
+        payload = event_payload(self._name, event, stamp, self._detector, self._bundle_sha256, stamps.clock_synced, clip)
+        level = logging.DEBUG if event.type == "updated" else logging.WARNING if event.type == "opened" else logging.INFO
+        text, seconds = "%s: event %s %s from %s, %.1f s, peak score %.2f", event.t_end_s - event.t_start_s
+        # Logged when it is on disk: what the log says has happened reaches the broker, whatever befalls us in between.
+        tell = partial(LOG.log, level, text, self._name, event.id, event.type, stamps.t_start, seconds, event.peak_score)
+        self._publisher.queue(self._topics.event(self._name), encode(payload), source=self._name, seq=event.seq, closes=closes, kept=tell)
+        if self.clips is not None:
+            self.clips.tell(event, msgspec.to_builtins(payload))
         if closes:
             del self._stamps[event.id]
         self._set_state("OFF" if closes else "ON")
-        level = logging.DEBUG if event.type == "updated" else logging.WARNING if event.type == "opened" else logging.INFO
-        LOG.log(
-            level,
-            "%s: event %s %s from %s, %.1f s, peak score %.2f",
-            self._name,
-            event.id,
-            event.type,
-            stamps.t_start,
-            event.t_end_s - event.t_start_s,
-            event.peak_score,
-        )
+
+    @property
+    def remembered_s(self) -> float:
+        """How many seconds of recent sound have to be kept for clips."""
+        return REMEMBERED_S if self.clips is not None else 0.0
+
+    def hear(self, recent: Recent, rate_hz: int) -> None:
+        """The sound of a new stream is kept there, at this rate."""
+        if self.clips is not None:
+            self.clips.began(recent, rate_hz)
+
+    def heard(self) -> None:
+        """More sound has come, or was lost."""
+        if self.clips is not None:
+            self.clips.heard()
 
     def level(self, level: Level, stream_s: float) -> None:
         """Publish the loudness of the second that ended at `stream_s`."""
@@ -109,6 +167,10 @@ class SourcePublisher:
 
     def end(self, reason: str) -> None:
         """The stream is over."""
+        if self.attendant is not None:
+            self.attendant.finish()
+        if self.clips is not None:
+            self.clips.finish()
         self.availability("offline", reason)
         self._set_state("OFF")
 

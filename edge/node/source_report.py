@@ -28,6 +28,8 @@ def source_info(worker: SourceWorker) -> SourceInfo:
             supported_false_alarms_per_week=rounded(manifest.threshold.supported_false_alarms_per_week, 4),
             note=manifest.threshold.note,
         ),
+        threshold_factor=1.0 if worker.voice.attendant is None else round(worker.voice.attendant.threshold_factor, 4),
+        snoozed_until=None if worker.voice.attendant is None else worker.voice.attendant.snoozed_until,
     )
 
 
@@ -47,6 +49,7 @@ def source_health(worker: SourceWorker) -> SourceHealth:
         measured_rate_hz=None if drift is None else rounded(worker.rate_hz / (1.0 + drift), 1),
         dbfs=availability.dbfs,
         clipped_fraction=availability.clipped_fraction,
+        snoozed_until=None if worker.voice.attendant is None else worker.voice.attendant.snoozed_until,
     )
 
 

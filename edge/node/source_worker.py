@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable
 
-from edge import clock
 from edge.audio.block import Block
 from edge.audio.level_meter import LevelMeter
 from edge.bundles.bundle import Bundle
@@ -20,14 +19,16 @@ from edge.node.source_keeper import SourceKeeper
 from edge.node.source_publisher import SourcePublisher
 from edge.node.source_report import source_health, source_info
 from edge.node.stream_clock import StreamClock
+from edge.node.successor import Successor
+from edge.node.suspension import Suspension
 from edge.sources.source import Source
 
 LOG = logging.getLogger("auscult.source")
+MakeListener = Callable[[int], ListenerLike]  # of a rate in Hz; raises BundleError when it does not fit the bundle
 REOPEN_AFTER_S = 10.0  # a device that has given nothing for this long is closed and opened again
 REVIVE_AFTER_S = 60.0  # and so is one that gives silence or the like: some come to life by it
 OUTAGE_S = 10.0  # while a device is away the listener hears of it this often, so that events come to their end
 MOST_LAG_S = 5.0  # sound that waits for longer is left out, so that what is heard is of now
-SLEPT_S = 0.5  # a suspension of the machine that is shorter is none
 
 
 class SourceWorker:
@@ -40,7 +41,7 @@ class SourceWorker:
         self,
         source: Source,
         bundle: Bundle,
-        make_listener: Callable[[int], ListenerLike],
+        make_listener: MakeListener,
         publisher: SourcePublisher,
         inference: InferenceTimes,
     ) -> None:
@@ -54,33 +55,45 @@ class SourceWorker:
         self.finished = True  # until it is opened
         self.error: AudioError | None = None  # what the source has ended with
         self._make_listener = make_listener
-        self._publisher = publisher
+        self.voice = publisher
         self._inference = inference
         self._keeper = SourceKeeper(source)
-        self._hop_s = float(bundle.manifest.detector.parameters.get("hop_s", 0.5))
-        self._listening: Listening | None = None
+        self.listening: Listening | None = None  # until the source was first open
         self._samples = 0  # of the stream so far, lost ones too
         self._ahead_samples = 0  # of an outage, lost already when the source tells of it
         self._block_at_s = 0.0  # when the last block came, or the listener last heard of an outage
-        self._suspended_s = clock.suspended_s()
+        self._suspension = Suspension(source.name)
+        self._captured_at_s = time.monotonic()
+        self.is_held = False  # a file waits while a successor catches up with it
 
     def open(self) -> None:
-        """Open the source and make its listener. A device that is away, in use or out of order is no error: it is tried again.
+        """Open the source, make its listener, and begin. A device that is away, in use or out of order is no error: it is tried again.
 
         Raises
         ------
         UserError
             when there is no such file, or the bundle does not fit the source.
         """
+        self.prepare()
+        self.begin()
+
+    def prepare(self) -> None:
+        """Open the source and make its listener, but say nothing yet; raises as `open` does. May take seconds."""
         if self._keeper.open():
             self._begin()
-        self._publisher.start(self.clock)
+
+    def begin(self, *, opening: bool = False) -> None:
+        """Start to listen and to publish. With `opening`, a device that is not prepared: it is opened meanwhile."""
+        if opening:
+            self._keeper.open_later()
+        self.voice.start(self.clock, self.bundle)
         self.finished = False
+        self._captured_at_s = time.monotonic()
         self._tell_outage()
 
     def step(self) -> bool:
         """Take one block and deal with it; False when there was nothing to do. Never waits."""
-        if self.finished:
+        if self.finished or self.is_held:
             return False
         if not self._keeper.is_open:
             return self._poll()
@@ -98,20 +111,42 @@ class SourceWorker:
             self._end(str(error))
             return True
         self.availability.stalled(self.source.stalled_s)
-        self._publisher.availability(self.availability.status, self.availability.reason)
+        self.voice.availability(self.availability.status, self.availability.reason)
         if self.source.stalled_s > REOPEN_AFTER_S:
             self._give_up(f"{self.source.device} has given no sound for {self.source.stalled_s:.0f} s")
         return False
 
-    def finish(self) -> None:
+    def finish(self, reason: str = "the daemon has stopped") -> None:
         """End the stream: score what is left, close events, publish `offline`. Harmless when it is over already."""
-        self._end("the daemon has stopped")
+        self._end(reason)
+
+    def change_bundle(self, bundle: Bundle, make_listener: MakeListener, successor: Successor | None) -> None:
+        """Go on with another bundle in the middle of the stream: an open event is closed, each hop has one score.
+
+        `successor` follows the present stream, and has caught up but for a moment; None when there is no stream yet.
+        """
+        if self.listening is not None:
+            self.listening.end_event()
+        self.voice.speak_for(bundle)
+        self.bundle = bundle
+        self._make_listener = make_listener
+        if self.listening is not None and successor is not None:
+            self.listening.take_over(successor)
+        self.is_held = False
+
+    @property
+    def silent_s(self) -> float:
+        """How long an open live source has given no sound to the worker; 0 while it is known to be away."""
+        return time.monotonic() - self._captured_at_s if self._is_listening else 0.0
 
     @property
     def lag_s(self) -> float | None:
         """How old the sound of the latest score was; None when nothing is listened to as it happens."""
-        is_listening = not self.finished and self._keeper.is_open and self.source.live
-        return self._publisher.lag_s if is_listening else None
+        return self.voice.lag_s if self._is_listening else None
+
+    @property
+    def _is_listening(self) -> bool:
+        return not self.finished and self._keeper.is_open and self.source.live
 
     @property
     def info(self) -> SourceInfo:
@@ -125,17 +160,19 @@ class SourceWorker:
 
     def _begin(self) -> None:
         """The source has just been opened. One that has another rate than before begins a new stream."""
-        if self._listening is not None and self.source.rate_hz == self.rate_hz:
+        self._captured_at_s = time.monotonic()
+        if self.listening is not None and self.source.rate_hz == self.rate_hz:
             self.clock.restart()
             return
-        listening = Listening(self._make_listener(self.source.rate_hz), self._publisher, self._inference)
-        if self._listening is not None:
+        listening = Listening(self._make_listener(self.source.rate_hz), self.bundle, self.source.rate_hz, self.voice, self._inference)
+        if self.listening is not None:
             LOG.warning("%s: records at %d Hz now, no longer at %d Hz", self.source.name, self.source.rate_hz, self.rate_hz)
-            self._listening.finish()
+            self.listening.finish()
             self.clock = StreamClock(self.source.live)
-            self._publisher.start(self.clock)
-        self._listening = listening
+            self.voice.start(self.clock, self.bundle)
+        self.listening = listening
         self.rate_hz = self.source.rate_hz
+        self.voice.hear(listening.recent, self.rate_hz)
         self._meter = LevelMeter(self.rate_hz)
         self._samples = self._ahead_samples = 0
         self._block_at_s = time.monotonic()
@@ -161,26 +198,27 @@ class SourceWorker:
             return
         if self._keeper.problem:
             self.availability.ended(self._keeper.problem)
-            self._publisher.availability(self.availability.status, self.availability.reason)
+            self.voice.availability(self.availability.status, self.availability.reason)
         passed_s = time.monotonic() - self._block_at_s
-        if self._listening is not None and passed_s > OUTAGE_S:
+        if self.listening is not None and passed_s > OUTAGE_S:
             self._block_at_s += passed_s
             samples = round((passed_s - 1.0) * self.rate_hz)  # less than the source will tell: its samples do not overlap with these
             self._ahead_samples += samples
             self._samples += samples
-            self._listening.lose(samples)
+            self.listening.lose(samples)
             self.losses.away(samples / self.rate_hz)
 
     def _shed(self) -> None:
         """Leave out the oldest that waits, in whole hops, when inference cannot keep up: less than two hops are kept."""
         waiting_s = self.source.waiting_s
-        if waiting_s <= MOST_LAG_S or self._listening is None:
+        if waiting_s <= MOST_LAG_S or self.listening is None:
             return
-        hops = int(waiting_s / self._hop_s) - 1
-        skipped = self.source.skip(round(hops * self._hop_s * self.rate_hz))
+        hop_s = self.listening.hop_s
+        hops = int(waiting_s / hop_s) - 1
+        skipped = self.source.skip(round(hops * hop_s * self.rate_hz))
         self.losses.shed(skipped / self.rate_hz)
         self._samples += skipped
-        self._listening.lose(skipped)
+        self.listening.lose(skipped)
 
     def _take(self, block: Block | None) -> None:
         if block is not None:
@@ -194,41 +232,36 @@ class SourceWorker:
         return self._samples / self.rate_hz
 
     def _hear(self, block: Block) -> None:
-        assert self._listening is not None
-        lost = max(0, block.lost_samples - self._ahead_samples) + self._slept_samples()
+        assert self.listening is not None
+        slept = round(self._suspension.seconds() * self.rate_hz) if self.source.live else 0
+        lost = max(0, block.lost_samples - self._ahead_samples) + slept
         self._ahead_samples = 0
         self._samples += lost + len(block.samples)
         self._block_at_s = time.monotonic()
         self.clock.arrived(self._stream_s, block.heard_at_s)
         if lost:
             self.losses.lost(lost / self.rate_hz)
-            self._listening.lose(lost)
+            self.listening.lose(lost)
         if len(block.samples):
-            self._listening.push(block.samples)
+            self.listening.push(block.samples)
+        self._captured_at_s = time.monotonic()
         for level in self._meter.push(block.samples):
             self.availability.heard(level)
-            self._publisher.level(level, self._stream_s)
-        self._publisher.availability(self.availability.status, self.availability.reason)
+            self.voice.level(level, self._stream_s)
+        self.voice.availability(self.availability.status, self.availability.reason)
         if self.availability.status == "online":
             self._keeper.works()
-        elif self.source.live and self.availability.implausible_s >= REVIVE_AFTER_S:
+            return
+        self.listening.excuse()
+        if self.source.live and self.availability.implausible_s >= REVIVE_AFTER_S:
             self._give_up(self.availability.reason or "")
-
-    def _slept_samples(self) -> int:
-        """What was not heard of a live source because the machine was suspended."""
-        slept_s = clock.suspended_s() - self._suspended_s
-        if slept_s < SLEPT_S or not self.source.live:
-            return 0
-        self._suspended_s += slept_s
-        LOG.info("%s: the machine was suspended for %.1f s", self.source.name, slept_s)
-        return round(slept_s * self.rate_hz)
 
     def _end(self, reason: str) -> None:
         if self.finished:
             return
         self.finished = True
-        if self._listening is not None:
-            self._listening.finish()
+        if self.listening is not None:
+            self.listening.finish()
         self.availability.ended(reason)
-        self._publisher.end(reason)
+        self.voice.end(reason)
         self._keeper.close()

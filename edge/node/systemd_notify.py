@@ -24,6 +24,11 @@ class SystemdNotifier:
         """Start-up is complete; `status` is shown by `systemctl status`."""
         self._send(f"READY=1\nSTATUS={status}")
 
+    def reloading(self) -> None:
+        """The configuration is being read again; `ready` ends it."""
+        # The time lets systemd tell which of two reloads is over (Type=notify-reload, from systemd 253 on); earlier ones ignore it.
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+
     def alive(self) -> None:
         """Feed the watchdog when it is due; cheap enough to call in every round."""
         now_s = time.monotonic()

@@ -16,6 +16,10 @@ class Turns:
         self._spent_s = dict.fromkeys(names, 0.0)  # in the order in which they are to come when they have spent the same
         self._level_s = 0.0  # where the source that was served last began
 
+    def set_names(self, names: Sequence[str]) -> None:
+        """These are the sources from now on; those that stay keep their place."""
+        self._spent_s = {name: self._spent_s.get(name, 0.0) for name in names}
+
     def order(self) -> list[str]:
         """All sources, the one whose turn it is first."""
         return sorted(self._spent_s, key=lambda name: max(self._spent_s[name], self._level_s))

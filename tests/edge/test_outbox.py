@@ -85,6 +85,45 @@ def test_outbox_nothing_is_handed_out_before_it_is_on_disk(path: Path, clock: Cl
         assert (outbox.depth, outbox.next_seq("pump1")) == (0, 1)  # never seen by anybody, so its seq is free
 
 
+def test_outbox_kept_is_called_once_when_a_crash_can_take_the_message_no_more(path: Path, clock: Clock) -> None:
+    survivors: list[int] = []  # when it was called: what a run after a crash at that moment would find
+    with opened(path, clock) as outbox:
+
+        def kept() -> None:
+            with opened(kill(path), clock) as after:
+                survivors.append(after.depth)
+
+        outbox.put(Message("event", b"a"), "pump1", 1, closes=False, kept=kept)
+        assert survivors == []
+        outbox.work()
+        assert survivors == [1]
+        outbox.put(Message("event", b"b"), "pump1", 2, closes=True)
+        outbox.work()
+        assert drain(outbox) == ["a", "b"]
+    assert survivors == [1]
+
+
+def test_outbox_kept_is_called_for_what_is_only_in_memory_and_for_what_is_dropped(
+    path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[str] = []
+
+    def put_told(outbox: Outbox, text: str, size_bytes: int = 1) -> None:
+        message = Message("event", text.encode().ljust(size_bytes))
+        outbox.put(message, "pump1", outbox.next_seq("pump1"), closes=False, kept=lambda: called.append(text))
+
+    with opened(None, clock) as outbox:
+        put_told(outbox, "in memory")
+    with opened(path, clock) as outbox, monkeypatch.context() as patch:
+        patch.setattr(Ledger, "write", lambda *_: (_ for _ in ()).throw(sqlite3.OperationalError("disk I/O error")))
+        put_told(outbox, "not saved")
+        outbox.work()
+        assert called == ["in memory", "not saved"]
+        put_told(outbox, "too large", size_bytes=2 * MEMORY_BYTES)
+        outbox.work()
+    assert called == ["in memory", "not saved", "too large"]
+
+
 def test_outbox_killed_what_was_not_acknowledged_comes_again_in_order(path: Path, clock: Clock) -> None:
     with opened(path, clock) as outbox:
         put(outbox, *"abcde")

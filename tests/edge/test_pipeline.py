@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from edge.errors import BundleError
 from edge.features.backbone import BUILT_IN, DEFAULT_BACKBONE
 from edge.judgement.event import Event
 from edge.judgement.heads import head_names
+from edge.judgement.threshold import Moved
 from edge.judgement.window import Window
 from edge.model import Model
 from edge.pipeline import Listener
@@ -320,6 +322,38 @@ def test_listener_of_a_front_end_whose_cells_do_not_divide_a_window_begins_at_0(
     assert windows[0].t_start_s == 0.0
     assert {len(window.localization.time_scores) for window in windows} == {344}
     assert windows[-1].t_end_s == pytest.approx(15.0, abs=0.03)
+
+
+def test_listener_moved_threshold_changes_scores_and_p_values_together(machine: CalibratedMachine, faulty: Float32) -> None:
+    tail = replace(machine.model.tail, rate_per_s=2 * machine.model.tail.rate_per_s)
+    own, moved = Listener(machine.model, RATE_HZ), Listener(machine.model, RATE_HZ, moved=Moved(1.25, tail))
+    half = len(faulty) // 2
+    before = [own.push(faulty[:half]), moved.push(faulty[:half])]
+    for one, other in zip(*map(windows_of, before), strict=True):
+        assert (one.score is None) == (other.score is None)
+        if one.score is not None and other.score is not None and one.surprise is not None:
+            assert other.score == pytest.approx(one.score / 1.25)
+            assert other.surprise == one.surprise == pytest.approx(one.score * machine.model.alarm_surprise)
+            assert other.p_value == pytest.approx(tail.p_value(one.surprise, other.t_end_s - other.t_start_s))
+            assert other.heads == pytest.approx({head: part / 1.25 for head, part in one.heads.items()})
+    moved.move_threshold(None)  # the bundle's own again
+    after = [windows_of(own.push(faulty[half:])), windows_of(moved.push(faulty[half:]))]
+    assert [window.score for window in after[0]] == [window.score for window in after[1]]
+    assert [window.p_value for window in after[0]] == [window.p_value for window in after[1]]
+
+
+def test_listener_whose_threshold_is_moved_closes_the_event_that_is_open(machine: CalibratedMachine, faulty: Float32) -> None:
+    listener = Listener(machine.model, RATE_HZ)
+    types = []
+    for start in range(0, len(faulty), RATE_HZ):
+        types += [result.type for result in listener.push(faulty[start : start + RATE_HZ]) if isinstance(result, Event)]
+        if types == ["opened"]:
+            break
+    closed = listener.move_threshold(Moved(1000.0, machine.model.tail))
+    assert [result.type for result in closed if isinstance(result, Event)] == ["closed"]
+    rest = listener.push(faulty[start + RATE_HZ :])
+    assert [result for result in rest if isinstance(result, Event)] == []
+    assert listener.move_threshold(None) == []
 
 
 def test_listener_counts_the_time_of_each_stage(machine: CalibratedMachine) -> None:

@@ -1,4 +1,4 @@
-"""Hand hostile bundles, configurations and audio files to Auscult: `python -m tests.fuzz --minutes 10 --seed 1`.
+"""Hand hostile bundles, configurations, audio files and commands to Auscult: `python -m tests.fuzz --minutes 10 --seed 1`.
 
 Each case must end in success or in one line that names the file, within seconds and bounded memory. `--case` repeats one that did not.
 """

@@ -14,22 +14,30 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal
 
+import msgspec
 import numpy as np
 
 from edge.audio.audio_file import audio_info, read_blocks
 from edge.config.load import load_config
+from edge.config.schema import VERBS, Verb
 from edge.errors import UserError
 from edge.model import Model
+from edge.mqtt.subscription import Delivery
+from edge.mqtt.topics import Topics
 from edge.pipeline import Listener
+from edge.remote.commands import Commands, Handler, Reply
+from edge.remote.inbox import Inbox
+from edge.remote.responses import Response
 from edge.scoring import SHORTEST_S
 from tests.fuzz.audio_cases import audio_case
 from tests.fuzz.bundle_cases import bundle_case, large_manifest
+from tests.fuzz.command_cases import command_case
 from tests.fuzz.config_cases import config_case
 from tests.fuzz.mutations import Rng
 from tests.fuzz.seeds import CONFIG, bundles, packed, sounds
 
-Target = Literal["bundle", "config", "audio"]
-TARGETS: tuple[Target, ...] = ("bundle", "config", "audio")
+Target = Literal["bundle", "config", "audio", "command"]
+TARGETS: tuple[Target, ...] = ("bundle", "config", "audio", "command")
 
 LONGEST_S = 10.0  # of one case: far more than any takes, even on a busy machine
 MOST_MB = 256.0  # that one case may need beyond what was in use before
@@ -55,14 +63,14 @@ def attempt(target: Target, seed: int, number: int, folder: Path) -> Outcome:
     """Run the case `number` of `seed`."""
     rng = np.random.default_rng([seed, number, TARGETS.index(target)])
     case, content = _case(target, rng)
-    path = folder / {"bundle": "hostile.auscult", "config": "hostile.yaml", "audio": "hostile.wav"}[target]
+    path = folder / {"bundle": "hostile.auscult", "config": "hostile.yaml", "audio": "hostile.wav", "command": "hostile.mqtt"}[target]
     path.write_bytes(content)
     before_mb = peak_mb()
     started_s = time.perf_counter()
     try:
         with _time_limit(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            {"bundle": _load_bundle, "config": _load_config, "audio": _read_audio}[target](path)
+            {"bundle": _load_bundle, "config": _load_config, "audio": _read_audio, "command": _give_command}[target](path)
         ending, detail = "accepted", ""
     except UserError as error:
         ending, detail = "refused", str(error)
@@ -95,7 +103,12 @@ def warm_up(folder: Path) -> None:
 def _case(target: Target, rng: Rng) -> tuple[str, bytes]:
     if target == "bundle" and rng.random() < 0.005:  # it costs seconds
         return "large_manifest", large_manifest(rng, dict(bundles()[0]))
-    cases: dict[Target, Callable[[Rng], tuple[str, bytes]]] = {"bundle": bundle_case, "config": config_case, "audio": audio_case}
+    cases: dict[Target, Callable[[Rng], tuple[str, bytes]]] = {
+        "bundle": bundle_case,
+        "config": config_case,
+        "audio": audio_case,
+        "command": command_case,
+    }
     return cases[target](rng)
 
 
@@ -120,6 +133,26 @@ def _read_audio(path: Path) -> None:
     for number, _ in enumerate(read_blocks(path, "mix")):
         if number >= 50:
             break
+
+
+def _give_command(path: Path) -> None:
+    """Give it to a node whose verbs do nothing: there is one answer at most, in the form that `auscult schema` tells."""
+    verb, _, payload = path.read_bytes().partition(b"\n")
+    answers: list[bytes] = []
+    inbox = Inbox()
+
+    def carry_out(_request: object, reply: Reply) -> None:
+        reply.error("carried out")
+
+    handlers: dict[Verb, Handler] = dict.fromkeys(VERBS, carry_out)
+    commands = Commands(inbox, Topics("test"), lambda _topic, answer: answers.append(answer), handlers)
+    inbox.put(Delivery(f"auscult/test/cmd/{verb.decode()}", payload, False))
+    if not commands.poll() or commands.poll() or len(answers) > 1:
+        raise RuntimeError(f"{len(answers)} answers")
+    for answer in answers:
+        problem = msgspec.json.decode(answer, type=Response).error or ""
+        if problem != "carried out":
+            raise UserError(path, problem)
 
 
 def _problem(line: str, path: Path, took_s: float, grown_mb: float) -> str:

@@ -12,7 +12,7 @@ from tests.fuzz.runner import fuzz
 from tests.fuzz.seeds import bundles
 
 SEED = 20261121
-CASES: dict[Target, int] = {"bundle": 150, "config": 25, "audio": 150}
+CASES: dict[Target, int] = {"bundle": 150, "config": 25, "audio": 150, "command": 400}
 
 
 @pytest.fixture(scope="module")

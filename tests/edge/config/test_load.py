@@ -90,7 +90,25 @@ def test_config_cannot_be_changed(tmp_path: Path) -> None:
 MISTAKES = [  # (config, line, what is said of it)
     (PLAIN.replace("device", "devise"), 8, "sources.pump1.microphone.devise: unknown key; did you mean 'device'?"),
     (PLAIN.replace("microphone", "microphon"), 7, "sources.pump1.microphon: unknown key; did you mean 'microphone'?"),
-    (PLAIN + "frigate: 1\n", 9, "frigate: unknown key; known here: node, mqtt, sources, inference, bundles, events, outbox, health, log"),
+    (
+        PLAIN + "frigate: 1\n",
+        9,
+        "frigate: unknown key; known here: node, mqtt, sources, inference, bundles, events, outbox, commands, clips, health, log",
+    ),
+    (
+        PLAIN + "commands: {enabled: true, allow: [snooze, snoze]}\n",
+        9,
+        "commands.allow[1]: expected info, mark, recalibrate-threshold, reload, snapshot or snooze, found text: snoze; did you mean snooze?",
+    ),
+    (
+        PLAIN + "commands: {allow: []}\n",
+        9,
+        "commands.allow: expected a list of snooze, mark, reload, recalibrate-threshold, snapshot, info, found an empty list",
+    ),
+    (PLAIN + "commands: {allow: [info, mark, info]}\n", 9, "commands.allow: names a command twice; keep each once"),
+    (PLAIN + "commands: {enabled: 1}\n", 9, "commands.enabled: expected true or false, found a number: 1"),
+    (PLAIN + "clips: {before_s: 30}\n", 9, "clips.before_s: expected seconds, from 0 to 20, found a number: 30"),
+    (PLAIN + "clips: {keep: 3}\n", 9, "clips.keep: unknown key; did you mean 'keep_days'?"),
     (
         PLAIN + "bundles: {require_signature: true}\n",
         9,
@@ -356,3 +374,21 @@ def test_outbox_path_is_the_configs_or_systemds_or_the_users(tmp_path: Path, mon
 def test_load_outbox_caps_must_make_sense(tmp_path: Path) -> None:
     assert "outbox.capacity_mb: expected megabytes, from 0.1 to 10000" in _problem(tmp_path, PLAIN + "outbox: {capacity_mb: 0}\n")
     assert "outbox.keep_days: expected days, from 0.01 to 3650" in _problem(tmp_path, PLAIN + "outbox: {keep_days: -1}\n")
+
+
+def test_state_folder_is_systemds_or_the_users_and_holds_the_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", "/users/somebody/state")
+    config = _load(tmp_path, PLAIN + "outbox: {path: events.sqlite}\n")
+    assert config.state_folder == Path("/users/somebody/state/auscult/workshop")
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/auscult:/other")
+    assert config.state_folder == Path("/var/lib/auscult")
+    assert config.clips_folder == Path("/var/lib/auscult/clips")
+    assert _load(tmp_path, PLAIN + "clips: {folder: sounds}\n").clips_folder == tmp_path / "sounds"
+
+
+def test_load_commands_and_clips_are_off_unless_asked_for(tmp_path: Path) -> None:
+    config = _load(tmp_path, PLAIN + "commands:\nclips:\n")
+    assert (config.commands.enabled, config.clips.enabled) == (False, False)
+    assert config.commands.allow == ("snooze", "mark", "reload", "recalibrate-threshold", "snapshot", "info")
+    assert _load(tmp_path, PLAIN + "commands: {enabled: true, allow: [info]}\n").commands.allow == ("info",)

@@ -84,6 +84,15 @@ def test_link_silent_and_short_lives_in_a_row_are_a_contest(link: Link, time: Ti
     assert ID in (link.report().reason or "")
 
 
+def test_link_broker_that_dies_again_and_again_is_no_contest(link: Link, time: Time) -> None:
+    for _ in range(10):
+        link.connected()
+        time.now_s += 20.0
+        assert type(link.failed(SilentError("connection lost"), ID)[0]) is SilentError
+        assert link.failed(ConnectError("connection refused"), ID)[1] <= 60.0
+    assert link.report().state == "away"
+
+
 @pytest.mark.parametrize(("kind", "stood_s"), [(ConnectError, 0.5), (SilentError, 61.0)])
 def test_link_other_losses_are_no_contest(link: Link, time: Time, kind: type[ConnectError], stood_s: float) -> None:
     for _ in range(10):

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from edge.mqtt.message import Message
-from edge.mqtt.outgoing import TRANSIENT_CAPACITY, Outgoing, Ticket
+from edge.mqtt.outgoing import ANSWERS_CAPACITY, TRANSIENT_CAPACITY, Outgoing, Ticket
 from edge.outbox import Outbox
 
 WINDOW = 20
@@ -136,3 +136,38 @@ def test_outgoing_replays_are_slowed_down_and_what_is_new_is_not() -> None:
     now_s += 0.06
     assert texts(drain(outgoing)) == [event(1, True), event(2, False), event(3, False)]
     assert outgoing.replay_in_s == math.inf
+
+
+def test_outgoing_answers_wait_over_connections_until_they_are_acknowledged() -> None:
+    outgoing = Outgoing()
+    for text in (b"1", b"2", b"3"):
+        outgoing.answer(Message("response", text))
+    outgoing.connected()
+    first, second, third = drain(outgoing)
+    outgoing.acknowledged(second)
+    assert not outgoing.idle
+    outgoing.disconnected()
+    outgoing.answer(Message("response", b"4"))
+    outgoing.connected()
+    again = drain(outgoing)
+    assert texts(again) == ["1", "3", "4"]
+    for ticket in again:
+        outgoing.acknowledged(ticket, refused=ticket is again[0])  # a refused one is not tried again
+    assert outgoing.idle
+    outgoing.disconnected()
+    outgoing.connected()
+    assert drain(outgoing) == []
+    assert texts([first, third]) == ["1", "3"]
+
+
+def test_outgoing_answers_are_bounded_and_keep_the_newest() -> None:
+    outgoing = Outgoing()
+    for number in range(ANSWERS_CAPACITY + 5):
+        outgoing.answer(Message("response", b"%d" % number))
+    outgoing.connected()
+    sent = []
+    while tickets := drain(outgoing):  # as many as may be in flight
+        sent += texts(tickets)
+        for ticket in tickets:
+            outgoing.acknowledged(ticket)
+    assert sent == [str(number) for number in range(5, ANSWERS_CAPACITY + 5)]

@@ -32,6 +32,7 @@ def source_health(availability: Status, *, xruns: int, lost_s: float, shed_s: fl
         measured_rate_hz=None,
         dbfs=None,
         clipped_fraction=None,
+        snoozed_until=None,
     )
 
 

@@ -46,7 +46,7 @@ def test_overloaded_worker_sheds_the_slow_source_and_the_quick_one_loses_nothing
     inference = InferenceTimes()
 
     def make_worker(name: str, device: str, listener: type[LoudnessListener]) -> SourceWorker:
-        voice = SourcePublisher(name, cast(Publisher, said), Topics("test"), "patchcore", bundle.sha256)
+        voice = SourcePublisher(name, cast(Publisher, said), Topics("test"))
         return SourceWorker(Microphone(name, device, rate_hz=RATE_HZ), bundle, listener, voice, inference)
 
     slow, quick = make_worker("slow", MICROPHONE, SlowListener), make_worker("quick", SPARE_MICROPHONE, LoudnessListener)

@@ -30,7 +30,7 @@ def listening(broker: Broker, folder: Path) -> Iterator[SourceWorker]:
     publisher = Publisher(BrokerSettings(HOST, "auscult-test", broker.port), topics.status)
     publisher.start()
     bundle = make_bundle(folder / "pump1.auscult")
-    voice = SourcePublisher("pump1", publisher, topics, "patchcore", bundle.sha256)
+    voice = SourcePublisher("pump1", publisher, topics)
     worker = SourceWorker(Microphone("pump1", MICROPHONE), bundle, LoudnessListener, voice, InferenceTimes())
     worker.open()
     over = threading.Event()

@@ -16,10 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundles.bundle import Bundle, write_bundle
+from edge.clips.clip_folder import ClipFolder
+from edge.clips.clip_writer import ClipWriter
+from edge.clips.source_clips import SourceClips
 from edge.commands.run import configure_logging
-from edge.config.schema import FilesConfig, SourceConfig, StdinConfig
+from edge.config.schema import CommandsConfig, FilesConfig, SourceConfig, StdinConfig
 from edge.console.cli import guarded
 from edge.judgement.event import Event
+from edge.judgement.event_tracker import EventSettings
+from edge.judgement.threshold import Moved
 from edge.judgement.ulid import new_ulid
 from edge.judgement.window import Localization, Region, Window
 from edge.mqtt.backoff import Backoff
@@ -31,6 +36,7 @@ from edge.node.health import HealthReporter, InferenceTimes
 from edge.node.source_publisher import SourcePublisher
 from edge.node.source_worker import SourceWorker
 from edge.outbox import Outbox
+from edge.remote.remote import Remote
 from edge.sources import make_source
 
 HOP_S = 0.5
@@ -44,6 +50,7 @@ class LoudnessListener:
         self._rate_hz = rate_hz
         self._hop_samples = round(HOP_S * rate_hz)
         self._samples = np.zeros(0, np.float32)  # (samples,) not yet in a window
+        self._loud = LOUD
         self._at_s = 0.0
         self._lost_s = 0.0
         self._event: tuple[str, float] | None = None
@@ -55,13 +62,14 @@ class LoudnessListener:
         results: list[Window | Event] = []
         while len(self._samples) >= self._hop_samples:
             part, self._samples = self._samples[: self._hop_samples], self._samples[self._hop_samples :]
-            score = float(np.abs(part).max()) / LOUD
+            peak = float(np.abs(part).max())
+            score = peak / self._loud
             end_s = self._at_s + HOP_S
             cells = np.array([score, np.nan], np.float32)  # (time,)
             regions = (Region(0.0, HOP_S, 50.0, 14000.0, score),) if score >= 1.0 else ()
             where = Localization(HOP_S / 2, cells, regions)
             p_value = min(1.0, 0.01 / (score + 0.01))
-            results.append(Window(self._at_s, end_s, score, p_value, score >= 1.0, {"level": score}, self._lost_s, where))
+            results.append(Window(self._at_s, end_s, score, p_value, score >= 1.0, {"level": score}, self._lost_s, where, peak / LOUD))
             if score >= 1.0 and self._event is None:
                 self._event = (new_ulid(), self._at_s)
                 results.append(self._message("opened", end_s))
@@ -82,6 +90,16 @@ class LoudnessListener:
         results = [self._message("closed", self._at_s)] if self._event else []
         self._event = None
         return list(results)
+
+    end_event = finish
+
+    def set_events(self, settings: EventSettings) -> None:
+        """It knows no rules but its own."""
+
+    def move_threshold(self, moved: Moved | None) -> list[Window | Event]:
+        """Another loudness is the alarm from now on."""
+        self._loud = LOUD * (1.0 if moved is None else moved.factor)
+        return self.end_event()
 
     def _message(self, kind: Any, end_s: float) -> Event:
         assert self._event is not None
@@ -127,7 +145,11 @@ def main(settings: dict[str, Any]) -> int:
         tls=TlsSettings(Path(tls)) if tls else None,
     )
     outbox = Outbox(Path(settings["folder"]) / "outbox.sqlite")
-    publisher = Publisher(broker, topics.status, outbox=outbox, replays_per_s=1000.0, backoff=Backoff(0.1, 0.2))
+    folder = Path(settings["folder"]) / "state"
+    clip_writer = ClipWriter(ClipFolder(Path(settings["clips"]), 86_400.0, 10**8)) if "clips" in settings else None
+    remote = Remote(CommandsConfig(enabled=True), folder, topics, clip_writer) if settings.get("commands") else None
+    subscription = remote.subscription if remote is not None else None
+    publisher = Publisher(broker, topics.status, outbox=outbox, replays_per_s=1000.0, backoff=Backoff(0.1, 0.2), subscription=subscription)
     bundle = make_bundle(Path(settings["folder"]) / "pump1.auscult")
     if "files" in settings:
         files = FilesConfig(paths=tuple(Path(path) for path in settings["files"]), realtime=settings["realtime"], loop=settings["loop"])
@@ -135,9 +157,22 @@ def main(settings: dict[str, Any]) -> int:
     else:
         source = make_source("pump1", SourceConfig(bundle=bundle.path, stdin=StdinConfig(rate_hz=settings["rate_hz"])))
     inference = InferenceTimes()
-    voice = SourcePublisher("pump1", publisher, topics, "patchcore", bundle.sha256)
-    worker = SourceWorker(source, bundle, LoudnessListener, voice, inference)
-    return Daemon("test", {"pump1": worker}, publisher, topics, HealthReporter(inference, bundle.path.parent), 0.5).run()
+    attendant = remote.attendant("pump1") if remote is not None else None
+    clips = SourceClips("pump1", 0.5, 0.5, clip_writer) if clip_writer is not None else None
+    voice = SourcePublisher("pump1", publisher, topics, attendant, clips)
+
+    def make_listener(rate_hz: int) -> LoudnessListener:
+        listener = LoudnessListener(rate_hz)
+        listener.move_threshold(remote.moved("pump1", bundle.sha256) if remote is not None else None)
+        return listener
+
+    worker = SourceWorker(source, bundle, make_listener, voice, inference)
+    commands = remote.health if remote is not None else None
+    health = HealthReporter(inference, bundle.path.parent, commands, clip_writer.report if clip_writer is not None else None)
+    daemon = Daemon("test", {"pump1": worker}, publisher, topics, health, 0.5, remote=remote, clip_writer=clip_writer)
+    if remote is not None:
+        remote.serve(daemon, "test", Path("config.yaml"), publisher.answer)
+    return daemon.run()
 
 
 if __name__ == "__main__":

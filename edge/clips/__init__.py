@@ -1,0 +1,1 @@
+"""The sound of events, kept as files on the node."""

@@ -1,0 +1,45 @@
+"""What the node listens to on the broker: one filter, and who is told of what comes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge.mqtt.payloads import SubscriptionState
+
+LOG = logging.getLogger("auscult.mqtt")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message from the broker."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+class Subscription:
+    """Made anew on each connection. `deliver` is called in the network thread, must not wait and must not raise."""
+
+    def __init__(self, topic_filter: str, deliver: Callable[[Delivery], None]) -> None:
+        self.topic_filter = topic_filter
+        self.deliver = deliver
+        self.state: SubscriptionState = "waiting"
+        self.reason: str | None = None  # why the broker did not take it
+        self._told: str | None = None
+
+    def answered(self, refusal: str | None) -> None:
+        """The broker has taken it, or says why not."""
+        self.state = "subscribed" if refusal is None else "refused"
+        self.reason = refusal
+        if refusal is not None and refusal != self._told:
+            LOG.error(
+                "%s: the broker does not let us subscribe (%s): commands do not come; see its access rules", self.topic_filter, refusal
+            )
+        self._told = refusal
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self.state = "waiting"

@@ -1,0 +1,98 @@
+"""Puts the parts of a node together, at the start of the daemon and for every reload of its configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge.clips.clip_folder import ClipFolder
+from edge.clips.clip_writer import ClipWriter
+from edge.clips.source_clips import SourceClips
+from edge.mqtt.publisher import Publisher
+from edge.mqtt.topics import Topics
+from edge.node.daemon import Daemon
+from edge.node.health import HealthReporter, InferenceTimes
+from edge.node.known_sources import KnownSources
+from edge.node.plan import Plan
+from edge.node.reload import Reloader
+from edge.node.source_publisher import SourcePublisher
+from edge.node.source_worker import MakeListener, SourceWorker
+from edge.outbox import Outbox
+from edge.pipeline import Listener
+from edge.remote.remote import Remote, tell_unused
+from edge.sources import make_source
+
+
+class Assembly:
+    """What all sources of a node share, and how the rest is made of a plan. Nothing is opened or connected here."""
+
+    def __init__(self, plan: Plan) -> None:
+        config = plan.config
+        self.plan = plan
+        self.topics = Topics(config.node, config.mqtt.base_topic)
+        self.outbox = Outbox(
+            config.outbox_path,
+            capacity_bytes=round(config.outbox.capacity_mb * 1e6),
+            keep_s=config.outbox.keep_days * 86_400.0,
+        )
+        self.clip_writer = ClipWriter(ClipFolder.of(config)) if config.clips.enabled else None
+        self.remote: Remote | None = None
+        if config.commands.enabled:
+            self.remote = Remote(config.commands, config.state_folder, self.topics, self.clip_writer)
+        else:
+            tell_unused(config.state_folder)
+        self.publisher = Publisher(
+            plan.broker,
+            self.topics.status,
+            outbox=self.outbox,
+            replays_per_s=config.outbox.replays_per_s,
+            subscription=None if self.remote is None else self.remote.subscription,
+        )
+        self.inference = InferenceTimes()
+
+    def daemon(self, path: Path) -> Daemon:
+        """The daemon, which reads `path` again when it is told to reload."""
+        config = self.plan.config
+        workers = {name: self.worker(name, self.plan) for name in config.sources}
+        disk = next(iter(config.sources.values())).bundle.absolute().parent
+        commands = None if self.remote is None else self.remote.health
+        clips = None if self.clip_writer is None else self.clip_writer.report
+        daemon = Daemon(
+            config.node,
+            workers,
+            self.publisher,
+            self.topics,
+            HealthReporter(self.inference, disk, commands, clips),
+            config.health.interval_s,
+            Reloader(path, self),
+            KnownSources(config.outbox_path, self.topics),
+            self.remote,
+            self.clip_writer,
+        )
+        if self.remote is not None:
+            self.remote.serve(daemon, config.node, path, self.publisher.answer)
+        return daemon
+
+    def adopt(self, plan: Plan) -> None:
+        """From now on the node does this. TLS files that have changed hold from the next connection on, as a password does."""
+        self.plan = plan
+        self.publisher.renew(plan.tls)
+
+    def worker(self, name: str, plan: Plan) -> SourceWorker:
+        """The worker of one source of a plan."""
+        bundle = plan.models[name].bundle
+        attendant = None if self.remote is None else self.remote.attendant(name)
+        clips = None
+        if self.clip_writer is not None:
+            clips = SourceClips(name, plan.config.clips.before_s, plan.config.clips.after_s, self.clip_writer)
+        voice = SourcePublisher(name, self.publisher, self.topics, attendant, clips)
+        return SourceWorker(make_source(name, plan.config.sources[name]), bundle, self.make_listener(name, plan), voice, self.inference)
+
+    def make_listener(self, name: str, plan: Plan) -> MakeListener:
+        """What makes a listener for one source of a plan; its events follow the rules of the time at which it is called."""
+        model = plan.models[name]
+
+        def make(rate_hz: int) -> Listener:
+            moved = None if self.remote is None else self.remote.moved(name, model.bundle.sha256)
+            return Listener(model, rate_hz, self.plan.events, moved=moved)
+
+        return make

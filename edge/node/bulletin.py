@@ -1,0 +1,72 @@
+"""What the node says of itself: `info` and `health`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from edge.mqtt.encoding import encode, timestamp
+from edge.mqtt.payloads import SCHEMA_VERSION, InfoPayload, ReloadHealth
+from edge.mqtt.publisher import Publisher
+from edge.mqtt.topics import Topics
+from edge.node.health import HealthReporter
+from edge.node.source_worker import SourceWorker
+from edge.version import VERSION
+
+CHANGE_INTERVAL_S = 1.0  # `health` also comes when a source or the broker goes or comes back, but not more often than this
+CLOCK_SET_S = 1.0  # less is the work of NTP
+
+
+class Bulletin:
+    """Publishes `info` when it says something new, and `health` every `interval_s` and when something has changed."""
+
+    def __init__(self, node: str, publisher: Publisher, topics: Topics, health: HealthReporter, interval_s: float) -> None:
+        self.interval_s = interval_s
+        self._node = node
+        self._publisher = publisher
+        self._topics = topics
+        self._health = health
+        self._started_s = time.monotonic()
+        self._started_wall_s = time.time()
+        self._reported_s = self._started_s
+        self._told_availabilities: list[tuple[str, str | None]] = []
+        self._told_connections = 0
+        self._told_info: InfoPayload | None = None
+
+    def check(self, workers: Mapping[str, SourceWorker], reload: ReloadHealth | None) -> None:
+        """Publish what is due."""
+        passed_s = time.monotonic() - self._reported_s
+        if passed_s >= self.interval_s or (passed_s >= CHANGE_INTERVAL_S and self._has_news(workers)):
+            self.publish(workers, reload)
+
+    def publish(self, workers: Mapping[str, SourceWorker], reload: ReloadHealth | None) -> None:
+        """Publish `health` now, and `info` before it when it says something new: a device that came later, or a clock that was set."""
+        self._tell_info(workers)
+        self._reported_s = time.monotonic()
+        self._told_availabilities = _availabilities(workers)
+        link = self._publisher.link
+        self._told_connections = link.connections
+        sources = {name: worker.health for name, worker in workers.items()}
+        self._publisher.retain(self._topics.health, encode(self._health.report(sources, self._publisher.report(), link, reload)))
+
+    def _tell_info(self, workers: Mapping[str, SourceWorker]) -> None:
+        started_s = time.time() - (time.monotonic() - self._started_s)
+        if abs(started_s - self._started_wall_s) > CLOCK_SET_S:
+            self._started_wall_s = started_s
+        info = InfoPayload(
+            schema=SCHEMA_VERSION,
+            node=self._node,
+            version=VERSION,
+            started_at=timestamp(self._started_wall_s),
+            sources={name: worker.info for name, worker in workers.items()},
+        )
+        if info != self._told_info:
+            self._told_info = info
+            self._publisher.retain(self._topics.info, encode(info))
+
+    def _has_news(self, workers: Mapping[str, SourceWorker]) -> bool:
+        return _availabilities(workers) != self._told_availabilities or self._publisher.link.connections != self._told_connections
+
+
+def _availabilities(workers: Mapping[str, SourceWorker]) -> list[tuple[str, str | None]]:
+    return [(worker.availability.status, worker.availability.reason) for worker in workers.values()]

@@ -1,0 +1,50 @@
+"""The names of all sources that a node has ever had: of one that is gone, the broker still retains the last words."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from pathlib import Path
+
+import msgspec
+
+from edge.atomic_file import replacing
+from edge.mqtt.topics import Topics
+
+LOG = logging.getLogger("auscult")
+
+
+class KnownSources:
+    """A small file beside the outbox, `<name>.sources`. Losing it costs no more than that an old message stays on the broker."""
+
+    def __init__(self, outbox: Path, topics: Topics) -> None:
+        self._path = outbox.with_name(f"{outbox.name}.sources")
+        self._topics = topics
+        self._known: dict[str, str] | None = None  # by the topic of the availability: another node may use the file later
+        self._now: Collection[str] = ()
+
+    def gone(self, sources: Collection[str]) -> list[str]:
+        """Note that `sources` are those of the node now; return the names of those that are gone since it was last asked.
+
+        A new process has never been asked, and hears of all that the node ever had: nobody can say whether the broker, or one that comes
+        after it, has heard of it.
+        """
+        first = self._known is None
+        known = self._read() if self._known is None else self._known
+        now = {self._topics.availability(name): name for name in sources}
+        before = {name for topic, name in known.items() if topic == self._topics.availability(name)} if first else self._now
+        if not now.keys() <= known.keys():
+            known = {**known, **now}
+            try:
+                with replacing(self._path) as file:
+                    file.write(msgspec.json.encode(known))
+            except OSError as error:  # the outbox says so too, and this matters less
+                LOG.debug("%s: cannot be written (%s)", self._path, error.strerror)
+        self._known, self._now = known, tuple(sources)
+        return sorted(set(before) - set(sources))
+
+    def _read(self) -> dict[str, str]:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, str])
+        except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+            return {}

@@ -1,0 +1,196 @@
+"""The configuration, read again while the daemon goes on listening: all of it is taken over, or nothing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.config.load import load_config
+from edge.config.schema import Config, SourceConfig
+from edge.errors import AuscultError
+from edge.mqtt.encoding import timestamp
+from edge.mqtt.payloads import ReloadHealth, ReloadResult
+from edge.node.plan import Plan, check_live
+from edge.node.source_worker import SourceWorker
+from edge.node.successor import Successor
+
+if TYPE_CHECKING:
+    from edge.node.assembly import Assembly
+
+LOG = logging.getLogger("auscult")
+OnDone = Callable[[str | None], None]
+ABREAST_S = 1.0  # a successor that is less behind is brought abreast between two turns
+ROUNDS = 20  # of catching up; a board that is too slow for more leaves the rest to the worker
+
+
+@dataclass(slots=True)
+class _Change:
+    """What is to be done, prepared but for its last step."""
+
+    plan: Plan
+    fresh: dict[str, SourceWorker] = field(default_factory=dict)  # sources that are new, or have another input
+    prepared: set[str] = field(default_factory=set)  # of these, opened already
+    successors: dict[str, Successor | None] = field(default_factory=dict)  # sources that have another bundle
+
+
+class Reloader:
+    """Reads the configuration again when it is asked to.
+
+    What takes time (loading bundles, opening files, letting new listeners catch up) happens in a thread of its own; `poll` makes the
+    change between two turns of the sources.
+    """
+
+    def __init__(self, path: Path, assembly: Assembly) -> None:
+        self.last: ReloadHealth | None = None
+        self._path = path
+        self._assembly = assembly
+        self._waiting: deque[OnDone] = deque()  # for the next one
+        self._asked: list[OnDone] = []  # for the one that is under way
+        self._thread: threading.Thread | None = None
+        self._change: _Change | None = None
+        self._problem: str | None = None
+
+    @property
+    def plan(self) -> Plan:
+        """What the daemon does now."""
+        return self._assembly.plan
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a reload is under way."""
+        return self._thread is not None
+
+    def request(self, on_done: OnDone) -> None:
+        """Ask for a reload, from any thread or signal handler; see `Daemon.request_reload`."""
+        self._waiting.append(on_done)
+
+    def poll(self, workers: Mapping[str, SourceWorker]) -> dict[str, SourceWorker] | None:
+        """Begin what was asked for and finish what is prepared; return the workers from now on when they have changed, or may have."""
+        if self._thread is None:
+            if self._waiting:
+                self._begin(workers)
+            return None
+        if self._thread.is_alive():
+            return None
+        self._thread = None
+        changed = None
+        if self._problem is not None or self._change is None:
+            self._undo(workers)
+            LOG.error("not reloaded, the old configuration stays: %s", self._problem)
+        elif not all(_follows(workers[name], successor) for name, successor in self._change.successors.items()):
+            self._undo(workers)
+            self._begin(workers)
+            return None
+        else:
+            changed = self._apply(self._change, workers)
+        self._tell()
+        return changed
+
+    def cancel(self) -> None:
+        """The daemon ends: what is under way will not happen."""
+        asked = [*self._asked, *self._waiting]
+        self._asked.clear()
+        self._waiting.clear()
+        for on_done in asked:
+            on_done("the daemon is stopping")
+
+    def _begin(self, workers: Mapping[str, SourceWorker]) -> None:
+        while self._waiting:  # which others may add to meanwhile
+            self._asked.append(self._waiting.popleft())
+        self._change = self._problem = None
+        self._thread = threading.Thread(target=self._prepare, args=(dict(workers),), name="reload", daemon=True)
+        self._thread.start()
+
+    def _prepare(self, workers: Mapping[str, SourceWorker]) -> None:
+        try:
+            config = load_config(self._path)
+            check_live(self.plan.config, config, self._path)
+            self._change = _Change(Plan.of(config, self.plan))
+            self._prepare_sources(self._change, workers)
+        except AuscultError as error:
+            self._problem = str(error)
+        except Exception as error:  # of whatever kind: the daemon goes on as it was
+            self._problem = f"{self._path}: unexpected {type(error).__name__}: {' '.join(str(error).split())}"
+
+    def _prepare_sources(self, change: _Change, workers: Mapping[str, SourceWorker]) -> None:
+        plan, before = change.plan, self.plan
+        for name, source in plan.config.sources.items():
+            if name not in workers or _input(source) != _input(before.config.sources[name]):
+                worker = change.fresh[name] = self._assembly.worker(name, plan)
+                if source.microphone is None:
+                    change.prepared.add(name)
+                    worker.prepare()
+                elif source.microphone.rate_hz is not None:
+                    plan.models[name].check_rate(source.microphone.rate_hz, worker.source.device)
+            elif plan.models[name] is not before.models[name]:
+                workers[name].is_held = not workers[name].source.live
+                change.successors[name] = self._successor(name, plan, workers[name])
+        successors = [successor for successor in change.successors.values() if successor is not None]
+        for _ in range(ROUNDS):
+            if all(successor.behind_s < ABREAST_S for successor in successors):
+                break
+            for successor in successors:
+                successor.catch_up()
+
+    def _successor(self, name: str, plan: Plan, worker: SourceWorker) -> Successor | None:
+        if worker.listening is None:
+            return None
+        listener = self._assembly.make_listener(name, plan)(worker.rate_hz)
+        return Successor(listener, plan.models[name].bundle, worker.rate_hz, worker.listening.recent)
+
+    def _apply(self, change: _Change, workers: Mapping[str, SourceWorker]) -> dict[str, SourceWorker]:
+        """Between two turns: nothing here takes long, and nothing fails."""
+        self._assembly.adopt(change.plan)
+        config = change.plan.config
+        kept = {name: worker for name, worker in workers.items() if name in config.sources and name not in change.fresh}
+        for name, worker in workers.items():
+            if name not in kept:
+                worker.finish("its input has changed" if name in config.sources else "no longer in the configuration")
+        for name, successor in change.successors.items():
+            model = change.plan.models[name]
+            kept[name].change_bundle(model.bundle, self._assembly.make_listener(name, change.plan), successor)
+        for worker in kept.values():
+            if worker.listening is not None:
+                worker.listening.set_events(change.plan.events)
+        for name, worker in change.fresh.items():
+            worker.begin(opening=name not in change.prepared)
+        logging.getLogger().setLevel(config.log.level.upper())
+        LOG.info("%s: reloaded%s", self._path, _told(change, workers, config))
+        return {name: change.fresh.get(name) or kept[name] for name in config.sources}
+
+    def _undo(self, workers: Mapping[str, SourceWorker]) -> None:
+        for worker in workers.values():
+            worker.is_held = False
+        if self._change is not None:
+            for name in self._change.prepared:
+                self._change.fresh[name].source.close()
+
+    def _tell(self) -> None:
+        result: ReloadResult = "applied" if self._problem is None else "refused"
+        self.last = ReloadHealth(at=timestamp(time.time()), result=result, problem=self._problem)
+        asked, self._asked = self._asked, []
+        self._change = None
+        for on_done in asked:
+            on_done(self._problem)
+
+
+def _input(source: SourceConfig) -> tuple[object, ...]:
+    return source.microphone, source.files, source.stdin
+
+
+def _follows(worker: SourceWorker, successor: Successor | None) -> bool:
+    """Whether a successor still belongs to the stream: a device that came meanwhile, or has another rate now, has begun a new one."""
+    return (worker.listening and worker.listening.recent) is (successor and successor.recent)
+
+
+def _told(change: _Change, workers: Mapping[str, SourceWorker], config: Config) -> str:
+    what = [f"; {name}: bundle {change.plan.config.sources[name].bundle}" for name in change.successors]
+    what += [f"; {name}: {'another input' if name in workers else 'new'}" for name in change.fresh]
+    what += [f"; {name}: removed" for name in workers if name not in config.sources]
+    return "".join(what)

@@ -1,0 +1,14 @@
+"""Whether a person may be in front of us: SIGHUP means two things, and only one of them is `reload`."""
+
+from __future__ import annotations
+
+import os
+
+
+def has_terminal() -> bool:
+    """Whether the process has a terminal that still stands; a service has none, and one that was closed hangs up (SIGHUP)."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

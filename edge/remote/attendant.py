@@ -1,0 +1,99 @@
+"""What the node does with a source besides listening to it, so that commands can ask for it: hush, remember, record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge.bundles.bundle import Bundle
+from edge.judgement.event import Event
+from edge.judgement.threshold import Moved
+from edge.judgement.window import Window
+from edge.mqtt.encoding import Stamp, timestamp
+from edge.remote.adjustments import Adjustments
+from edge.remote.event_memory import EventMemory, KnownEvent
+from edge.remote.hush import Hush
+from edge.remote.score_record import ScoreRecord
+from edge.remote.snoozes import Snoozes
+
+
+class Attendant:
+    """Of one source. Used by the worker's thread alone."""
+
+    def __init__(self, source: str, folder: Path, snoozes: Snoozes, events: EventMemory, adjustments: Adjustments) -> None:
+        self.source = source
+        self._folder = folder
+        self._snoozes = snoozes
+        self._events = events
+        self._adjustments = adjustments
+        self._hush = Hush(lambda: snoozes.is_snoozed(source))
+        self._record: ScoreRecord | None = None
+        self._bundle_sha256 = ""
+        self._window_s = 0.0
+
+    def attend(self, bundle: Bundle) -> None:
+        """This bundle listens from now on, or to a new stream. Its scores are its own, so each has a record of its own."""
+        if self._record is None or bundle.sha256 != self._bundle_sha256:
+            if self._record is not None:
+                self._record.save()
+            self._record = ScoreRecord(self._folder / "scores", self.source, bundle.sha256)
+        self._record.began()
+        self._bundle_sha256 = bundle.sha256
+        self._window_s = float(bundle.manifest.detector.parameters.get("window_s", 10.0))
+
+    @property
+    def record(self) -> ScoreRecord:
+        """Of the bundle that listens."""
+        assert self._record is not None
+        return self._record
+
+    @property
+    def moved(self) -> Moved | None:
+        """How the threshold of the bundle that listens was moved."""
+        return self._adjustments.moved(self.source, self._bundle_sha256)
+
+    @property
+    def threshold_factor(self) -> float:
+        """The threshold in units of the bundle's own."""
+        moved = self.moved
+        return 1.0 if moved is None else moved.factor
+
+    @property
+    def snoozed_until(self) -> str | None:
+        """The timestamp at which the snooze ends; None without one."""
+        until_s = self._snoozes.until_s(self.source)
+        return None if until_s is None else timestamp(until_s)
+
+    def window(self, window: Window) -> None:
+        """Record how surprising the sound was."""
+        if window.surprise is not None:
+            self.record.add(window.t_end_s, window.surprise)
+
+    def event(self, event: Event, stamp: Stamp) -> Event | None:
+        """Remember what the tracker says of an event; return what is to be published of it, None for nothing."""
+        told = self._hush.pass_on(event)
+        if event.type != "updated" or (told is not None and told.type == "opened"):
+            self._remember(event, told, stamp)
+        return told
+
+    def snooze(self) -> Event | None:
+        """A snooze begins: the end of the event that is open, to be published; None without one."""
+        return self._hush.begin()
+
+    def finish(self) -> None:
+        """The stream is over."""
+        self.record.save()
+
+    def _remember(self, event: Event, told: Event | None, stamp: Stamp) -> None:
+        record = self.record
+        known = KnownEvent(
+            event=event.id if told is None else told.id,
+            source=self.source,
+            bundle=self._bundle_sha256,
+            t_start=stamp(event.t_start_s),
+            t_end=stamp(event.t_end_s),
+            peak_score=round(event.peak_score, 4),
+            first_bin=record.bin_of(event.t_start_s),
+            last_bin=record.bin_of(event.t_end_s + self._window_s),  # windows that end by then hold some of it
+            told=told is not None or self._events.was_told(event.id),
+        )
+        self._events.add(known)

@@ -1,0 +1,77 @@
+"""Commands over MQTT for a whole node: what is subscribed, kept and carried out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from edge.clips.clip_writer import ClipWriter
+from edge.config.schema import CommandsConfig
+from edge.judgement.threshold import Moved
+from edge.mqtt.payloads import CommandsHealth
+from edge.mqtt.subscription import Subscription
+from edge.mqtt.topics import Topics
+from edge.remote.adjustments import Adjustments
+from edge.remote.attendant import Attendant
+from edge.remote.commands import Commands
+from edge.remote.event_memory import EventMemory
+from edge.remote.inbox import Inbox
+from edge.remote.snoozes import Snoozes
+from edge.remote.verbs import NodeLike, Verbs
+
+LOG = logging.getLogger("auscult.remote")
+
+
+class Remote:
+    """Made when commands are allowed; without it nothing is subscribed, kept or applied.
+
+    What is kept lies in the state folder: snoozes.json, thresholds.json, events.jsonl, marks.jsonl and scores/.
+    """
+
+    def __init__(self, config: CommandsConfig, folder: Path, topics: Topics, clip_writer: ClipWriter | None) -> None:
+        self._config = config
+        self._folder = folder
+        self._topics = topics
+        self._clip_writer = clip_writer
+        self._snoozes = Snoozes(folder / "snoozes.json")
+        self._events = EventMemory(folder)
+        self._adjustments = Adjustments(folder / "thresholds.json")
+        self._inbox = Inbox()
+        self._commands: Commands | None = None
+        self.subscription = Subscription(topics.commands, self._inbox.put)
+
+    def attendant(self, source: str) -> Attendant:
+        """What a source needs."""
+        return Attendant(source, self._folder, self._snoozes, self._events, self._adjustments)
+
+    def moved(self, source: str, bundle_sha256: str) -> Moved | None:
+        """How the threshold of a source with a bundle was moved; None for not at all."""
+        return self._adjustments.moved(source, bundle_sha256)
+
+    def serve(self, node: NodeLike, name: str, config_path: Path, answer: Callable[[str, bytes], None]) -> None:
+        """Commands are for this node from now on; `answer(topic, payload)` publishes."""
+        verbs = Verbs(node, name, config_path, self._snoozes, self._events, self._adjustments, self._clip_writer)
+        self._commands = Commands(self._inbox, self._topics, answer, verbs.handlers(), self._config.allow)
+
+    def poll(self) -> bool:
+        """Carry out one command, in the worker's thread; False when none waits."""
+        return self._commands is not None and self._commands.poll()
+
+    def health(self) -> CommandsHealth:
+        """What `health` says of commands."""
+        commands, subscription = self._commands, self.subscription
+        return CommandsHealth(
+            state=subscription.state,
+            reason=subscription.reason,
+            taken=0 if commands is None else commands.taken,
+            refused=0 if commands is None else commands.refused,
+            dropped=self._inbox.dropped,
+        )
+
+
+def tell_unused(folder: Path) -> None:
+    """Say once, at the start of a node that takes no commands, that thresholds which were moved are the bundles' own again."""
+    path = folder / "thresholds.json"
+    if Adjustments(path).sources:
+        LOG.warning("%s: not applied, for commands are off (commands.enabled): each threshold is the bundle's own", path)

@@ -1,0 +1,154 @@
+"""What may be asked of the node: one struct per verb, and how a payload becomes one."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from edge.config.schema import Verb
+from edge.mqtt.payloads import EventId
+
+MAXIMUM_BYTES: Final = 4096
+LONGEST_SNOOZE_MIN: Final = 7 * 24 * 60
+
+Transaction = (
+    Annotated[str, Meta(min_length=1, max_length=128, description="new for each command; the answer repeats it")]
+    | Annotated[int, Meta(ge=-(2**53), le=2**53)]
+    | None
+)
+Source = Annotated[str, Meta(pattern="^[a-zA-Z0-9_-]+$", max_length=64, description="a source's name")]
+Note = Annotated[str, Meta(max_length=500)]
+Rate = Annotated[float, Meta(gt=0, le=10_000)]
+
+
+class CommandError(Exception):
+    """A command that is not carried out; the text is what the answer says, one line."""
+
+
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What all commands may say. The same `transaction` again, within ten minutes, is answered again and not carried out again."""
+
+    transaction: Transaction = None
+
+
+class SnoozeRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Tell nothing of events of a source for so many minutes; 0 ends it."""
+
+    source: Source
+    minutes: Annotated[float, Meta(ge=0, le=LONGEST_SNOOZE_MIN)]
+    note: Note = ""
+
+
+class MarkRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Somebody has looked at the machine: an event was a false alarm, or it was real."""
+
+    event: EventId
+    verdict: Literal["false_alarm", "real"]
+    note: Note = ""
+
+
+class ReloadRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Read config.yaml and the bundles again."""
+
+
+class RecalibrateRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Move the threshold of a source by what the node has heard of it; `reset` goes back to the bundle's own."""
+
+    source: Source
+    false_alarms_per_week: Rate | None = None  # what the bundle was calibrated for
+    reset: bool = False
+
+
+class SnapshotRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Keep the last seconds of a source as a file on the node."""
+
+    source: Source
+    seconds: Annotated[float, Meta(ge=1, le=60)]
+
+
+class InfoRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What runs on the node."""
+
+
+REQUESTS: Final[dict[Verb, type[Request]]] = {
+    "snooze": SnoozeRequest,
+    "mark": MarkRequest,
+    "reload": ReloadRequest,
+    "recalibrate-threshold": RecalibrateRequest,
+    "snapshot": SnapshotRequest,
+    "info": InfoRequest,
+}
+
+_EXAMPLES: Final[dict[Verb, str]] = {
+    "snooze": '{"source": "pump1", "minutes": 60}',
+    "mark": '{"event": "01HF...", "verdict": "false_alarm"}',
+    "reload": "{}",
+    "recalibrate-threshold": '{"source": "pump1"}',
+    "snapshot": '{"source": "pump1", "seconds": 10}',
+    "info": "{}",
+}
+
+
+_WORDS: Final = (  # of msgspec's messages
+    (r"(?s)`str` matching regex.*26\}.*", "an event's id of 26 characters"),
+    (r"(?s)`str` matching regex.*", "a name of letters, digits, _ and -"),
+    (r"(?s)Object contains unknown field `(.*)`", r"unknown key '\1'"),
+    (r"Object missing required field `(.*)`", r"the key '\1' is missing"),
+    (r"`float`", "a number"),
+    (r"`int \| str \| null`", "text or a whole number"),
+    (r"`(str|str \| null)`", "text"),
+    (r"`bool`", "true or false"),
+    (r"`object`", "an object"),
+    (r"`array`", "a list"),
+    (r"`int`", "a whole number"),
+    (r"`null`", "null"),
+    (r", got ", ", found "),
+    (r"`", ""),
+)
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """As much of a payload as an answer needs."""
+
+    transaction: Transaction = None
+
+
+def transaction_of(payload: bytes) -> str | int | None:
+    """The transaction of a payload that may be anything; None when it cannot be made out."""
+    if len(payload) > MAXIMUM_BYTES:
+        return None
+    try:
+        return msgspec.json.decode(payload, type=_Head).transaction
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+
+
+def parse_request(verb: Verb, payload: bytes) -> Request:
+    """Check what was sent to a verb's topic. Nothing at all stands for `{}`.
+
+    Raises
+    ------
+    CommandError
+        Too large, no JSON, or not what the verb takes.
+    """
+    if len(payload) > MAXIMUM_BYTES:
+        raise CommandError(f"a payload of {len(payload)} bytes; at most {MAXIMUM_BYTES} are taken")
+    try:
+        return msgspec.json.decode(payload or b"{}", type=REQUESTS[verb])
+    except msgspec.ValidationError as error:
+        raise CommandError(f"{_said(str(error))}; send something like {_EXAMPLES[verb]}") from error
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise CommandError(f"the payload is not JSON; send something like {_EXAMPLES[verb]}") from error
+
+
+def _said(problem: str) -> str:
+    """msgspec's complaint in our words, the key first: `minutes: expected a number, found text`."""
+    what, _, place = problem.partition(" - at ")
+    for pattern, ours in _WORDS:
+        what = re.sub(pattern, ours, what)
+    key = place.strip("`").removeprefix("$").removeprefix(".")
+    line = f"{key}: {what[0].lower()}{what[1:]}" if key else what[0].lower() + what[1:]
+    return "".join(character if character.isprintable() else "?" for character in line)[:300]

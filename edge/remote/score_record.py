@@ -1,0 +1,144 @@
+"""What a source sounded like lately: the highest surprise of every five seconds of the last week, over restarts."""
+
+from __future__ import annotations
+
+import logging
+import struct
+import time
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.atomic_file import replacing
+
+LOG = logging.getLogger("auscult.remote")
+BIN_S = 5.0  # a third of what peaks are apart
+MOST_BINS = round(7 * 86_400 / BIN_S)
+SAVED_TOGETHER = 120  # bins: one small write every ten minutes
+FILES_KEPT = 4  # of one source: bundles come and go
+MAGIC = b"AUSCULT-SCORES-1\n"
+_RECORD = struct.Struct("<If")
+
+Bins = tuple[NDArray[np.int64], NDArray[np.float64]]
+
+
+class ScoreRecord:
+    """Bins are numbered without an end. Neighbours in sound have neighbouring numbers; over a gap, a restart or another stream some lack.
+
+    The file belongs to one source and one bundle, for surprise is in the bundle's own units. It is appended to without a sync: what a
+    power cut takes is ten minutes.
+    """
+
+    def __init__(self, folder: Path, source: str, bundle_sha256: str, wall: Callable[[], float] = time.time) -> None:
+        self.path = folder / f"{source}-{bundle_sha256[:16]}.scores"
+        self._numbers = array("I")
+        self._surprise = array("f")
+        self._saved = 0  # of these, how many are in the file
+        self._in_file = 0
+        self._is_failing = False
+        self._open: tuple[int, float] | None = None  # the bin that is not over yet, and its highest surprise so far
+        self._read()
+        # A new file begins where no older one of the same name can have been: bins of events outlive it.
+        self._next = self._numbers[-1] + 2 if self._numbers else int(wall() / BIN_S) % 2**31
+        self._base = self._next
+        self._forget_others(folder, source)
+
+    def began(self) -> None:
+        """A new stream: its seconds count from 0."""
+        self._close()
+        self._base = self._next
+
+    def add(self, t_end_s: float, surprise: float) -> None:
+        """A window that ends at so many seconds of the stream is this surprising."""
+        number = self.bin_of(t_end_s)
+        if self._open is not None and number <= self._open[0]:
+            self._open = (self._open[0], max(self._open[1], surprise))
+            return
+        self._close()
+        self._open = (number, surprise)
+        self._next = number + 2
+
+    def bin_of(self, stream_s: float) -> int:
+        """The number of the bin that holds a second of the stream."""
+        return self._base + max(0, int(stream_s / BIN_S))
+
+    def bins(self) -> Bins:
+        """Numbers, shape = (bins,), ascending, and the highest surprise of each, shape = (bins,); the one that is not over is not there."""
+        return np.array(self._numbers, np.int64), np.array(self._surprise, np.float64)
+
+    def save(self) -> None:
+        """Write what is not in the file yet. A disk that fails is told once, and the record goes on in memory."""
+        self._close()
+        self._append()
+
+    def _close(self) -> None:
+        if self._open is None:
+            return
+        number, surprise = self._open
+        self._open = None
+        if 0 <= number < 2**32 and np.isfinite(surprise):
+            self._numbers.append(number)
+            self._surprise.append(surprise)
+        if len(self._numbers) > MOST_BINS + SAVED_TOGETHER:
+            self._saved = max(0, self._saved - (len(self._numbers) - MOST_BINS))
+            del self._numbers[:-MOST_BINS], self._surprise[:-MOST_BINS]
+        if len(self._numbers) - self._saved >= SAVED_TOGETHER:
+            self._append()
+
+    def _append(self) -> None:
+        if not self._numbers or (self._in_file and self._saved == len(self._numbers)):
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self._in_file == 0 or self._in_file > 2 * MOST_BINS:
+                with replacing(self.path) as file:
+                    file.write(MAGIC + self._packed(0))
+                self._in_file = len(self._numbers)
+            else:
+                with self.path.open("r+b") as file:
+                    file.seek(len(MAGIC) + _RECORD.size * self._in_file)
+                    file.write(self._packed(self._saved))
+                self._in_file += len(self._numbers) - self._saved
+            self._is_failing = False
+        except OSError as error:
+            if not self._is_failing:
+                LOG.error("%s: cannot be written (%s); the scores of this run are in memory only", self.path, error.strerror or error)
+            self._is_failing = True
+            self._in_file = 0  # next time, in another ten minutes, the whole is written
+        self._saved = len(self._numbers)
+
+    def _packed(self, first: int) -> bytes:
+        return b"".join(map(_RECORD.pack, self._numbers[first:], self._surprise[first:]))
+
+    def _read(self) -> None:
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            LOG.error("%s: cannot be read (%s); the record begins anew", self.path, error.strerror or error)
+            return
+        if not content.startswith(MAGIC):
+            LOG.error("%s: damaged; the record begins anew", self.path)
+            return
+        body = content[len(MAGIC) :]
+        whole = len(body) // _RECORD.size  # the last may have been cut off
+        for number, surprise in _RECORD.iter_unpack(body[: whole * _RECORD.size]):
+            if (not self._numbers or number > self._numbers[-1]) and np.isfinite(surprise):
+                self._numbers.append(number)
+                self._surprise.append(surprise)
+        self._in_file = whole
+        del self._numbers[:-MOST_BINS], self._surprise[:-MOST_BINS]
+        self._saved = len(self._numbers)
+
+    def _forget_others(self, folder: Path, source: str) -> None:
+        """Keep the records of the bundles that were used last."""
+        try:
+            others = [path for path in folder.glob(f"{source}-*.scores") if len(path.stem) == len(source) + 17 and path != self.path]
+            for path in sorted(others, key=lambda path: path.stat().st_mtime)[: -(FILES_KEPT - 1)]:
+                path.unlink()
+        except OSError:
+            return  # it is only room

@@ -1,0 +1,211 @@
+"""What each command does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from edge.clips.clip_writer import ClipWriter
+from edge.config.schema import Verb
+from edge.judgement.threshold import Moved
+from edge.mqtt.encoding import rounded, timestamp
+from edge.remote.adjustments import Adjustment, Adjustments
+from edge.remote.attendant import Attendant
+from edge.remote.commands import Handler, Reply
+from edge.remote.event_memory import EventMemory, Mark
+from edge.remote.recalibration import LEAST_FACTOR, MOST_FACTOR, recalibrate
+from edge.remote.requests import (
+    CommandError,
+    InfoRequest,
+    MarkRequest,
+    RecalibrateRequest,
+    ReloadRequest,
+    SnapshotRequest,
+    SnoozeRequest,
+)
+from edge.remote.responses import RecalibrateResponse, Response
+from edge.remote.snoozes import Snoozes
+from edge.version import VERSION
+
+if TYPE_CHECKING:
+    from edge.node.source_worker import SourceWorker
+
+
+class NodeLike(Protocol):
+    """What is needed of `edge.node.daemon.Daemon`."""
+
+    @property
+    def workers(self) -> Mapping[str, SourceWorker]:
+        """The sources by name."""
+
+    @property
+    def is_reloading(self) -> bool:
+        """Whether a reload is under way."""
+
+    def request_reload(self, on_done: Callable[[str | None], None]) -> None:
+        """Read the configuration again."""
+
+
+class Verbs:
+    """One method for each verb; all run in the worker's thread."""
+
+    def __init__(
+        self,
+        node: NodeLike,
+        name: str,
+        config_path: Path,
+        snoozes: Snoozes,
+        events: EventMemory,
+        adjustments: Adjustments,
+        clip_writer: ClipWriter | None,
+    ) -> None:
+        self._node = node
+        self._name = name
+        self._config_path = config_path
+        self._snoozes = snoozes
+        self._events = events
+        self._adjustments = adjustments
+        self._clip_writer = clip_writer
+        self._started_s = time.monotonic()
+
+    def handlers(self) -> dict[Verb, Handler]:
+        """By verb."""
+        return {
+            "snooze": self.snooze,
+            "mark": self.mark,
+            "reload": self.reload,
+            "recalibrate-threshold": self.recalibrate_threshold,
+            "snapshot": self.snapshot,
+            "info": self.info,
+        }
+
+    def snooze(self, request: SnoozeRequest, reply: Reply) -> None:
+        """Tell nothing of a source's events for a while; scores go on."""
+        worker, attendant = self._source(request.source)
+        self._snoozes.set(request.source, request.minutes, request.note)
+        if request.minutes > 0.0:
+            worker.voice.snooze()
+        reply.ok(source=request.source, snoozed_until=attendant.snoozed_until)
+
+    def mark(self, request: MarkRequest, reply: Reply) -> None:
+        """Keep somebody's judgement of an event."""
+        known = self._events.find(request.event)
+        self._events.mark(
+            Mark(
+                t=timestamp(time.time()),
+                event=request.event,
+                verdict=request.verdict,
+                note=request.note,
+                source=known.source,
+                t_start=known.t_start,
+                t_end=known.t_end,
+                peak_score=known.peak_score,
+            )
+        )
+        peak_score = rounded(known.peak_score, 4)
+        reply.ok(event=request.event, verdict=request.verdict, source=known.source, t_start=known.t_start, peak_score=peak_score)
+
+    def reload(self, _request: ReloadRequest, reply: Reply) -> None:
+        """Read the configuration again; the answer comes when it is done."""
+
+        def done(problem: str | None) -> None:
+            if problem is None:
+                reply.ok(result="the configuration holds")
+            else:
+                reply.error(problem)
+
+        self._node.request_reload(done)
+
+    def recalibrate_threshold(self, request: RecalibrateRequest, reply: Reply) -> None:
+        """Put the threshold where what was heard exceeds it as often as it may."""
+        worker, attendant = self._source(request.source)
+        if self._node.is_reloading:  # it may be about to replace the listener
+            raise CommandError("the configuration is being read again; send it again in a minute")
+        bundle, before = worker.bundle, attendant.threshold_factor
+        if request.reset:
+            self._adjustments.reset(request.source, bundle.sha256)
+            _move(worker, None)
+            nothing = dict.fromkeys(set(RecalibrateResponse.__struct_fields__) - set(Response.__struct_fields__))
+            told = {"source": request.source, "threshold_factor_before": rounded(before, 4), "threshold_factor": 1.0}
+            reply.ok(**{**nothing, **told, "note": "the threshold is the bundle's own again"})
+            return
+        rate = request.false_alarms_per_week or bundle.manifest.threshold.false_alarms_per_week
+        events = self._events.of(request.source, bundle.sha256)
+        others = [event for event in events if not self._events.is_false_alarm(event.event)]
+        left_out = [(event.first_bin, event.last_bin) for event in others]
+        if events and not self._events.is_complete(request.source):
+            left_out.append((0, events[0].first_bin))  # older events are known no more
+        found = recalibrate(attendant.record.bins(), left_out, bundle.manifest.threshold.score_scale, rate)
+        moved = found.moved
+        made_at = timestamp(time.time())
+        self._adjustments.set(
+            Adjustment(
+                source=request.source, bundle=bundle.sha256, factor=moved.factor, tail=moved.tail, false_alarms_per_week=rate, t=made_at
+            )
+        )
+        _move(worker, moved)
+        reply.ok(
+            source=request.source,
+            threshold_factor_before=rounded(before, 4),
+            threshold_factor=rounded(moved.factor, 4),
+            clipped=found.clipped,
+            false_alarms_per_week=rate,
+            supported_false_alarms_per_week=rounded(found.supported_false_alarms_per_week, 3),
+            hours_heard=round(found.heard_s / 3600.0, 3),
+            hours_used=round(found.used_s / 3600.0, 3),
+            false_alarms=len(events) - len(others),
+            events_left_out=len(others),
+            note=_note(len(others), found.clipped),
+        )
+
+    def snapshot(self, request: SnapshotRequest, reply: Reply) -> None:
+        """Keep the last seconds as a clip; the answer comes when it is written."""
+        worker, _ = self._source(request.source)
+        if self._clip_writer is None or worker.voice.clips is None:
+            raise CommandError("no sound is kept on this node; `clips.enabled: true` in its config.yaml allows it")
+        clip = worker.voice.clips.snapshot(request.seconds)
+        if clip is None:
+            raise CommandError(f"nothing was heard of {request.source} yet")
+        path = self._clip_writer.folder.path_of(clip.name)
+
+        def done(problem: str | None) -> None:
+            if problem is None:
+                reply.ok(source=request.source, clip=path.name, path=str(path), seconds=round(clip.seconds, 3), rate_hz=clip.rate_hz)
+            else:
+                reply.error(problem)
+
+        self._clip_writer.write(clip, done)
+
+    def info(self, _request: InfoRequest, reply: Reply) -> None:
+        """Say what runs here."""
+        reply.ok(
+            node=self._name,
+            version=VERSION,
+            uptime_s=round(time.monotonic() - self._started_s, 1),
+            config=str(self._config_path.absolute()),
+            sources={name: worker.info for name, worker in self._node.workers.items()},
+        )
+
+    def _source(self, name: str) -> tuple[SourceWorker, Attendant]:
+        worker = self._node.workers.get(name)
+        if worker is None or worker.voice.attendant is None:
+            raise CommandError(f"no source is called {name[:64]!r} here; there are {', '.join(self._node.workers)}")
+        return worker, worker.voice.attendant
+
+
+def _move(worker: SourceWorker, moved: Moved | None) -> None:
+    if worker.listening is not None:  # a device that is away has no listener yet, which will begin with it
+        worker.listening.move_threshold(moved)
+
+
+def _note(events_left_out: int, clipped: bool) -> str | None:
+    """What whoever asked should know besides the numbers."""
+    notes = []
+    if events_left_out:
+        notes.append("the sound of events that are not marked as false alarms does not count as normal")
+    if clipped:
+        bounds = f"a threshold is moved to between {LEAST_FACTOR:g} and {MOST_FACTOR:g} times the bundle's own only"
+        notes.append(f"{bounds}: what the sound asks for is beyond, so calibrate again")
+    return "; ".join(notes) or None

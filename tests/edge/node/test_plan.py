@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from edge.config.load import load_config
+from edge.config.schema import Config
+from edge.errors import BrokerError, ConfigError
+from edge.mqtt.topics import Topics
+from edge.node.known_sources import KnownSources
+from edge.node.plan import Plan, check_live
+from tests.bundles import CalibratedMachine
+
+PASSWORD_FILE = {"username": "node1", "password_file": "password"}
+TLS = {"tls": {"ca_file": "ca.pem"}}
+
+
+def config_of(folder: Path, bundle: Path, **changes: Any) -> Config:
+    path = folder / "config.yaml"
+    source = {"bundle": str(bundle), "microphone": {"device": "usb"}}
+    path.write_text(yaml.safe_dump({"node": "test", "mqtt": {"host": "localhost"}, "sources": {"pump1": source}, **changes}))
+    return load_config(path)
+
+
+def test_plan_takes_over_the_model_of_an_equal_bundle_and_loads_another_for_another_session(
+    machine: CalibratedMachine, tmp_path: Path
+) -> None:
+    before = Plan.of(config_of(tmp_path, machine.bundle))
+    copy = shutil.copy(machine.bundle, tmp_path / "copy.auscult")
+    sources = {name: {"bundle": str(copy), "microphone": {"device": name}} for name in ("pump1", "pump2")}
+    after = Plan.of(config_of(tmp_path, machine.bundle, sources=sources), before)
+    assert after.models["pump1"] is after.models["pump2"] is before.models["pump1"]
+    other = Plan.of(config_of(tmp_path, machine.bundle, inference={"threads": 2}), before)
+    assert other.models["pump1"] is not before.models["pump1"]
+
+
+@pytest.mark.parametrize(("mqtt", "name", "error"), [(PASSWORD_FILE, "password", ConfigError), (TLS, "ca.pem", BrokerError)])
+def test_plan_of_a_password_or_a_certificate_that_cannot_be_used_is_refused(
+    machine: CalibratedMachine, tmp_path: Path, mqtt: dict[str, Any], name: str, error: type[Exception]
+) -> None:
+    (tmp_path / name).write_text("")
+    config = config_of(tmp_path, machine.bundle, mqtt={"host": "localhost", **mqtt})
+    with pytest.raises(error, match=name):
+        Plan.of(config)
+
+
+def test_check_live_takes_sources_and_rules_and_refuses_what_needs_a_restart(machine: CalibratedMachine, tmp_path: Path) -> None:
+    before = config_of(tmp_path, machine.bundle)
+    live = {"events": {"cooldown_s": 1.0}, "health": {"interval_s": 1.0}, "log": {"level": "debug"}, "inference": {"threads": 2}}
+    check_live(before, config_of(tmp_path, tmp_path / "other.auscult", **live), tmp_path)
+    after = config_of(tmp_path, machine.bundle, mqtt={"host": "localhost", "tls": {}}, outbox={"keep_days": 1.0})
+    with pytest.raises(ConfigError) as refused:
+        check_live(before, after, tmp_path / "config.yaml")
+    assert str(refused.value) == (
+        f"{tmp_path}/config.yaml: mqtt.port (and 2 more) has changed, which needs a restart: sudo systemctl restart auscult"
+    )
+
+
+def test_known_sources_are_those_of_all_runs_of_the_node(tmp_path: Path) -> None:
+    outbox = tmp_path / "outbox.sqlite"
+    first = KnownSources(outbox, Topics("test"))
+    assert first.gone(["pump1", "fan2"]) == []
+    assert first.gone(["pump1"]) == ["fan2"]
+    assert first.gone(["pump1"]) == []
+    assert first.gone(["pump1", "fan2"]) == []
+    assert KnownSources(outbox, Topics("test")).gone(["line3"]) == ["fan2", "pump1"]
+    assert KnownSources(outbox, Topics("test2")).gone(["line3"]) == []  # not ours to clear
+    (tmp_path / "outbox.sqlite.sources").write_text("damaged")
+    assert KnownSources(outbox, Topics("test")).gone(["line3"]) == []
+    assert KnownSources(tmp_path / "none" / "outbox.sqlite", Topics("test")).gone(["line3"]) == []  # cannot be written

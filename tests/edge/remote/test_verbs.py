@@ -1,0 +1,157 @@
+"""What commands do to a source, without a broker: an hour of sound passes in a moment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge.audio.block import Block
+from edge.config.schema import CommandsConfig
+from edge.mqtt.subscription import Delivery
+from edge.mqtt.topics import Topics
+from edge.node.source_worker import SourceWorker
+from edge.remote import inbox
+from edge.remote.remote import Remote
+from tests.edge.node.scripted_source import RATE_HZ, Said, ScriptedSource, make_worker
+
+HOP = RATE_HZ // 2
+TOPICS = Topics("test")
+
+
+class Site:
+    """A node with one source that hears what a test wants."""
+
+    def __init__(self, folder: Path) -> None:
+        self.remote = Remote(CommandsConfig(enabled=True), folder / "state", TOPICS, None)
+        self.source = ScriptedSource()
+        self.worker: SourceWorker
+        self.said: Said
+        self.worker, self.said = make_worker(self.source, folder)
+        self.worker.voice.attendant = self.remote.attendant("pump1")
+        self.is_reloading = False
+        self.workers = {"pump1": self.worker}
+        self.on_done: list[Callable[[str | None], None]] = []
+        self.answers: list[dict[str, Any]] = []
+        self.remote.serve(self, "test", folder / "config.yaml", lambda _topic, payload: self.answers.append(json.loads(payload)))
+        self.worker.open()
+
+    def request_reload(self, on_done: Callable[[str | None], None]) -> None:
+        """As the daemon's."""
+        self.on_done.append(on_done)
+
+    def hear(self, peaks: list[float]) -> None:
+        """Half a second of sound for each peak; 0.5 is the alarm."""
+        for start in range(0, len(peaks), 120):
+            part = np.repeat(np.array(peaks[start : start + 120], np.float32), HOP)
+            part[1::2] *= -1.0
+            self.source.steps.append(Block(part))
+            self.worker.step()
+
+    def ask(self, verb: str, **fields: Any) -> dict[str, Any]:
+        """Give a command and return the last answer."""
+        self.remote.subscription.deliver(Delivery(TOPICS.command(verb), json.dumps(fields).encode(), False))
+        assert self.remote.poll()
+        return self.answers[-1]
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.setattr(inbox, "BURST", 1000)
+    return Site(tmp_path)
+
+
+def normal(seconds: float, seed: int = 0) -> list[float]:
+    rng = np.random.default_rng(seed)
+    return [float(peak) for peak in np.minimum(0.2 + rng.exponential(0.02, round(2 * seconds)), 0.45)]
+
+
+def test_recalibrate_sound_of_events_counts_only_when_they_were_false_alarms(site: Site) -> None:
+    for seed in range(3):
+        site.hear([*normal(1600, seed), *[0.6 + 0.1 * seed] * 4])
+    site.hear(normal(60, 9))
+    opened = [event["id"] for event in site.said.of("event") if event["type"] == "opened"]
+    assert len(opened) == 3
+    unmarked = site.ask("recalibrate-threshold", source="pump1")
+    assert (unmarked["error"], unmarked["events_left_out"], unmarked["false_alarms"]) == (None, 3, 0)
+    assert unmarked["note"] == "the sound of events that are not marked as false alarms does not count as normal"
+    assert 40 < 3600 * (unmarked["hours_heard"] - unmarked["hours_used"]) < 130  # 2 s, and the windows around them, thrice
+    site.ask("mark", event=opened[0], verdict="false_alarm")
+    site.ask("mark", event=opened[1], verdict="false_alarm")
+    site.ask("mark", event=opened[2], verdict="real")
+    marked = site.ask("recalibrate-threshold", source="pump1")
+    assert (marked["events_left_out"], marked["false_alarms"]) == (1, 2)
+    assert marked["threshold_factor_before"] == unmarked["threshold_factor"]
+    assert marked["threshold_factor"] > 1.1 > unmarked["threshold_factor"]  # a peak of 0.6 has to be normal now
+    site.ask("mark", event=opened[0], verdict="real")  # somebody has thought better of it
+    assert site.ask("recalibrate-threshold", source="pump1")["false_alarms"] == 1
+
+
+def test_recalibrate_moves_the_scores_at_once_and_closes_the_event_that_is_open(site: Site) -> None:
+    site.hear([*normal(4000), 0.6, 0.6])
+    assert site.said.of("state")[-1] == "ON"
+    factor = site.ask("recalibrate-threshold", source="pump1", false_alarms_per_week=0.001)["threshold_factor"]
+    assert site.said.of("state")[-1] == "OFF"
+    site.hear([0.3])
+    assert site.said.of("score")[-1]["score"] == pytest.approx(0.3 / 0.5 / factor, rel=1e-3)
+    assert site.worker.info.threshold_factor == factor
+    assert site.ask("recalibrate-threshold", source="pump1", reset=True)["threshold_factor"] == 1.0
+    site.hear([0.3])
+    assert site.said.of("score")[-1]["score"] == pytest.approx(0.6, rel=1e-3)
+
+
+def test_recalibrate_sound_of_a_snoozed_event_is_left_out_and_the_event_cannot_be_marked(site: Site) -> None:
+    site.hear(normal(3700))
+    assert site.ask("snooze", source="pump1", minutes=60)["snoozed_until"] == site.worker.health.snoozed_until
+    site.hear([0.8] * 10 + normal(100))
+    assert site.said.of("event") == []
+    answer = site.ask("recalibrate-threshold", source="pump1")
+    assert (answer["events_left_out"], answer["hours_used"] < answer["hours_heard"]) == (1, True)
+    assert answer["threshold_factor"] < 1.0
+
+
+def test_recalibrate_far_beyond_the_bundles_own_is_clipped_and_says_so(site: Site) -> None:
+    site.hear([0.01 * peak for peak in normal(4000)])
+    answer = site.ask("recalibrate-threshold", source="pump1")
+    assert (answer["threshold_factor"], answer["clipped"]) == (0.5, True)
+    assert "a threshold is moved to between 0.5 and 3 times the bundle's own only" in answer["note"]
+
+
+def test_recalibrate_waits_for_a_reload(site: Site) -> None:
+    site.hear(normal(3700))
+    site.is_reloading = True
+    answer = site.ask("recalibrate-threshold", source="pump1")
+    assert answer["error"] == "the configuration is being read again; send it again in a minute"
+    site.is_reloading = False
+    assert site.ask("recalibrate-threshold", source="pump1")["error"] is None
+
+
+def test_snooze_event_within_it_ends_under_the_id_that_was_told(site: Site) -> None:
+    site.hear([0.1, 0.8])
+    site.ask("snooze", source="pump1", minutes=1)
+    site.hear([0.8, 0.1])
+    site.ask("snooze", source="pump1", minutes=0)
+    site.hear([0.8, 0.1])
+    told = [(event["type"], event["id"], event["seq"]) for event in site.said.of("event")]
+    assert [kind for kind, _, _ in told] == ["opened", "closed", "opened", "closed"]
+    assert told[0][1] == told[1][1] != told[2][1] == told[3][1]
+    assert [seq for _, _, seq in told] == [1, 2, 3, 4]
+    assert site.said.of("state") == ["OFF", "ON", "OFF", "ON", "OFF"]
+
+
+def test_reload_is_answered_when_it_is_done(site: Site) -> None:
+    site.remote.subscription.deliver(Delivery(TOPICS.command("reload"), b'{"transaction": 1}', False))
+    site.remote.poll()
+    assert site.answers == []
+    site.on_done.pop()(None)
+    assert site.answers[-1] == {
+        "schema": 1, "transaction": 1, "status": "ok", "error": None, "result": "the configuration holds",
+    }  # fmt: skip
+    site.remote.subscription.deliver(Delivery(TOPICS.command("reload"), b'{"transaction": 2}', False))
+    site.remote.poll()
+    site.on_done.pop()("config.yaml:3: node: expected text")
+    assert (site.answers[-1]["error"], site.answers[-1]["result"]) == ("config.yaml:3: node: expected text", None)

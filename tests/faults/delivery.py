@@ -1,0 +1,90 @@
+"""What the log says against what arrived."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tests.faults.recorder import Arrival
+from tests.faults.watched import Life
+
+_OPENED = re.compile(r"event ([0-9A-Z]{26}) opened from ")
+_STAMP_S = 0.0021  # two stamps, each rounded to a millisecond
+
+
+@dataclass(slots=True)
+class Delivery:
+    """The counts, and what is wrong with them."""
+
+    logged: int = 0  # events that the log says were opened
+    opened: int = 0  # events whose `opened` arrived
+    unlogged: int = 0  # of them, those whose line a SIGKILL kept from the log
+    messages: int = 0  # different ones, by `seq`
+    replayed: int = 0  # of them, those that came late
+    repeated: int = 0  # arrivals of a message that had come before
+    interrupted: int = 0  # events that the next life of the daemon closed
+    problems: list[str] = field(default_factory=list)
+
+
+def check_delivery(lives: Sequence[Life], arrivals: Sequence[Arrival]) -> Delivery:
+    """Compare.
+
+    Messages that come again (QoS 1) are told by their `seq`, must say the same, and must admit it: `replayed` by the daemon, DUP by the
+    broker. Without them: every `opened` of the log has come, once; `seq` counts 1, 2, 3 ... as they came; each event was opened, then
+    perhaps updated, then closed; and no setting of the clock has stretched one.
+    """
+    delivery = Delivery()
+    logged = [match[1] for life in lives for line in life.lines if (match := _OPENED.search(line))]
+    delivery.logged = len(set(logged))
+    if len(logged) > len(set(logged)):
+        delivery.problems.append("the log opens an event twice")
+    messages = _messages(arrivals, delivery)
+    delivery.messages = len(messages)
+    delivery.replayed = sum(message["replayed"] for message in messages)
+    seqs = [message["seq"] for message in messages]
+    if seqs != list(range(1, len(seqs) + 1)):
+        at = next(index for index, seq in enumerate(seqs) if seq != index + 1)
+        delivery.problems.append(f"seq does not count 1, 2, 3 ...: {seqs[max(0, at - 2) : at + 3]}")
+    stories: dict[str, list[dict[str, Any]]] = {}
+    for message in messages:
+        stories.setdefault(message["id"], []).append(message)
+    delivery.opened = sum(story[0]["type"] == "opened" for story in stories.values())
+    delivery.interrupted = sum(story[-1]["interrupted"] for story in stories.values())
+    delivery.unlogged = len(stories.keys() - set(logged))
+    delivery.problems += [f"event {name} is in the log and never arrived" for name in logged if name not in stories]
+    spans = {(tap["id"], tap["type"]): tap["to_s"] - tap["from_s"] for life in lives for tap in life.taps if tap["kind"] == "event"}
+    for name, story in stories.items():
+        delivery.problems += [f"event {name}: {problem}" for problem in _story_problems(story, spans)]
+    return delivery
+
+
+def _messages(arrivals: Sequence[Arrival], delivery: Delivery) -> list[dict[str, Any]]:
+    """The different messages, in the order in which they came first."""
+    seen: dict[int, dict[str, Any]] = {}
+    for arrival in arrivals:
+        message = arrival.json
+        first = seen.setdefault(message["seq"], message)
+        if message is first:
+            continue
+        delivery.repeated += 1
+        if {**message, "replayed": True} != {**first, "replayed": True}:
+            delivery.problems.append(f"seq {message['seq']} came twice and said two things")
+        elif not (message["replayed"] or arrival.again):
+            delivery.problems.append(f"seq {message['seq']} came twice and does not admit it")
+    return list(seen.values())
+
+
+def _story_problems(story: Sequence[dict[str, Any]], spans: dict[tuple[str, str], float]) -> Iterator[str]:
+    types = [message["type"] for message in story]
+    if types != ["opened", *["updated"] * (len(types) - 2), "closed"]:
+        yield f"its messages are {types}"
+    for message in story:
+        span_s = spans.get((message["id"], message["type"]))
+        if message["type"] == "updated" or message["interrupted"] or span_s is None:
+            continue
+        told_s = (datetime.fromisoformat(message["t_end"][:-1]) - datetime.fromisoformat(message["t_start"][:-1])).total_seconds()
+        if abs(told_s - span_s) > _STAMP_S:
+            yield f"{message['type']} after {span_s:.3f} s, and its stamps are {told_s:.3f} s apart"

@@ -1,0 +1,77 @@
+"""The counts of a run, and what was promised and not kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.faults.delivery import Delivery, check_delivery
+from tests.faults.evidence import Evidence
+from tests.faults.schedule import KINDS
+from tests.faults.sound import Sound, check_sound, heard_whole
+
+HEARD_LATE_S = 1.2  # from the player to the daemon, at most
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of a run."""
+
+    evidence: Evidence
+    delivery: Delivery
+    sound: Sound
+    heard_whole: int  # faults of which every second was scored
+    alarmed: int  # of them, those that opened an event
+    problems: tuple[str, ...]
+
+    def table(self) -> Iterator[tuple[str, str]]:
+        """Counts, as (what, how much)."""
+        evidence, delivery, sound = self.evidence, self.delivery, self.sound
+        for kind in KINDS:
+            if evidence.troubles[kind]:
+                yield kind, f"{evidence.troubles[kind]} times" + (f": {evidence.disk}" if kind == "disk full" else "")
+        yield "lives of the daemon", str(len(evidence.lives))
+        yield "outbox without its disk", f"{sum(life.says('in memory only until it can') for life in evidence.lives)} times"
+        yield "faults played", str(len(evidence.scene.faults))
+        yield "  every second of them scored", f"{self.heard_whole}, of which {self.alarmed} opened an event"
+        yield "events opened in the log", str(delivery.logged)
+        yield "  arrived once, in order", f"{delivery.opened - delivery.unlogged}"
+        yield "  arrived, their line cut off", str(delivery.unlogged)
+        yield "  closed by the next life", str(delivery.interrupted)
+        yield "event messages, seq 1 to", f"{delivery.messages}, {delivery.replayed} of them late (replayed)"
+        yield "  came again", f"{delivery.repeated} (each said so)"
+        yield "windows", f"{sound.windows}, {sound.unscored} without a score; {evidence.scores} scores arrived (QoS 0)"
+        yield "seconds passed", f"{sound.passed_s:.1f}"
+        yield "  scored", f"{sound.scored_s:.1f}"
+        yield "  lost, and counted so", f"{sound.lost_s:.1f}"
+        yield "  digital silence, seams", f"{sound.silent_s:.1f}"
+        yield "  heard, too little around", f"{sound.unjudged_s:.1f}"
+        yield "  daemon dead or starting", f"{sound.dead_s:.1f}, of which {sound.cut_off_s:.1f} not judged yet at the kill"
+        yield "  stream against clock", f"{1000.0 * sound.latest_s:.0f} ms at most"
+        yield "the whole run took", f"{evidence.seconds:.0f} s"
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Check everything that was promised."""
+    delivery = check_delivery(evidence.lives, evidence.arrivals)
+    sound = check_sound(evidence.lives, evidence.silent)
+    problems = [*delivery.problems, *sound.problems]
+    heard, alarmed = 0, 0
+    for fault in evidence.scene.faults:
+        start_s, end_s = evidence.zero_s + fault.start_s, evidence.zero_s + fault.end_s
+        stream = heard_whole(sound.streams, start_s, end_s + HEARD_LATE_S)
+        if stream is None:
+            continue
+        heard += 1
+        events = [tap for tap in stream.life.taps if tap["kind"] == "event"]
+        if any(stream.zero_s + tap["from_s"] < end_s + HEARD_LATE_S and stream.zero_s + tap["to_s"] > start_s for tap in events):
+            alarmed += 1
+        else:
+            problems.append(f"the {fault.kind} at {fault.start_s:.1f} s was scored and opened no event")
+    if evidence.sessions_lost:
+        problems.append(f"the broker lost the recorder's session {evidence.sessions_lost} times: this run says nothing")
+    if evidence.exit_code:
+        problems.append(f"the daemon ended with exit code {evidence.exit_code}")
+    if not delivery.logged:
+        problems.append("nothing was opened: this run says nothing")
+    return Verdict(evidence, delivery, sound, heard, alarmed, tuple(problems))
