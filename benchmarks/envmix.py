@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from benchmarks.clips import Clip, read_clip, read_clip_at, write_clip
 from benchmarks.datasets.envmix import EnvMix, SoundClass
 from benchmarks.injection import Injection, place
+from benchmarks.level_result import LevelResult, mean_of, over_repeats
 from benchmarks.machines import DEFAULTS
 from calibrate.anomaly_map import anomaly_map
 from calibrate.calibration import CalibrationSettings, calibrate, with_seed
 from calibrate.metrics.au_pro import au_pro
-from calibrate.metrics.bootstrap import percentile_interval
 from calibrate.metrics.clusters import clustered_roc_auc, draw_clusters
 from calibrate.metrics.sample import best_f1, roc_auc
 from calibrate.metrics.spectrogram import cell_energy, cells_of, spectrogram_f1, spectrogram_roc_auc, spectrogram_truth, split_cells
@@ -57,16 +57,6 @@ class TestClip:
 
     normal: float
     mixtures: Mapping[float, list[Heard]]
-
-
-@dataclass(frozen=True, slots=True)
-class LevelResult:
-    """One level's figures: means over the repeats, and the ROC AUC of every resample of every repeat."""
-
-    roc_auc: float
-    f1: float
-    areas: Float64 = field(repr=False)  # (repeats x resamples,)
-    au_pro: float | None = None  # of the spectrogram level
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +129,7 @@ def measure_class(
             for level, result in _levels(clips, ratio, draws).items():
                 found[ratio][level].append(result)
     return ClassResult(
-        levels={ratio: {level: _over_repeats(results) for level, results in levels.items()} for ratio, levels in found.items()},
+        levels={ratio: {level: over_repeats(results) for level, results in levels.items()} for ratio, levels in found.items()},
         fit_clips=len(fit),
         normal_clips=len(clips),
         anomalous_clips=len(clips) * len(mix.added),
@@ -213,33 +203,6 @@ def _clusters(groups: Sequence[list[Heard]], split: Callable[[Heard], tuple[Floa
     """Gather what all mixtures of one recording gave: without and with the added sound."""
     parts = [list(map(split, group)) for group in groups]
     return [np.concatenate([n for n, _ in part]) for part in parts], [np.concatenate([a for _, a in part]) for part in parts]
-
-
-def _over_repeats(results: Sequence[LevelResult]) -> LevelResult:
-    return _mean(results, np.concatenate([result.areas for result in results]))
-
-
-def _mean(results: Sequence[LevelResult], areas: Float64) -> LevelResult:
-    overlaps = [result.au_pro for result in results if result.au_pro is not None]
-    return LevelResult(
-        roc_auc=float(np.mean([result.roc_auc for result in results])),
-        f1=float(np.mean([result.f1 for result in results])),
-        areas=areas,
-        au_pro=float(np.mean(overlaps)) if overlaps else None,
-    )
-
-
-def mean_of(results: Sequence[LevelResult]) -> LevelResult:
-    """Return the plain mean of results; resample i of the mean is the mean of their resamples i."""
-    shortest = min(len(result.areas) for result in results)  # resamples without a class are left out, which is rare
-    return _mean(results, np.mean([result.areas[:shortest] for result in results], axis=0))
-
-
-def document_of(result: LevelResult) -> dict[str, float]:
-    """Return the figures with the 95 % interval of the ROC AUC."""
-    interval = percentile_interval(result.areas)
-    figures = {"roc_auc": result.roc_auc, "low": interval.low, "high": interval.high, "f1": result.f1}
-    return figures if result.au_pro is None else {**figures, "au_pro": result.au_pro}
 
 
 def drawn_by(seed: int, repeat: int, name: str, purpose: str) -> np.random.Generator:

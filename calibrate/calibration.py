@@ -18,6 +18,7 @@ from calibrate.embeddings import Recording
 from calibrate.fitters.fitter import FittedDetector, FitterSettings
 from calibrate.fitters.patchcore import PatchCoreSettings
 from calibrate.head_scale import fit_heads
+from calibrate.threshold_note import threshold_note
 from edge.audio.channels import Channel
 from edge.bundles.bundle import write_bundle
 from edge.bundles.signature import SigningKey
@@ -26,14 +27,13 @@ from edge.features.any_backbone import AnyBackbone, load_backbone
 from edge.features.backbone import BUILT_IN
 from edge.features.frontend import CELL_MELS, FrontEnd, mel_edges_hz, mels_below
 from edge.judgement.heads import HeadScale, Mode, largest_name, sustained_name
-from edge.judgement.tail import SECONDS_PER_WEEK, Tail
+from edge.judgement.tail import Tail
 from edge.judgement.tail_fit import fit_tail, seconds_to_support, supported_false_alarms_per_week
 from edge.model import BACKBONE_MEMBER, CARD_MEMBER, PROBE_SECONDS, probe_cells
 from edge.version import VERSION
 
 WINDOW_S = 10.0
 HOP_S = 0.5
-FAR_BEYOND = 50.0  # from here on the error of an extrapolated rate is about tenfold (`auscult benchmark tail`)
 PROBE_TOLERANCE = 0.02  # relative; saturating int8 arithmetic is far beyond it, another rounding of the log-mel far below
 
 
@@ -149,21 +149,6 @@ def _heads(settings: CalibrationSettings, fitted: FittedDetector) -> tuple[str, 
     return (sustained_name(own, fitted.features[own]) if mean else largest_name(own),)
 
 
-def threshold_note(seconds: float, false_alarms_per_week: float) -> str:
-    """Say plainly when the recordings are too short for the promise; empty when they are not."""
-    supported = supported_false_alarms_per_week(seconds)
-    if supported <= false_alarms_per_week:
-        return ""
-    beyond = supported / false_alarms_per_week
-    doubt = " and may give ten times more or fewer" if beyond >= FAR_BEYOND else ""
-    return (
-        f"threshold: {_duration(seconds)} of recordings vouch for {_rounded(supported)} false alarms per week at best (one in "
-        f"{_duration(SECONDS_PER_WEEK / supported)}, with 95 % confidence); {_rounded(false_alarms_per_week)} per week is extrapolated "
-        f"{_rounded(beyond)} times beyond that{doubt}; {_duration(seconds_to_support(false_alarms_per_week))} of recordings, over all "
-        "loads of the machine, would vouch for it"
-    )
-
-
 def check_output(output: Path) -> None:
     """Refuse what could not be written in the end, and to overwrite what was never a bundle: a recording, say, or a device."""
     try:
@@ -190,18 +175,6 @@ def _check_bandwidth(bandwidth_hz: float, front_end: FrontEnd) -> None:
         raise AudioError(
             "recordings", f"hold no sound above {bandwidth_hz:.0f} Hz, and up to {needed_hz:.0f} Hz is the least to learn from"
         )
-
-
-def _rounded(number: float) -> str:
-    """Three digits, never an exponent."""
-    return f"{float(f'{number:.3g}'):,.10g}"
-
-
-def _duration(seconds: float) -> str:
-    for unit, size in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s"
 
 
 def _manifest(

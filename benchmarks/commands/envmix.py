@@ -11,9 +11,10 @@ from benchmarks.commands.arguments import count, seed
 from benchmarks.commands.envmix_arguments import add_envmix_arguments, envmix_of
 from benchmarks.commands.system import add_system_arguments, system_document, system_settings, systems
 from benchmarks.datasets.envmix import EnvMix
-from benchmarks.envmix import LEVELS, ClassResult, LevelResult, document_of, means
+from benchmarks.envmix import LEVELS, ClassResult, means
 from benchmarks.envmix_job import EnvMixJob, measure_envmix
 from benchmarks.jobs import add_job_arguments, measure_all
+from benchmarks.level_result import LevelResult, document_of
 from benchmarks.tables.published import ENVMIX, PUBLISHED_NAME
 from benchmarks.tables.table import Figure, Table, rows_of
 from calibrate.cluster import Failure

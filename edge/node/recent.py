@@ -1,4 +1,4 @@
-"""The last seconds of a stream, kept for a listener that is to take over in the middle of it."""
+"""The last seconds of a stream, kept for a listener that is to take over in the middle of it, and for clips."""
 
 from __future__ import annotations
 

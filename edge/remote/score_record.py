@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import struct
 import time
 from array import array
 from collections.abc import Callable
@@ -20,7 +19,7 @@ MOST_BINS = round(7 * 86_400 / BIN_S)
 SAVED_TOGETHER = 120  # bins: one small write every ten minutes
 FILES_KEPT = 4  # of one source: bundles come and go
 MAGIC = b"AUSCULT-SCORES-1\n"
-_RECORD = struct.Struct("<If")
+_RECORD = np.dtype([("number", "<u4"), ("surprise", "<f4")])
 
 Bins = tuple[NDArray[np.int64], NDArray[np.float64]]
 
@@ -99,7 +98,7 @@ class ScoreRecord:
                 self._in_file = len(self._numbers)
             else:
                 with self.path.open("r+b") as file:
-                    file.seek(len(MAGIC) + _RECORD.size * self._in_file)
+                    file.seek(len(MAGIC) + _RECORD.itemsize * self._in_file)
                     file.write(self._packed(self._saved))
                 self._in_file += len(self._numbers) - self._saved
             self._is_failing = False
@@ -111,7 +110,10 @@ class ScoreRecord:
         self._saved = len(self._numbers)
 
     def _packed(self, first: int) -> bytes:
-        return b"".join(map(_RECORD.pack, self._numbers[first:], self._surprise[first:]))
+        records = np.empty(len(self._numbers) - first, _RECORD)
+        records["number"] = self._numbers[first:]
+        records["surprise"] = self._surprise[first:]
+        return records.tobytes()
 
     def _read(self) -> None:
         try:
@@ -125,13 +127,13 @@ class ScoreRecord:
             LOG.error("%s: damaged; the record begins anew", self.path)
             return
         body = content[len(MAGIC) :]
-        whole = len(body) // _RECORD.size  # the last may have been cut off
-        for number, surprise in _RECORD.iter_unpack(body[: whole * _RECORD.size]):
-            if (not self._numbers or number > self._numbers[-1]) and np.isfinite(surprise):
-                self._numbers.append(number)
-                self._surprise.append(surprise)
-        self._in_file = whole
-        del self._numbers[:-MOST_BINS], self._surprise[:-MOST_BINS]
+        self._in_file = len(body) // _RECORD.itemsize  # the last may have been cut off
+        records = np.frombuffer(body, _RECORD, self._in_file)
+        records = records[np.isfinite(records["surprise"])]
+        numbers = records["number"].astype(np.int64)  # (bins,)
+        ascending = numbers > np.maximum.accumulate(np.append(-1, numbers))[:-1]
+        self._numbers.extend(numbers[ascending][-MOST_BINS:].tolist())
+        self._surprise.extend(records["surprise"][ascending][-MOST_BINS:].tolist())
         self._saved = len(self._numbers)
 
     def _forget_others(self, folder: Path, source: str) -> None:

@@ -81,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     import torch  # which --help does without
 
     from export.exporter import export_backbone
+    from export.pretrain.precision import precision_named
     from export.pretrain.settings import Settings, default_scenes
     from export.sound import synthesised_clips
 
@@ -96,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
         synthesis=arguments.synthesis,
         views=arguments.views,
         learning_rate=arguments.learning_rate,
-        precision=_precision(arguments.precision, device),
+        precision=precision_named(arguments.precision, device),
         teacher=_fingerprint(arguments.teacher) if arguments.teacher else "",
         recordings=tuple(_measured(*given) for given in zip(arguments.recordings, arguments.credits, strict=True)),
     )
@@ -209,19 +210,6 @@ def _device(wanted: str) -> torch.device:
     torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
     return torch.device("cuda")
-
-
-def _precision(wanted: str, device: torch.device) -> str:
-    import torch
-
-    if wanted != "auto":
-        return wanted
-    if device.type == "cuda":
-        has_bfloat16 = torch.cuda.is_bf16_supported()
-    else:
-        has_mkldnn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        has_bfloat16 = has_mkldnn and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return "bfloat16" if has_bfloat16 else "float32"
 
 
 def _fingerprint(path: Path) -> str:

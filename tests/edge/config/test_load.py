@@ -98,7 +98,8 @@ MISTAKES = [  # (config, line, what is said of it)
     (
         PLAIN + "commands: {enabled: true, allow: [snooze, snoze]}\n",
         9,
-        "commands.allow[1]: expected info, mark, recalibrate-threshold, reload, snapshot or snooze, found text: snoze; did you mean snooze?",
+        "commands.allow[1]: expected info, mark, recalibrate-threshold, reload, snapshot or snooze, found text: snoze; "
+        "did you mean snooze?",
     ),
     (
         PLAIN + "commands: {allow: []}\n",
