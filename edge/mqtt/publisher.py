@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
-import socket
 import ssl
 import threading
 import time
@@ -13,19 +11,20 @@ from collections.abc import Callable
 
 from edge.errors import BrokerError
 from edge.mqtt.backoff import Backoff
-from edge.mqtt.connection import Answer, Connection
+from edge.mqtt.bell import Bell
+from edge.mqtt.connection import Connection
 from edge.mqtt.encoding import as_interrupted
+from edge.mqtt.in_flight import InFlight
 from edge.mqtt.link import Link, LinkReport
 from edge.mqtt.message import Message
-from edge.mqtt.outgoing import REPLAYS_PER_S, Outgoing, Ticket
-from edge.mqtt.refusal import TRANSIENT, ConnectError, ContestedError, RefusedError
+from edge.mqtt.outgoing import REPLAYS_PER_S, Outgoing
+from edge.mqtt.refusal import ConnectError, ContestedError, RefusedError
 from edge.mqtt.settings import BrokerSettings
 from edge.mqtt.subscription import Subscription
 from edge.outbox import Outbox, OutboxReport
 
 LOG = logging.getLogger("auscult.mqtt")
 TRANSIENT_EXPIRY_S = 60  # a score that a slow subscriber gets later than this misleads
-ACKNOWLEDGE_TIMEOUT_S = 30.0
 GOODBYE_S = 2.0
 
 
@@ -64,7 +63,6 @@ class Publisher:
         self._tls: ssl.SSLContext | None = settings.tls.context() if settings.tls is not None else None
         self._offline = Message(status_topic, b"offline", retain=True)
         self._outbox = outbox or Outbox()
-        self._outbox.on_ready = self._wake
         self._outgoing = Outgoing(self._outbox, replays_per_s=replays_per_s)
         self._outgoing.retain(Message(status_topic, b"online", retain=True))
         self._link = Link(backoff, refusal_wait_s)
@@ -73,9 +71,8 @@ class Publisher:
         self._refusal: str | None = None  # of the first attempt
         self._finish_by_s = 0.0
         self._beat_s = 0.0
-        self._wake_reader, self._wake_writer = socket.socketpair()
-        self._wake_reader.setblocking(False)
-        self._wake_writer.setblocking(False)
+        self._bell = Bell()
+        self._outbox.on_ready = self._bell.ring
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
 
     def open(self) -> None:
@@ -124,12 +121,12 @@ class Publisher:
     def retain(self, topic: str, payload: bytes) -> None:
         """Publish at QoS 1, retained; again on every connection."""
         self._outgoing.retain(Message(topic, payload, retain=True))
-        self._wake()
+        self._bell.ring()
 
     def queue(self, topic: str, payload: bytes, *, source: str, seq: int, closes: bool, kept: Callable[[], None] | None = None) -> None:
         """Publish an event message at QoS 1, now or when the broker is back, in order and at least once; see `Outbox.put`."""
         self._outgoing.queue(Message(topic, payload), source, seq, closes=closes, kept=kept)
-        self._wake()
+        self._bell.ring()
 
     def next_seq(self, source: str) -> int:
         """The `seq` that the source's next event message must have, over restarts and crashes."""
@@ -138,12 +135,12 @@ class Publisher:
     def send(self, topic: str, payload: bytes) -> None:
         """Publish at QoS 0, now or never."""
         self._outgoing.send(Message(topic, payload, qos=0, expiry_s=TRANSIENT_EXPIRY_S))
-        self._wake()
+        self._bell.ring()
 
     def answer(self, topic: str, payload: bytes) -> None:
         """Publish at QoS 1, not retained, now or when the broker is back; of many that wait the oldest are given up."""
         self._outgoing.answer(Message(topic, payload))
-        self._wake()
+        self._bell.ring()
 
     @property
     def endpoint(self) -> str:
@@ -173,23 +170,18 @@ class Publisher:
         """Send what can still be sent within `timeout_s`, say goodbye and close the outbox. Never waits for a broker that is away."""
         self._finish_by_s = time.monotonic() + timeout_s
         self._stopping.set()
-        self._wake()
+        self._bell.ring()
         if self._thread.ident is not None:
             # A thread that hangs in a connect or a name look-up is left behind; it is a daemon thread.
             self._thread.join(timeout_s + GOODBYE_S if self._outgoing.is_connected else 1.0)
         if not self._thread.is_alive():
-            self._wake_reader.close()
-            self._wake_writer.close()
+            self._bell.close()
         self._outbox.close()
         left = self._outbox.report()
         if left.depth and left.durable:
             LOG.warning("%d event messages for %s wait in %s until the next start", left.depth, self._settings.endpoint, self._outbox.path)
         elif left.depth:
             LOG.warning("%d event messages were not delivered to %s and are lost", left.depth, self._settings.endpoint)
-
-    def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # full, and then the network thread is about to look; or stopped
-            self._wake_writer.send(b"\0")
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -234,7 +226,7 @@ class Publisher:
 
     def _serve(self, connection: Connection) -> None:
         """Send what is waiting until the connection fails (raises) or the publisher stops (returns)."""
-        in_flight: dict[int, tuple[Ticket, float]] = {}  # by packet id: what, and since when
+        in_flight = InFlight(connection, self._outgoing)
         saying_goodbye = False
         while True:
             self._beat_s = time.monotonic()
@@ -246,38 +238,9 @@ class Publisher:
                 connection.close()
                 self._outgoing.disconnected()
                 return
-            self._send_waiting(connection, in_flight)
+            in_flight.send()
             wait_s = 0.05 if self._stopping.is_set() else 1.0
-            if len(in_flight) < connection.window and not connection.congested:
+            if in_flight.has_room:
                 wait_s = min(wait_s, self._outgoing.replay_in_s)
-            self._settle(connection.step(wait_s, self._wake_reader), in_flight)
-            self._drain_wake()
-            if in_flight and time.monotonic() - next(iter(in_flight.values()))[1] > ACKNOWLEDGE_TIMEOUT_S:
-                raise ConnectError(f"the broker has not acknowledged a message for {ACKNOWLEDGE_TIMEOUT_S:.0f} s")
-
-    def _send_waiting(self, connection: Connection, in_flight: dict[int, tuple[Ticket, float]]) -> None:
-        while not connection.congested and (ticket := self._outgoing.take(connection.window)) is not None:
-            packet_id = connection.publish(ticket.message)
-            if ticket.message.qos == 0:
-                continue
-            if packet_id is None:
-                LOG.error("%s: the broker takes no message of %d bytes; dropped", ticket.message.topic, len(ticket.message.payload))
-                self._outgoing.acknowledged(ticket, refused=True)
-            else:
-                in_flight[packet_id] = (ticket, time.monotonic())
-
-    def _settle(self, answers: list[Answer], in_flight: dict[int, tuple[Ticket, float]]) -> None:
-        for answer in answers:
-            if answer.packet_id not in in_flight:
-                continue  # paho reports sent QoS 0 messages here too
-            ticket, _ = in_flight.pop(answer.packet_id)
-            if answer.code in TRANSIENT:
-                raise ConnectError(f"the broker does not take messages now ({answer.refusal})")
-            if answer.refusal is not None:
-                LOG.error("%s: the broker refused the message (%s)", ticket.message.topic, answer.refusal)
-            self._outgoing.acknowledged(ticket, refused=answer.refusal is not None)
-
-    def _drain_wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while self._wake_reader.recv(4096):
-                pass
+            in_flight.settle(connection.step(wait_s, self._bell.reader))
+            self._bell.silence()

@@ -19,15 +19,14 @@ from edge.node.source_keeper import SourceKeeper
 from edge.node.source_publisher import SourcePublisher
 from edge.node.source_report import source_health, source_info
 from edge.node.stream_clock import StreamClock
+from edge.node.stream_position import StreamPosition
 from edge.node.successor import Successor
-from edge.node.suspension import Suspension
 from edge.sources.source import Source
 
 LOG = logging.getLogger("auscult.source")
 MakeListener = Callable[[int], ListenerLike]  # of a rate in Hz; raises BundleError when it does not fit the bundle
 REOPEN_AFTER_S = 10.0  # a device that has given nothing for this long is closed and opened again
 REVIVE_AFTER_S = 60.0  # and so is one that gives silence or the like: some come to life by it
-OUTAGE_S = 10.0  # while a device is away the listener hears of it this often, so that events come to their end
 MOST_LAG_S = 5.0  # sound that waits for longer is left out, so that what is heard is of now
 
 
@@ -59,10 +58,6 @@ class SourceWorker:
         self._inference = inference
         self._keeper = SourceKeeper(source)
         self.listening: Listening | None = None  # until the source was first open
-        self._samples = 0  # of the stream so far, lost ones too
-        self._ahead_samples = 0  # of an outage, lost already when the source tells of it
-        self._block_at_s = 0.0  # when the last block came, or the listener last heard of an outage
-        self._suspension = Suspension(source.name)
         self._captured_at_s = time.monotonic()
         self.is_held = False  # a file waits while a successor catches up with it
 
@@ -174,8 +169,7 @@ class SourceWorker:
         self.rate_hz = self.source.rate_hz
         self.voice.hear(listening.recent, self.rate_hz)
         self._meter = LevelMeter(self.rate_hz)
-        self._samples = self._ahead_samples = 0
-        self._block_at_s = time.monotonic()
+        self._position = StreamPosition(self.source.name, self.rate_hz)
 
     def _poll(self) -> bool:
         if not self._keeper.poll():
@@ -199,12 +193,7 @@ class SourceWorker:
         if self._keeper.problem:
             self.availability.ended(self._keeper.problem)
             self.voice.availability(self.availability.status, self.availability.reason)
-        passed_s = time.monotonic() - self._block_at_s
-        if self.listening is not None and passed_s > OUTAGE_S:
-            self._block_at_s += passed_s
-            samples = round((passed_s - 1.0) * self.rate_hz)  # less than the source will tell: its samples do not overlap with these
-            self._ahead_samples += samples
-            self._samples += samples
+        if self.listening is not None and (samples := self._position.outage()):
             self.listening.lose(samples)
             self.losses.away(samples / self.rate_hz)
 
@@ -217,28 +206,21 @@ class SourceWorker:
         hops = int(waiting_s / hop_s) - 1
         skipped = self.source.skip(round(hops * hop_s * self.rate_hz))
         self.losses.shed(skipped / self.rate_hz)
-        self._samples += skipped
+        self._position.skip(skipped)
         self.listening.lose(skipped)
 
     def _take(self, block: Block | None) -> None:
         if block is not None:
             self._hear(block)
         elif self.source.finished:
-            LOG.info("%s: end of the stream after %.1f s", self.source.name, self._stream_s)
+            LOG.info("%s: end of the stream after %.1f s", self.source.name, self._position.seconds)
             self._end("the stream has ended")
-
-    @property
-    def _stream_s(self) -> float:
-        return self._samples / self.rate_hz
 
     def _hear(self, block: Block) -> None:
         assert self.listening is not None
-        slept = round(self._suspension.seconds() * self.rate_hz) if self.source.live else 0
-        lost = max(0, block.lost_samples - self._ahead_samples) + slept
-        self._ahead_samples = 0
-        self._samples += lost + len(block.samples)
-        self._block_at_s = time.monotonic()
-        self.clock.arrived(self._stream_s, block.heard_at_s)
+        lost = self._position.take(block, self.source.live)
+        stream_s = self._position.seconds
+        self.clock.arrived(stream_s, block.heard_at_s)
         if lost:
             self.losses.lost(lost / self.rate_hz)
             self.listening.lose(lost)
@@ -247,7 +229,7 @@ class SourceWorker:
         self._captured_at_s = time.monotonic()
         for level in self._meter.push(block.samples):
             self.availability.heard(level)
-            self.voice.level(level, self._stream_s)
+            self.voice.level(level, stream_s)
         self.voice.availability(self.availability.status, self.availability.reason)
         if self.availability.status == "online":
             self._keeper.works()

@@ -16,8 +16,9 @@ from edge import outbox_disk
 from edge.errors import OutboxError
 from edge.ledger import Entry, Ledger, open_ledger
 from edge.mqtt.message import Message
-from edge.outbox import MEMORY_BYTES, Outbox
+from edge.outbox import Outbox
 from edge.outbox_disk import RETRY_S
+from edge.outbox_limits import MEMORY_BYTES
 
 DAY_S = 86_400.0
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.mqtt import connection, publisher
+from edge.mqtt import connection, in_flight
 from edge.mqtt.backoff import Backoff
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.settings import BrokerSettings, TlsSettings
@@ -97,7 +97,7 @@ def test_publisher_broker_killed_everything_arrives_in_order_after_its_return(br
 def test_publisher_puback_lost_the_message_comes_again_marked_as_replayed(
     broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publisher, "ACKNOWLEDGE_TIMEOUT_S", 1.5)  # on a busy machine the broker takes its time, too
+    monkeypatch.setattr(in_flight, "ACKNOWLEDGE_TIMEOUT_S", 1.5)  # on a busy machine the broker takes its time, too
     with broker.subscriber() as subscriber, proxied(broker) as proxy:
         settings = replace(settings_of(broker), port=proxy.port)
         with running(settings, Outbox(tmp_path / "outbox.sqlite")) as running_publisher:
@@ -115,7 +115,7 @@ def test_publisher_puback_lost_the_message_comes_again_marked_as_replayed(
 
 def test_publisher_broker_hangs_it_is_left_slowly_and_found_again(broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "CONNECT_TIMEOUT_S", 0.2)
-    monkeypatch.setattr(publisher, "ACKNOWLEDGE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(in_flight, "ACKNOWLEDGE_TIMEOUT_S", 0.3)
     with proxied(broker) as proxy:
         settings = replace(settings_of(broker), port=proxy.port)
         with running(settings, Outbox(tmp_path / "outbox.sqlite")) as running_publisher:

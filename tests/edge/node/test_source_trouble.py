@@ -157,12 +157,12 @@ def test_worker_suspension_of_the_machine_is_lost_sound(tmp_path: Path, monkeypa
 
 
 def test_worker_outage_is_told_to_the_listener_while_it_lasts_and_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.node.source_worker.OUTAGE_S", 0.0)
+    monkeypatch.setattr("edge.node.stream_position.OUTAGE_S", 0.0)
     source = ScriptedSource([noise(0.5), DeviceError("usb", "pulled out")], [RATE_HZ, DeviceError("usb", "gone"), RATE_HZ])
     worker, said = make_worker(source, tmp_path)
     worker.open()
     worker.step()
-    worker._block_at_s -= 100.0
+    worker._position._block_at_s -= 100.0
     worker.step()
     assert worker.health.lost_s == pytest.approx(99.0, abs=0.9)  # one second is left for the source to tell
     source.steps = [noise(0.5, lost_samples=101 * RATE_HZ)]

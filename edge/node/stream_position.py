@@ -1,0 +1,56 @@
+"""How far a stream has come, every sample of it heard or lost once."""
+
+from __future__ import annotations
+
+import time
+
+from edge.audio.block import Block
+from edge.node.suspension import Suspension
+
+OUTAGE_S = 10.0  # while a device is away its outage is told this often, so that events come to their end
+KEPT_BACK_S = 1.0  # of an outage: the source will tell of more than this, and its samples must not overlap with those told before
+
+
+class StreamPosition:
+    """Counts the samples of one stream at its native rate.
+
+    A source tells what an outage cost with the block that ends it. So that nobody waits for it, parts of an outage are counted ahead, and
+    left out of what the source tells then.
+    """
+
+    def __init__(self, name: str, rate_hz: int) -> None:
+        """`name` is the source's."""
+        self._rate_hz = rate_hz
+        self._samples = 0
+        self._ahead_samples = 0
+        self._block_at_s = time.monotonic()  # when the last block came, or the outage was last told
+        self._suspension = Suspension(name)
+
+    @property
+    def seconds(self) -> float:
+        """The whole stream so far, lost sound too."""
+        return self._samples / self._rate_hz
+
+    def take(self, block: Block, live: bool) -> int:
+        """A block came; return how many samples before it were lost and not counted yet. A live source hears nothing in its sleep."""
+        slept = round(self._suspension.seconds() * self._rate_hz) if live else 0
+        lost = max(0, block.lost_samples - self._ahead_samples) + slept
+        self._ahead_samples = 0
+        self._samples += lost + len(block.samples)
+        self._block_at_s = time.monotonic()
+        return lost
+
+    def skip(self, samples: int) -> None:
+        """So many samples were left out."""
+        self._samples += samples
+
+    def outage(self) -> int:
+        """How many samples of an outage that goes on are to be counted now; 0 until the next ten seconds have passed."""
+        passed_s = time.monotonic() - self._block_at_s
+        if passed_s <= OUTAGE_S:
+            return 0
+        self._block_at_s += passed_s
+        samples = round((passed_s - KEPT_BACK_S) * self._rate_hz)
+        self._ahead_samples += samples
+        self._samples += samples
+        return samples
