@@ -1,4 +1,4 @@
-"""The device itself: its clock, its temperature and power, and the disk on which events wait."""
+"""The device itself: its clock, its temperature and power, and the disk on which events wait and clips are kept."""
 
 from __future__ import annotations
 
@@ -39,23 +39,31 @@ def check_temperature(root: Path = Path("/")) -> Finding:
 
 def check_outbox(path: Path, capacity_mb: float) -> Finding:
     """Whether events can wait on disk: the folder can be written by this user, and has room."""
-    check = "outbox"
     if path.is_dir():
-        return fail(check, f"{path} is a folder", "name a file in outbox.path")
-    folder = next((parent for parent in path.parents if parent.exists()), Path("/"))
+        return fail("outbox", f"{path} is a folder", "name a file in outbox.path")
+    return _check_place("outbox", path, "outbox.path", capacity_mb, "events would wait in memory only")
+
+
+def check_clips(folder: Path, capacity_mb: float) -> Finding:
+    """Whether the sound of events can be kept, where it is to be: as for the outbox."""
+    if folder.exists() and not folder.is_dir():
+        return fail("clips", f"{folder} is not a folder", "name a folder in clips.folder")
+    return _check_place("clips", folder, "clips.folder", capacity_mb, "clips would be lost")
+
+
+def _check_place(check: str, path: Path, key: str, capacity_mb: float, otherwise: str) -> Finding:
+    """Whether this user can write what `path` is, or will be, and how much room there is for it."""
+    start = path if path.is_dir() else path.parent
+    folder = next((parent for parent in (start, *start.parents) if parent.exists()), Path("/"))
     if not folder.is_dir():
-        return fail(check, f"{folder} is not a folder", "name a file in a folder in outbox.path")
-    may_write = os.access(folder, os.W_OK | os.X_OK) and (not path.exists() or os.access(path, os.W_OK))
-    if not may_write:
-        return fail(
-            check,
-            f"{path} cannot be written by this user",
-            "ask as the service's user (sudo -u auscult auscult doctor ...), or set outbox.path",
-        )
+        return fail(check, f"{folder} is not a folder", f"name another place in {key}")
+    if not (os.access(folder, os.W_OK | os.X_OK) and (not path.exists() or os.access(path, os.W_OK))):
+        remedy = f"ask as the service's user (sudo -u auscult auscult doctor ...), or set {key}"
+        return fail(check, f"{path} cannot be written by this user", remedy)
     free = shutil.disk_usage(folder).free
     told = f"{path}: {free / 1e6:.0f} MB free"
     if free < LEAST_FREE_BYTES:
-        return fail(check, told, "make room on that disk: events would wait in memory only")
+        return fail(check, told, f"make room on that disk: {otherwise}")
     if free < capacity_mb * 1e6:
-        return warn(check, f"{told}, outbox.capacity_mb is {capacity_mb:g}", "make room, or lower outbox.capacity_mb")
+        return warn(check, f"{told}, {check}.capacity_mb is {capacity_mb:g}", f"make room, or lower {check}.capacity_mb")
     return ok(check, told)

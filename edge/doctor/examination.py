@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.doctor.board import check_clock, check_outbox, check_temperature
+from edge.doctor.board import check_clips, check_clock, check_outbox, check_temperature
 from edge.doctor.finding import Finding, examined, fail, ok, warn
 from edge.doctor.sandbox import check_sandbox, is_installed
 from edge.doctor.software import check_providers, check_software
@@ -64,6 +64,8 @@ def examine_config(config: Config) -> Iterator[Finding]:
         yield bundle.look(config, {name: rates_hz[name] for name, source in config.sources.items() if source.bundle == path})
     yield examined("broker", lambda: check_broker(config.mqtt))
     yield examined("outbox", lambda: check_outbox(config.outbox_path, config.outbox.capacity_mb))
+    if config.clips.enabled:
+        yield examined("clips", lambda: check_clips(config.clips_folder, config.clips.capacity_mb))
     pairs = known_models({name: bundles[source.bundle].model for name, source in config.sources.items()}, rates_hz)
     if pairs:
         yield examined(CHECK, lambda: check_headroom(pairs))

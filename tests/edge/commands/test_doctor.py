@@ -18,7 +18,19 @@ from edge.doctor import headroom, sandbox
 from tests.broker import Broker
 from tests.bundles import RATE_HZ, CalibratedMachine
 
-CHECKS = ["software", "clock", "temperature", "config", "inference", "source pump1", "bundle {bundle}", "broker", "outbox", "processor"]
+CHECKS = [
+    "software",
+    "clock",
+    "temperature",
+    "config",
+    "inference",
+    "source pump1",
+    "bundle {bundle}",
+    "broker",
+    "outbox",
+    "clips",
+    "processor",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +47,7 @@ def write_config(folder: Path, port: int, bundle: Path, files: Path) -> Path:
     path = folder / "config.yaml"
     path.write_text(
         f"node: n\nmqtt: {{host: 127.0.0.1, port: {port}}}\noutbox: {{path: {folder}/outbox.sqlite, capacity_mb: 1}}\n"
+        f"clips: {{enabled: true, folder: {folder}/clips, capacity_mb: 1}}\n"
         f"sources: {{pump1: {{bundle: {bundle}, files: {{paths: [{files}]}}}}}}\n",
         encoding="utf-8",
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge.doctor import board
-from edge.doctor.board import check_clock, check_outbox, check_temperature
+from edge.doctor.board import check_clips, check_clock, check_outbox, check_temperature
 
 
 def _write(path: Path, text: str) -> None:
@@ -57,3 +57,17 @@ def test_outbox_that_this_user_cannot_write_fails(tmp_path: Path, monkeypatch: p
     finding = check_outbox(tmp_path / "outbox.sqlite", 1.0)
     assert finding.verdict == "FAIL"
     assert "sudo -u auscult" in finding.remedy
+
+
+def test_clips_folder_is_looked_at_as_the_outbox_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finding = check_clips(tmp_path / "not" / "yet", capacity_mb=0.1)
+    assert (finding.verdict, finding.check) == ("OK", "clips")
+    assert not (tmp_path / "not").exists()
+    assert check_clips(tmp_path, 0.1).verdict == "OK"
+    too_much = check_clips(tmp_path, 1e12)
+    assert too_much.verdict == "WARN"
+    assert "clips.capacity_mb is 1e+12" in too_much.found
+    (tmp_path / "file").touch()
+    assert check_clips(tmp_path / "file", 0.1).verdict == check_clips(tmp_path / "file" / "clips", 0.1).verdict == "FAIL"
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert "set clips.folder" in check_clips(tmp_path, 0.1).remedy
