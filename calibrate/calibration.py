@@ -11,13 +11,13 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from calibrate.checks import BadRecordings, CheckedRecordings, OddRecordings, check_recordings
 from calibrate.embeddings import Recording
 from calibrate.fitters.fitter import FittedDetector, FitterSettings
 from calibrate.fitters.patchcore import PatchCoreSettings
 from calibrate.head_scale import fit_heads
+from calibrate.probe import PROBE_TOLERANCE, probe_of
 from calibrate.threshold_note import threshold_note
 from edge.audio.channels import Channel
 from edge.bundles.bundle import write_bundle
@@ -29,12 +29,11 @@ from edge.features.frontend import CELL_MELS, FrontEnd, mel_edges_hz, mels_below
 from edge.judgement.heads import HeadScale, Mode, largest_name, sustained_name
 from edge.judgement.tail import Tail
 from edge.judgement.tail_fit import fit_tail, seconds_to_support, supported_false_alarms_per_week
-from edge.model import BACKBONE_MEMBER, CARD_MEMBER, PROBE_SECONDS, probe_cells
+from edge.model import BACKBONE_MEMBER, CARD_MEMBER
 from edge.version import VERSION
 
 WINDOW_S = 10.0
 HOP_S = 0.5
-PROBE_TOLERANCE = 0.02  # relative; saturating int8 arithmetic is far beyond it, another rounding of the log-mel far below
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,7 @@ def calibrate(
     note = threshold_note(unheard_s, settings.false_alarms_per_week)
     if note:
         say(note)
-    arrays = fitted.arrays | {"probe": _probe(backbone, checked.bandwidth_hz)}
+    arrays = fitted.arrays | {"probe": probe_of(backbone, checked.bandwidth_hz)}
     manifest = _manifest(settings, backbone, checked, heads.scales, tail, note, unheard_s)
     write_bundle(output, manifest, arrays, {**_embedded(name), **fitted.blobs}, key)
     return Calibration(
@@ -230,18 +229,6 @@ def _stored(fitting: FitterSettings) -> dict[str, object]:
 def _name(path: Path) -> str:
     """A file's name; what is no UTF-8 in it could not be written to the manifest."""
     return os.fsencode(path.name).decode(errors="replace")
-
-
-def _probe(backbone: AnyBackbone, bandwidth_hz: float) -> dict[str, NDArray[np.generic]]:
-    """Two seconds of sound with tones, noise and clicks, and what this processor's backbone makes of them."""
-    rate_hz = backbone.front_end.sample_rate_hz
-    rng = np.random.default_rng(0)
-    time_s = np.arange(round(PROBE_SECONDS * rate_hz)) / rate_hz
-    tones = sum(np.sin(2 * np.pi * f_hz * time_s) for f_hz in (120.0, 997.0, 4300.0))
-    samples = 0.05 * tones + 0.02 * rng.standard_normal(len(time_s))
-    samples[:: rate_hz // 3] += 0.5
-    stored = samples.astype(np.float16)
-    return {"samples": stored, "cells": probe_cells(backbone, bandwidth_hz, stored.astype(np.float32)).astype(np.float16)}
 
 
 def _embedded(backbone: str | Path) -> dict[str, bytes]:

@@ -11,10 +11,8 @@ empty cell is what the command was told. Spreadsheets that write `;` or tabs bet
 
 from __future__ import annotations
 
-import csv
-import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,6 +21,7 @@ from typing import Protocol, TypeVar
 from calibrate.calibration import CalibrationSettings
 from calibrate.checks import MIN_TOTAL_S, NAMES_SHOWN
 from calibrate.fleet import Unit
+from calibrate.fleet_table import FleetTable
 from edge.audio.audio_file import audio_info, find_audio_files
 from edge.audio.channels import channel_problem
 from edge.config.schema import NAME_PATTERN
@@ -31,7 +30,6 @@ from edge.errors import AudioError, UserError
 T = TypeVar("T")
 
 UNIT, RECORDINGS = "unit", "recordings"
-SLIP = 0.75  # so much alike are a column and what was meant
 LONGEST_NAME = 64  # as a source's in config.yaml
 
 
@@ -95,65 +93,25 @@ def read_fleet_manifest(path: Path, rows: RowParser) -> FleetManifest:
 
 class _Reader:
     def __init__(self, path: Path, rows: RowParser) -> None:
-        self._path = path
+        self._table = FleetTable(path, (UNIT, RECORDINGS), rows.options)
         self._folder = path.parent.absolute()  # not resolved: another computer may know it by this name only
         self._parser = rows
         self._drafts: dict[str, _Draft] = {}
-        self._mistakes: list[tuple[int, UserError]] = []
-        self._warnings: list[str] = []
 
     def read(self) -> FleetManifest:
-        for line, cells in self._rows():
+        for line, cells in self._table.rows():
             self._add(line, cells)
-        if not self._drafts and not self._mistakes:
-            raise UserError(self._path, "lists no machine; write one line for each: its unit and its recordings")
+        if not self._drafts and not self._table.mistakes:
+            raise UserError(self._table.path, "lists no machine; write one line for each: its unit and its recordings")
         units = [unit for draft in self._drafts.values() if (unit := self._unit(draft)) is not None]
         self._warn_of_twins(units)
-        mistakes = tuple(mistake for _, mistake in sorted(self._mistakes, key=lambda known: known[0]))
-        return FleetManifest(tuple(units), mistakes, tuple(self._warnings))
-
-    def _rows(self) -> Iterator[tuple[int, dict[str, str]]]:
-        """Line number and cells, by column, of every row that says something."""
-        try:
-            with self._path.open(newline="", encoding="utf-8-sig") as file:
-                heading = file.readline()
-                file.seek(0)
-                reader = csv.reader(file, delimiter=max(",;\t", key=heading.count), strict=True)
-                columns = self._columns(next(reader, []))
-                for row in reader:
-                    if len(row) > len(columns) and any(cell.strip() for cell in row[len(columns) :]):
-                        problem = f"has {len(row)} cells, and there are {len(columns)} columns; put a cell with a comma in it in quotes"
-                        self._complain(reader.line_num, problem)
-                    elif any(cell.strip() for cell in row):
-                        yield reader.line_num, {column: cell.strip() for column, cell in zip(columns, row, strict=False)}
-        except OSError as error:
-            raise UserError(self._path, f"cannot be read: {error.strerror or error}; --manifest takes a CSV file") from error
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise UserError(self._path, f"not a CSV file in UTF-8 ({error}); save the table as CSV UTF-8") from error
-
-    def _columns(self, heading: Sequence[str]) -> list[str]:
-        """The columns, as options are spelled; a slip of the pen is a mistake, another column a warning."""
-        where = f"{self._path}:1"
-        columns = [re.sub(r"[\s-]+", "_", cell.strip().lower()) for cell in heading]
-        known = (UNIT, RECORDINGS, *self._parser.options)
-        missing = [column for column in (UNIT, RECORDINGS) if column not in columns]
-        if len(missing) < 2:  # else it is no heading
-            for column, written in zip(columns, map(str.strip, heading), strict=True):
-                if column in known and columns.count(column) > 1:
-                    raise UserError(where, f"column {written}: is there twice; take one away")
-                if column and column not in known:
-                    if near := difflib.get_close_matches(column, known, n=1, cutoff=SLIP):
-                        raise UserError(where, f"column {written}: unknown; did you mean {near[0]}? If not, give it another name")
-                    self._warnings.append(f"{where}: column {written}: is not read; known are {', '.join(known)}")
-        if missing:
-            raise UserError(where, f"column {missing[0]}: missing; the first line names the columns, as in: unit,recordings")
-        return columns
+        return FleetManifest(tuple(units), tuple(self._table.mistakes), tuple(self._table.warnings))
 
     def _add(self, line: int, cells: Mapping[str, str]) -> None:
         """Take a row in."""
         name, recordings = cells.get(UNIT, ""), cells.get(RECORDINGS, "")
         if problem := self._name_problem(name):
-            self._complain(line, problem, UNIT)
+            self._table.complain(line, problem, UNIT)
             return
         draft = self._drafts.setdefault(name, _Draft(name, line))
         for option in self._parser.options:
@@ -167,7 +125,7 @@ class _Reader:
             return step()
         except CellError as bad:
             draft.flawed = True
-            self._complain(line, bad.problem, bad.column)
+            self._table.complain(line, bad.problem, bad.column)
             return None
 
     def _add_cell(self, draft: _Draft, line: int, option: str, text: str) -> None:
@@ -224,11 +182,7 @@ class _Reader:
             if shared:
                 other = first[shared[0], unit.settings.channel]
                 same = f"{unit.name} learns from {shared[0]}, and {other.name} (line {other.line}) does too"
-                self._warnings.append(f"{self._path}:{unit.line}: column {RECORDINGS}: {same}")
-
-    def _complain(self, line: int, problem: str, column: str = "") -> None:
-        where = f"{self._path}:{line}"
-        self._mistakes.append((line, UserError(where, f"column {column}: {problem}" if column else problem)))
+                self._table.warn(unit.line, same, RECORDINGS)
 
 
 def _check_sound(draft: _Draft, settings: CalibrationSettings) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import threading
 import time
@@ -10,17 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.ledger import Entry, Ledger
+from edge.ledger import Entry
 from edge.mqtt.message import Message
 from edge.outbox_disk import FORGET_DELAY_S, OutboxDisk
+from edge.outbox_limits import CAPACITY_BYTES, KEEP_S, OutboxLimits
 from edge.outbox_queue import READ_AHEAD, OutboxQueue
-
-LOG = logging.getLogger("auscult.outbox")
-CAPACITY_BYTES = 50_000_000
-KEEP_S = 30 * 86_400.0
-MEMORY_BYTES = 4_000_000  # of messages that the disk does not take
-EXPIRY_CHECK_S = 60.0
-ROOM = 0.95  # how full the outbox is after it has made room, so that it need not for every message
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +56,14 @@ class Outbox:
         """Without a `path` it is in memory only. What is beyond `capacity_bytes` or older than `keep_s` is dropped and counted."""
         self.path = path
         self.on_ready: Callable[[], None] = lambda: None  # called in the outbox's thread when there may be something to take
-        self._capacity_bytes = capacity_bytes
-        self._keep_s = keep_s
         self._clock = clock
         self._queue = OutboxQueue()
+        self._limits = OutboxLimits(self._queue, capacity_bytes, keep_s, clock)
         self._disk = None if path is None else OutboxDisk(path, self._queue, clock, wall)
         self._thread: threading.Thread | None = None
         self._is_open = self._closing = False
         self._counting: set[str] = set()  # sources that had a message in this run
-        self._expiry_at_s = 0.0
-        self._expired = self._refused = 0
+        self._refused = 0
 
     def open(self, *, own_thread: bool = True) -> None:
         """Open the file. A disk that fails is told in `report`, not raised. Without `own_thread` somebody has to call `work`.
@@ -169,7 +160,7 @@ class Outbox:
     @property
     def has_room(self) -> bool:
         """False while more than half of it is full, or messages come faster than they can be written."""
-        return self._queue.waiting_bytes <= self._capacity_bytes // 2 and self._queue.incoming < READ_AHEAD
+        return self._queue.waiting_bytes <= self._limits.capacity_bytes // 2 and self._queue.incoming < READ_AHEAD
 
     @property
     def depth(self) -> int:
@@ -184,7 +175,7 @@ class Outbox:
             queue.depth,
             age_s,
             queue.dropped,
-            self._expired,
+            self._limits.expired,
             self._refused,
             queue.waiting_bytes,
             self.is_durable,
@@ -199,7 +190,7 @@ class Outbox:
         if not self.is_durable:
             self._queue.admit_unsaved(overtaking=disk is None or disk.ledger is None)
         try:
-            self._make_room(None if disk is None else disk.ledger)
+            self._limits.enforce(None if disk is None else disk.ledger, self._now_s(), is_durable=self.is_durable)
             if disk is not None:
                 disk.read_ahead()
         except sqlite3.Error as error:
@@ -226,33 +217,8 @@ class Outbox:
     def _now_s(self) -> float:
         return self._clock() if self._disk is None else self._disk.now_s()
 
-    def _make_room(self, ledger: Ledger | None) -> None:
-        queue, now_s = self._queue, self._clock()
-        if now_s >= self._expiry_at_s:
-            self._expiry_at_s = now_s + EXPIRY_CHECK_S
-            self._expire(self._now_s() - self._keep_s, ledger)
-        if ledger is not None and queue.waiting_bytes > self._capacity_bytes:
-            dropped = queue.drop(ledger.expendable(), queue.waiting_bytes - int(ROOM * self._capacity_bytes))
-            self._tell(dropped, f"it holds {self._capacity_bytes / 1e6:g} MB")
-        most_bytes = min(MEMORY_BYTES, self._capacity_bytes)
-        if not self.is_durable and queue.unsaved_bytes > most_bytes:
-            dropped = queue.drop(queue.expendable(), queue.unsaved_bytes - int(ROOM * most_bytes))
-            self._tell(dropped, f"its memory holds {most_bytes / 1e6:g} MB")
-
-    def _expire(self, before_s: float, ledger: Ledger | None) -> None:
-        oldest_s = self._queue.oldest_s
-        if oldest_s is None or oldest_s >= before_s:
-            return
-        expired = self._queue.drop([*self._queue.older_than(before_s), *(ledger.entered_before(before_s) if ledger else ())])
-        self._expired += expired
-        self._tell(expired, f"they were older than {self._keep_s / 86_400.0:g} days")
-
     def _tell_kept(self) -> None:
         for entry in self._queue.kept():
             kept, entry.kept = entry.kept, None  # a file that turns up again makes some of them come through twice
             if kept is not None:
                 kept()
-
-    def _tell(self, dropped: int, why: str) -> None:
-        if dropped:
-            LOG.warning("outbox: dropped %d event messages, %s (%d dropped so far)", dropped, why, self._queue.dropped)

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 from edge.ledger import Entry, Ledger, Waiting
+from edge.outbox_unwritten import Unwritten
 
 READ_AHEAD = 100  # messages that are ready in memory while more wait on disk
 
@@ -27,9 +28,7 @@ class OutboxQueue:
         self._incoming: deque[Entry] = deque()
         self._ready: deque[Entry] = deque()
         self._in_flight: dict[Entry, None] = {}
-        self._unsaved: dict[Entry, None] = {}
-        self._done: dict[int, str] = {}  # number: source
-        self._last: dict[str, Entry] = {}  # of each source
+        self._unwritten = Unwritten()
         self._untold: deque[Entry] = deque()  # left `incoming`, and whoever put them has not heard of it
         self._next_number = 1
         self._last_read = 0  # what waits in the file with a greater number is not in memory
@@ -39,9 +38,8 @@ class OutboxQueue:
         with self.changed:
             entry.number = self._next_number
             self._next_number += 1
-            self._last[entry.source] = entry
             self._incoming.append(entry)
-            self._unsaved[entry] = None
+            self._unwritten.add(entry)
             self.waiting_bytes += entry.size_bytes
             self.changed.notify()
 
@@ -81,12 +79,12 @@ class OutboxQueue:
     def last(self, source: str) -> Entry | None:
         """Return the last message that the source ever had."""
         with self.changed:
-            return self._last.get(source)
+            return self._unwritten.last.get(source)
 
     def last_of_all(self) -> list[Entry]:
         """Return the last message of every source."""
         with self.changed:
-            return list(self._last.values())
+            return list(self._unwritten.last.values())
 
     @property
     def depth(self) -> int:
@@ -97,12 +95,7 @@ class OutboxQueue:
     @property
     def unsaved(self) -> int:
         """Messages that are not on disk, the last delivered one of a source included."""
-        return len(self._unsaved)
-
-    @property
-    def done(self) -> int:
-        """Delivered messages that are still in the file."""
-        return len(self._done)
+        return len(self._unwritten.unsaved)
 
     @property
     def incoming(self) -> int:
@@ -124,18 +117,12 @@ class OutboxQueue:
     def unwritten(self) -> tuple[list[Entry], list[tuple[int, str]]]:
         """Return what is to be added to the file and what is to be forgotten there."""
         with self.changed:
-            for entry in [entry for entry in self._unsaved if entry.delivered and self._last[entry.source] is not entry]:
-                del self._unsaved[entry]
-            return list(self._unsaved), list(self._done.items())
+            return self._unwritten.listed()
 
     def written(self, entries: Sequence[Entry], done: Sequence[tuple[int, str]]) -> None:
         """The file holds `entries` now, which may be sent, and has forgotten `done`."""
         with self.changed:
-            for entry in entries:
-                entry.saved = True
-                self._unsaved.pop(entry, None)
-            for number, _ in done:
-                self._done.pop(number, None)
+            self._unwritten.written(entries, done)
             while self._incoming and self._incoming[0].saved:
                 if self.on_disk or len(self._ready) >= READ_AHEAD:
                     self._untold.append(self._incoming.popleft())
@@ -169,7 +156,7 @@ class OutboxQueue:
     def extend(self, entries: Sequence[Entry], *, at_end: bool) -> None:
         """Add what was read ahead; `at_end` when the file holds no more."""
         with self.changed:
-            here = {entry.number for entry in (*self._in_flight, *self._ready, *self._incoming)} | self._done.keys()
+            here = {entry.number for entry in (*self._in_flight, *self._ready, *self._incoming)} | self._unwritten.done.keys()
             new = [entry for entry in entries if entry.number not in here]
             self._ready.extend(new)
             self.on_disk = 0 if at_end else self.on_disk - len(new)
@@ -180,12 +167,12 @@ class OutboxQueue:
     def unsaved_bytes(self) -> int:
         """What the unsaved messages that wait take of the memory."""
         with self.changed:
-            return sum(entry.size_bytes for entry in self._unsaved if not entry.delivered)
+            return sum(entry.size_bytes for entry in self._unwritten.unsaved if not entry.delivered)
 
     def expendable(self) -> list[Waiting]:
         """Return the unsaved messages that wait, what is missed least first; see `Ledger.expendable`."""
         with self.changed:
-            return _listed(sorted(self._unsaved, key=lambda entry: (entry.closes, entry.number)))
+            return _listed(sorted(self._unwritten.unsaved, key=lambda entry: (entry.closes, entry.number)))
 
     def older_than(self, entered_s: float) -> list[Waiting]:
         """Return the messages in memory that entered before `entered_s`."""
@@ -196,7 +183,7 @@ class OutboxQueue:
         """Give up messages until `enough_bytes` are free, but none in flight, which have probably arrived; return how many."""
         with self.changed:
             entries = {entry.number: entry for entry in (*self._ready, *self._incoming)}
-            spared = {entry.number for entry in self._in_flight} | self._done.keys()
+            spared = {entry.number for entry in self._in_flight} | self._unwritten.done.keys()
             dropped: set[int] = set()
             freed_bytes = 0
             for victim in victims:
@@ -210,7 +197,7 @@ class OutboxQueue:
                 if entry is not None:
                     self._forget(entry)
                 else:
-                    self._done[victim.number] = victim.source
+                    self._unwritten.forget(victim.number, victim.source)
                     self.waiting_bytes -= victim.size_bytes
                     self.on_disk -= 1
             self._untold.extend(entry for entry in self._incoming if entry.number in dropped)
@@ -229,18 +216,8 @@ class OutboxQueue:
             rest = [*self._ready, *self._incoming]
             self._ready, self._incoming = (deque[Entry](), deque(rest)) if waiting else (deque(rest), deque[Entry]())
             waiting_here = {entry.number: entry for entry in (*self._in_flight, *rest)}
-            last_ones = {entry.number: entry for entry in self._last.values()}
-            for number, entry in last_ones.items():
-                entry.delivered |= number not in waiting_here
-            ours = last_ones | waiting_here
-            self._unsaved = {ours[number]: None for number in sorted(ours)}
-            for entry in self._unsaved:
-                entry.number += ledger.last_number
-                entry.entered_s += later_s
-                entry.saved = False
+            self._unwritten.turn_to(ledger, waiting_here, later_s)
             self._next_number += ledger.last_number
-            self._last = {entry.source: entry for entry in ledger.latest} | self._last
-            self._done.clear()
             self._last_read = 0 if waiting else self._next_number - 1
             self.dropped += self.on_disk  # they waited in the file before this one, which is damaged
             self.on_disk = len(waiting)
@@ -250,13 +227,13 @@ class OutboxQueue:
         """The same file is open again."""
         with self.changed:
             here = {entry.number for entry in (*self._in_flight, *self._ready, *self._incoming)}
-            self.on_disk = len(waiting - here - self._done.keys())
+            self.on_disk = len(waiting - here - self._unwritten.done.keys())
             self._last_read = 0
 
     def _forget(self, entry: Entry) -> None:
         entry.delivered = True
         self.waiting_bytes -= entry.size_bytes
-        self._done[entry.number] = entry.source
+        self._unwritten.forget(entry.number, entry.source)
 
 
 def _listed(entries: Iterable[Entry]) -> list[Waiting]:

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 from edge.console.cli import run_command
 from edge.features.backbone import Backbone
@@ -95,13 +94,3 @@ def test_pretrain_with_a_mistake_says_it_in_one_line_and_exits_2(
     assert captured.err.count("\n") == 1
     assert says in captured.err
     assert not Path("made").exists()
-
-
-@pytest.mark.parametrize(("has", "precision"), [(True, "bfloat16"), (False, "float32")])
-def test_pretrain_precision_is_what_the_processor_has_unless_told(has: bool, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: has)
-    assert command._precision("auto", torch.device("cpu")) == precision
-    assert command._precision("float32", torch.device("cpu")) == "float32"
-    assert command._precision("bfloat16", torch.device("cpu")) == "bfloat16"
-    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-    assert command._precision("auto", torch.device("cpu")) == "float32"

@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 from edge.errors import AuscultError, UserError
-from export.commands.pretrain import _precision
 from export.pretrain.batches import Batches
 from export.pretrain.distillation import TAPS, Distillation
 from export.pretrain.loss_log import LossLog
 from export.pretrain.pool import Piece
+from export.pretrain.precision import precision_named
 from export.pretrain.schedule import learning_rate
 from export.pretrain.settings import Settings, default_scenes
 from export.pretrain.teacher import Teacher
@@ -72,7 +72,7 @@ def test_training_interrupted_and_resumed_gives_the_same_weights_as_unbroken(
     assert [row["loss"] for row in rows["broken"]] == [row["loss"] for row in rows["unbroken"]]
 
 
-@pytest.mark.skipif(_precision("auto", torch.device("cpu")) != "bfloat16", reason="the processor has no bfloat16")
+@pytest.mark.skipif(precision_named("auto", torch.device("cpu")) != "bfloat16", reason="the processor has no bfloat16")
 def test_training_in_bfloat16_steps_about_alike_and_resumes_bit_for_bit(
     pieces: list[Piece], generated_teacher: Teacher, tmp_path: Path
 ) -> None:
