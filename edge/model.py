@@ -32,6 +32,7 @@ BACKBONE_MEMBER = "backbone.onnx"
 CARD_MEMBER = "backbone.json"
 PROBE_SECONDS = 2.0
 LONGEST_WINDOW_S = 3600.0
+LONGEST_NAME = 100
 
 
 class Model:
@@ -96,6 +97,8 @@ class Model:
             arrays = bundle.arrays[probe.members[0]]
             expected = np.asarray(arrays["cells"], np.float32)
             samples = np.asarray(arrays["samples"], np.float32)
+            if samples.ndim != 1:
+                raise ValueError("no sound")
             cells = probe_cells(self.backbone, self.bandwidth_hz, samples)
         except (KeyError, IndexError, ValueError) as error:
             raise BundleError(self.bundle.path, f"its probe is missing or damaged; {AGAIN}") from error
@@ -139,8 +142,9 @@ def _backbone_of(bundle: Bundle, providers: tuple[str, ...], threads: int) -> An
             raise BundleError(bundle.path, f"the card of its backbone is damaged ({error}); {AGAIN}") from error
         backbone: AnyBackbone = Backbone(bundle.blobs[BACKBONE_MEMBER], card, bundle.path, providers, threads)
     else:
-        if Path(wanted.name).name != wanted.name or wanted.name.endswith(".onnx"):  # never a file of the bundle's choice
-            raise BundleError(bundle.path, f"names a backbone that is no name ({wanted.name!r}); {AGAIN}")
+        # Never a file of the bundle's choice, nor a line without end.
+        if Path(wanted.name).name != wanted.name or wanted.name.endswith(".onnx") or len(wanted.name) > LONGEST_NAME:
+            raise BundleError(bundle.path, f"names a backbone that is no name ({wanted.name[:LONGEST_NAME]!r}); {AGAIN}")
         try:
             backbone = _built_in(wanted.name, providers, threads)
         except BackboneError as error:

@@ -76,12 +76,11 @@ class Backbone:
         """Load a built-in backbone by name, or an exported one by the path of its .onnx file (its card lies beside it)."""
         path = Path(name_or_path)
         if path.suffix != ".onnx":
+            built_in = sorted(p.stem for p in BUILT_IN.glob("*.onnx"))
+            if str(name_or_path) not in built_in:
+                names = ", ".join([*built_in, "logmel", "logmel-16k"])
+                raise BackboneError(name_or_path, f"no such backbone; built in are: {names}; or give the path of an .onnx file")
             path = BUILT_IN / f"{name_or_path}.onnx"
-            if not path.is_file():
-                built_in = ", ".join(sorted(p.stem for p in BUILT_IN.glob("*.onnx")))
-                raise BackboneError(
-                    name_or_path, f"no such backbone; built in are: {built_in}, logmel, logmel-16k; or give the path of an .onnx file"
-                )
         try:
             model = path.read_bytes()
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 
@@ -41,7 +42,7 @@ def open_session(model: bytes, subject: object, providers: tuple[str, ...] = ("c
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # an idle board must idle
     options.log_severity_level = 3  # what goes wrong comes back as an exception
     try:
-        session = ort.InferenceSession(model, options, providers=_available(providers))
+        session = _started(model, options, _available(providers))
     except Exception as error:  # ONNX Runtime has no common base class for what it raises
         first_line = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
         raise BackboneError(subject, f"ONNX Runtime {ort.__version__} cannot open it ({first_line}); export it again") from error
@@ -49,6 +50,15 @@ def open_session(model: bytes, subject: object, providers: tuple[str, ...] = ("c
     if wanted in ort.get_available_providers() and wanted not in session.get_providers():
         log.warning("provider %s did not start; inference runs on %s", providers[0], session.get_providers()[0])
     return session
+
+
+def _started(model: bytes, options: ort.SessionOptions, providers: list[str]) -> ort.InferenceSession:
+    """A session with the providers, or with the CPU alone when they do not start. (ONNX Runtime's own second try prints to stdout.)"""
+    cpu = [PROVIDERS["cpu"]]
+    if providers != cpu:
+        with contextlib.suppress(Exception):  # ONNX Runtime has no common base class for what it raises
+            return ort.InferenceSession(model, options, providers=providers, enable_fallback=0)
+    return ort.InferenceSession(model, options, providers=cpu, enable_fallback=0)
 
 
 def _available(providers: tuple[str, ...]) -> list[str]:

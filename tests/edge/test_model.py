@@ -140,6 +140,7 @@ def test_model_tampered_detector_is_refused_in_one_line(machine: CalibratedMachi
         (set_in("bandwidth_hz", value=4000.0), "does not fit its bandwidth"),
         (set_in("backbone", "name", value="cnn14-trained"), "needs the backbone cnn14-trained"),
         (set_in("backbone", "name", value="../../secret.onnx"), "is no name"),
+        (set_in("backbone", "name", value=10_000 * "x"), f"is no name ('{100 * 'x'}')"),
         (set_in("backbone", "sha256", value="0" * 64), "another backbone"),
         (set_in("probe", "members", value=["other"]), "its probe is missing"),
         (set_in("probe", "members", value=[]), "its probe is missing"),
@@ -169,7 +170,7 @@ def test_model_probe_that_comes_out_differently_is_refused_in_one_line(machine: 
     assert "differently from the one that calibrated" in refusal(tampered(machine.bundle, tmp_path / "b.auscult", change))
 
 
-@pytest.mark.parametrize("samples", [np.zeros(0), np.zeros((4, 4)), np.array(["a"]), np.zeros(10)])
+@pytest.mark.parametrize("samples", [np.zeros(0), np.zeros((4, 4)), np.array(["a"]), np.zeros(10), np.float32(0.0)])
 def test_model_probe_that_is_no_sound_is_refused_in_one_line(machine: CalibratedMachine, tmp_path: Path, samples: NDArray[Any]) -> None:
     def change(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
         arrays["probe"]["samples"] = samples

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.fuzz.attempts import LONGEST_S, TARGETS, Outcome, Target, attempt, peak_mb, warm_up
 
@@ -62,7 +63,10 @@ def _watch(seed: int, first: int, cases: int, targets: tuple[Target, ...], end_s
                 process.kill()
                 summary.add(number, Outcome(target, "?", "failed", f"hangs: no answer after {3 * LONGEST_S:g} s", 0.0))
                 return number + 1
-            told = json.loads(line)
+            told = _told(line)
+            if told is None:
+                summary.add(number, Outcome(target, "?", "failed", f"printed on stdout: {line[:200]!r}", 0.0))
+                continue
             if "base_mb" in told:
                 summary.base_mb = max(summary.base_mb, told["base_mb"])
                 continue
@@ -85,6 +89,15 @@ def _watch(seed: int, first: int, cases: int, targets: tuple[Target, ...], end_s
         process.wait()
         process.stdout.close()
         errors.close()
+
+
+def _told(line: bytes) -> dict[str, Any] | None:
+    """What the process says of a case; None for something that a case itself has printed."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) else None
 
 
 def _lines(descriptor: int, end_s: float) -> Iterator[bytes | None]:

@@ -29,6 +29,12 @@ def test_hostile_files_are_taken_or_refused_in_one_line(target: Target, folder: 
     assert any(outcome.ending == "refused" for outcome in outcomes)
 
 
+@pytest.mark.parametrize("number", [12584, 16392, 17956])  # text that is no UTF-8, an array of no axis, a name of thousands of letters
+def test_bundles_that_once_failed_are_refused_and_print_nothing(number: int, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    outcome = attempt("bundle", 4, number, folder)
+    assert (outcome.ending, capfd.readouterr().out) == ("refused", "")
+
+
 def test_manifest_of_megabytes_is_refused_before_it_is_parsed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.fuzz.attempts.bundle_case", lambda rng: ("large_manifest", large_manifest(rng, dict(bundles()[0]))))
     outcome = attempt("bundle", SEED, 1, folder)
