@@ -7,6 +7,7 @@ import logging
 import sys
 from pathlib import Path
 
+from edge.allocator import keep_level
 from edge.config.load import load_config
 from edge.node.assembly import Assembly
 from edge.node.plan import Plan
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the daemon."""
+    keep_level()
     config = load_config(arguments.config)
     configure_logging(config.log.level)
     return Assembly(Plan.of(config)).daemon(arguments.config).run()
