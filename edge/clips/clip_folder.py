@@ -5,18 +5,25 @@ from __future__ import annotations
 import io
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 import soundfile
 
+from edge import clock
 from edge.atomic_file import replacing
 from edge.clips.clip import Clip
 from edge.config.schema import Config
+from edge.node.device_health import clock_synced
 
 SUFFIX = ".flac"
-_OURS = re.compile(r"[a-zA-Z0-9_-]+-\d{8}T\d{6}Z-[0-9A-Za-z]+\.(flac|json)")
+SNAPSHOT = "snapshot"  # the mark of a clip that somebody asked for begins so, which no event's id does
+SNAPSHOT_SHARE = 0.1  # of the capacity: whoever may ask for snapshots cannot flush the clips of events with them
+_NAME = r"[a-zA-Z0-9_-]+-\d{8}T\d{6}Z-[0-9A-Za-z]+"
+_OURS = re.compile(rf"({_NAME})\.(flac|json)")
+_UNFINISHED = re.compile(rf"\.{_NAME}\.(flac|json)\.[0-9a-f]{{8}}\.tmp")  # see `replacing`
 
 
 def clip_name(source: str, t_start: str, mark: str) -> str:
@@ -24,15 +31,52 @@ def clip_name(source: str, t_start: str, mark: str) -> str:
     return f"{source}-{t_start[:19].replace('-', '').replace(':', '')}Z-{mark}"
 
 
-class ClipFolder:
-    """Deletes no file that is not called like a clip."""
+@dataclass(slots=True)
+class _Stored:
+    """The files of one clip."""
 
-    def __init__(self, path: Path, keep_s: float, capacity_bytes: int, wall: Callable[[], float] = time.time) -> None:
-        """Clips older than `keep_s`, by the clock on the wall, are deleted, and the oldest while they take more than `capacity_bytes`."""
+    name: str
+    paths: list[Path] = field(default_factory=list)
+    size: int = 0  # bytes
+    modified_s: float = float("inf")  # when the first of them was, by the wall clock of that time
+
+    @property
+    def is_snapshot(self) -> bool:
+        return self.name.rpartition("-")[2].startswith(SNAPSHOT)
+
+
+class ClipFolder:
+    """Deletes no file that is not called like a clip. One thread writes and tidies.
+
+    Ages count from when this process wrote a clip, or found it, by the clock that goes on since the machine was started: setting the
+    wall clock makes no clip older. The date of a file counts besides for clips of earlier runs, and only while the system says that
+    its clock is synchronised; None is no yes, for it is what a board says before its clock is set when the service may not ask the kernel.
+    So a board that never knows the time, and is started again and again, keeps clips for longer than it should, within the capacity.
+
+    Snapshots take at most a tenth of the capacity, and the oldest snapshot goes first; what they take, the clips of events do not.
+    The newest clip of an event and the newest snapshot stay whatever their size, for somebody has just been told their names: by so
+    much may the folder exceed its capacity.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        keep_s: float,
+        capacity_bytes: int,
+        wall: Callable[[], float] = time.time,
+        now: Callable[[], float] = clock.now_s,
+        synced: Callable[[], bool | None] = clock_synced,
+    ) -> None:
+        """Clips older than `keep_s` are deleted, and the oldest while they take more than `capacity_bytes`."""
         self.path = path
         self.capacity_bytes = capacity_bytes
         self._keep_s = keep_s
         self._wall = wall
+        self._now = now
+        self._synced = synced
+        self._since_s: dict[str, float] = {}  # by name: when this process wrote or found it
+        self._order: dict[str, int] = {}  # by name: the clips of this process, in which it wrote them
+        self._count = 0
 
     @classmethod
     def of(cls, config: Config) -> ClipFolder:
@@ -44,7 +88,7 @@ class ClipFolder:
         return self.path / f"{name}{SUFFIX}"
 
     def write(self, clip: Clip) -> None:
-        """Write a clip; of a name that is there already, only what is said of it, when it comes without sound.
+        """Write a clip; when it comes without sound, only what is said of one whose sound is there still.
 
         Raises
         ------
@@ -58,8 +102,26 @@ class ClipFolder:
             soundfile.write(encoded, clip.sound(), clip.rate_hz, format="FLAC", subtype="PCM_24")
             with replacing(self.path_of(clip.name)) as file:
                 file.write(encoded.getbuffer())
+            self._since_s[clip.name] = self._now()
+            self._count += 1
+            self._order[clip.name] = self._count
+        elif not self.path_of(clip.name).exists():
+            return
         with replacing(self.path / f"{clip.name}.json") as file:
             file.write(msgspec.json.format(msgspec.json.encode(clip.about), indent=1) + b"\n")
+
+    def clear(self) -> int:
+        """Delete what a power cut left half-written; return how many files. Only before the first clip is written.
+
+        Raises
+        ------
+        OSError
+            The folder cannot be read, or a file not be deleted.
+        """
+        unfinished = [path for path in self.path.glob(".*.tmp") if _UNFINISHED.fullmatch(path.name)]
+        for path in unfinished:
+            path.unlink(missing_ok=True)
+        return len(unfinished)
 
     def tidy(self) -> tuple[int, int]:
         """Delete what is too old or too much; return how many clips were deleted, and how many bytes are left.
@@ -69,14 +131,51 @@ class ClipFolder:
         OSError
             The folder cannot be read, or a file not be deleted.
         """
-        files = {path: path.stat() for path in self.path.glob("*") if _OURS.fullmatch(path.name)}
-        taken = sum(stat.st_size for stat in files.values())
-        oldest_s = self._wall() - self._keep_s
-        deleted = 0
-        for path, stat in sorted(files.items(), key=lambda item: (item[1].st_mtime, item[0].name)):
-            if taken <= self.capacity_bytes and stat.st_mtime >= oldest_s:
-                continue
-            path.unlink(missing_ok=True)
-            taken -= stat.st_size
-            deleted += path.suffix == SUFFIX
-        return deleted, taken
+        stored = self._stored()
+        too_old = self._too_old(stored)
+        young = [clip for clip in stored if clip not in too_old]
+        snapshots = [clip for clip in young if clip.is_snapshot]
+        share = SNAPSHOT_SHARE * self.capacity_bytes
+        room = self.capacity_bytes - min(share, sum(clip.size for clip in snapshots))
+        doomed = [*too_old, *_beyond(snapshots, share), *_beyond([clip for clip in young if not clip.is_snapshot], room)]
+        for clip in doomed:
+            for path in clip.paths:
+                path.unlink(missing_ok=True)
+        deleted = sum(self.path_of(clip.name) in clip.paths for clip in doomed)
+        return deleted, sum(clip.size for clip in stored) - sum(clip.size for clip in doomed)
+
+    def _stored(self) -> list[_Stored]:
+        """What is there, the oldest first. What this process has written is newer than all it has found, whatever its dates say."""
+        found: dict[str, _Stored] = {}
+        for path in self.path.glob("*"):
+            if match := _OURS.fullmatch(path.name):
+                clip = found.setdefault(match[1], _Stored(match[1]))
+                stat = path.stat()
+                clip.paths.append(path)
+                clip.size += stat.st_size
+                clip.modified_s = min(clip.modified_s, stat.st_mtime)
+        self._order = {name: place for name, place in self._order.items() if name in found}
+        now_s = self._now()
+        self._since_s = {name: self._since_s.get(name, now_s) for name in found}
+        return sorted(found.values(), key=lambda clip: (self._order.get(clip.name, 0), clip.modified_s, clip.name))
+
+    def _too_old(self, stored: Sequence[_Stored]) -> list[_Stored]:
+        now_s, wall_s, is_synced = self._now(), self._wall(), self._synced() is True
+
+        def age_s(clip: _Stored) -> float:
+            known_s = now_s - self._since_s[clip.name]
+            return max(known_s, wall_s - clip.modified_s) if is_synced and clip.name not in self._order else known_s
+
+        return [clip for clip in stored if age_s(clip) > self._keep_s]
+
+
+def _beyond(clips: Sequence[_Stored], room: float) -> list[_Stored]:
+    """The oldest, as many as have to go before the others fit; never the newest."""
+    taken = sum(clip.size for clip in clips)
+    beyond: list[_Stored] = []
+    for clip in clips[:-1]:
+        if taken <= room:
+            break
+        beyond.append(clip)
+        taken -= clip.size
+    return beyond

@@ -80,6 +80,7 @@ class ClipWriter:
         return ClipReport(self._written, self._failed, self._deleted, self._stored_bytes, self._problem)
 
     def _run(self) -> None:
+        self._clear()
         self._tidy()
         while True:
             with self._changed:
@@ -113,6 +114,15 @@ class ClipWriter:
         level = logging.DEBUG if self._problem is not None else logging.ERROR
         self._problem = problem
         LOG.log(level, "%s; scores and events go on", problem)
+
+    def _clear(self) -> None:
+        try:
+            cleared = self.folder.clear()
+        except OSError as error:
+            LOG.debug("%s: cannot be cleared (%s)", self.folder.path, error)
+            return
+        if cleared:
+            LOG.info("%s: deleted %d files that an earlier run did not finish", self.folder.path, cleared)
 
     def _tidy(self) -> None:
         try:

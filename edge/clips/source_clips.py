@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge.clips.clip import Clip, excerpt
-from edge.clips.clip_folder import SUFFIX, clip_name
+from edge.clips.clip_folder import SNAPSHOT, SUFFIX, clip_name
 from edge.clips.clip_writer import ClipWriter
 from edge.judgement.event import Event
 from edge.mqtt.encoding import Stamp, timestamp
@@ -98,15 +98,15 @@ class SourceClips:
         self._pending.clear()
 
     def snapshot(self, seconds: float) -> Clip | None:
-        """The last seconds, or as many as there are; None when there are none."""
+        """The last seconds, or as many as there are; None when there are none. The folder has a tenth of its room for snapshots."""
         recent = self._recent
         if recent is None or recent.end == 0:
             return None
         start, parts = recent.since(max(0, recent.end - round(seconds * self._rate_hz)))
         began_at = timestamp(self._wall() - (recent.end - start) / self._rate_hz)
-        name = clip_name(self._source, began_at, f"snapshot{secrets.token_hex(3)}")
+        name = clip_name(self._source, began_at, f"{SNAPSHOT}{secrets.token_hex(3)}")
         clip = Clip(name, self._rate_hz, parts)
-        clip.about.update(schema=1, source=self._source, type="snapshot", clip_t_start=began_at, **_measures(clip))
+        clip.about.update(schema=1, source=self._source, type=SNAPSHOT, clip_t_start=began_at, **_measures(clip))
         return clip
 
     def _hand_over(self, event_id: str, pending: _Pending) -> None:

@@ -15,7 +15,7 @@ class Recent:
     """What was heard and lost lately, in order. Positions are native samples since the stream began. One thread adds, another may read."""
 
     def __init__(self, capacity: int) -> None:
-        """At least `capacity` samples are kept."""
+        """At least `capacity` samples are kept, and all that was known when the newest part came, however long a gap that is."""
         self.capacity = capacity
         self._lock = threading.Lock()
         self._parts: deque[tuple[int, Float32 | int]] = deque()  # (where it begins, samples (n,) or how many were lost)
@@ -32,10 +32,11 @@ class Recent:
         if not isinstance(part, int):
             part = part.copy()  # it may be one channel of many, and would keep the others
         with self._lock:
-            self._parts.append((self._end, part))
-            self._end += length
+            # Before the new part counts: a gap of hours ends events, and their clips take the sound before it once it has come.
             while len(self._parts) > 1 and self._parts[1][0] <= self._end - self.capacity:
                 self._parts.popleft()
+            self._parts.append((self._end, part))
+            self._end += length
 
     def since(self, position: int) -> tuple[int, list[Float32 | int]]:
         """Return the position from which on it is still known, `position` or later, and what came from there on."""

@@ -107,3 +107,27 @@ def test_writer_deletes_the_oldest_and_counts_it(tmp_path: Path) -> None:
     assert report.deleted >= 16
     assert report.stored_bytes <= 40_000
     assert (tmp_path / f"{clip(19).name}.flac").exists()
+
+
+def test_writer_deletes_once_what_a_power_cut_left_and_nothing_of_others(tmp_path: Path) -> None:
+    left = [tmp_path / f".pump1-20261120T100000Z-01HF.{kind}.0011aaf{number}.tmp" for number, kind in enumerate(("flac", "json"))]
+    others = [tmp_path / name for name in (".notes.tmp", ".outbox.json.00112233.tmp", "pump1-20261120T100000Z-01HF.flac.00112233.tmp")]
+    for path in (*left, *others):
+        path.write_bytes(b"half")
+    writer = ClipWriter(ClipFolder(tmp_path, 86_400.0, 10**9))
+    writer.start()
+    writer.write(clip(1))
+    writer.close()
+    name = clip(1).name
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in others} | {f"{name}.flac", f"{name}.json"}
+
+
+def test_writer_clip_larger_than_the_capacity_is_there_when_it_is_told(tmp_path: Path) -> None:
+    writer = ClipWriter(ClipFolder(tmp_path, 86_400.0, 10_000))
+    done: list[str | None] = []
+    writer.start()
+    writer.write(clip(1, 16_000), done.append)
+    writer.close()
+    assert done == [None]
+    assert (tmp_path / f"{clip(1).name}.flac").exists()
+    assert (writer.report().deleted, writer.report().stored_bytes > 10_000) == (0, True)

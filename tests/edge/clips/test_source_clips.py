@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,7 +14,15 @@ from edge.clips.clip_writer import ClipWriter
 from edge.clips.source_clips import SourceClips
 from edge.judgement.event import Event
 from edge.mqtt.encoding import timestamp
+from edge.mqtt.publisher import Publisher
+from edge.mqtt.topics import Topics
+from edge.node.health import InferenceTimes
 from edge.node.recent import Recent
+from edge.node.source_publisher import SourcePublisher
+from edge.node.source_worker import SourceWorker
+from tests.edge.node.scripted_source import RATE_HZ as RATE_16K_HZ
+from tests.edge.node.scripted_source import Said, ScriptedSource, noise
+from tests.edge.node.tiny_daemon import LoudnessListener, make_bundle
 
 RATE_HZ = 1000
 START_S = 1_763_700_000.0
@@ -123,6 +131,40 @@ def test_clips_what_was_lost_is_silence_and_keeps_its_place(tmp_path: Path) -> N
     sound, _ = soundfile.read(desk.folder.path_of(NAME))
     assert not sound[3000:4000].any()
     assert round(sound[4000] * 2**20) == 12_000
+
+
+def test_clips_long_gap_told_in_one_piece_keeps_the_sound_before_it(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.hear(12.0)
+    desk.tell("opened", 11.0)
+    desk.hear(14.0)
+    desk.recent.add(100 * RATE_HZ)  # as Listening.lose does: the gap first, then what the listener says of it
+    assert desk.tell("closed", 14.0) == f"{NAME}.flac"
+    desk.clips.heard()
+    desk.writer.close()
+    sound, _ = soundfile.read(desk.folder.path_of(NAME))
+    assert (round(sound[0] * 2**20), round(sound[5999] * 2**20)) == (8_000, 13_999)
+    assert len(sound) == 9_000
+    assert not sound[6000:].any()
+
+
+def test_clips_source_that_is_away_for_an_hour_in_an_event_keeps_its_sound(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    voice = SourcePublisher("pump1", cast(Publisher, Said()), Topics("test"), clips=desk.clips)
+    away = noise(0.5, lost_samples=3600 * RATE_16K_HZ)
+    source = ScriptedSource([noise(3.0), noise(2.0, 0.9), away, noise(2.0)])
+    worker = SourceWorker(source, make_bundle(tmp_path / "pump1.auscult"), LoudnessListener, voice, InferenceTimes())
+    worker.open()
+    while worker.step():
+        pass
+    worker.finish()
+    desk.writer.close()
+    (path,) = tmp_path.glob("*.flac")
+    sound, _ = soundfile.read(path)
+    loud = np.abs(sound) > 0.2
+    assert not loud[: 2 * RATE_16K_HZ].any()  # from two seconds before the event
+    assert loud[2 * RATE_16K_HZ : 4 * RATE_16K_HZ].mean() > 0.7
+    assert not sound[4 * RATE_16K_HZ :].any()  # what was lost is silence
 
 
 def test_clips_beginning_that_is_remembered_no_more_is_told(tmp_path: Path) -> None:
