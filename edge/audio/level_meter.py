@@ -18,12 +18,12 @@ class Level:
     dbfs: float | None  # RMS about the mean; a full-scale square wave is 0, a full-scale sine -3.01
     peak_dbfs: float | None
     clipped_fraction: float
-    dead: bool  # every sample the same: muted, unplugged or the wrong channel
-    constant: float | None = None  # the value that all samples of a dead interval have
+    dead: bool  # every sample the same, or none a number: muted, unplugged, the wrong channel or a broken driver
+    constant: float | None = None  # the value that all samples of a dead interval have; None when none is a number
 
 
 class LevelMeter:
-    """Measures consecutive intervals of a stream, however it is cut into blocks."""
+    """Measures consecutive intervals of a stream, however it is cut into blocks. Samples that are not numbers are left out."""
 
     def __init__(self, rate_hz: int, interval_s: float = 1.0) -> None:
         """One `Level` per `interval_s` of sound."""
@@ -32,6 +32,7 @@ class LevelMeter:
 
     def _reset(self) -> None:
         self._count = 0
+        self._finite = 0  # of these, how many are numbers
         self._sum = 0.0
         self._sum_of_squares = 0.0
         self._lowest = math.inf
@@ -59,6 +60,11 @@ class LevelMeter:
     def _add(self, samples: NDArray[np.float32]) -> None:
         exact = samples.astype(np.float64)  # squares of quiet sound vanish in float32 sums
         self._count += len(samples)
+        if not (is_finite := np.isfinite(samples)).all():
+            samples, exact = samples[is_finite], exact[is_finite]
+        if not len(samples):
+            return
+        self._finite += len(samples)
         self._sum += float(exact.sum())
         self._sum_of_squares += float(exact @ exact)
         self._lowest = min(self._lowest, float(samples.min()))
@@ -66,10 +72,12 @@ class LevelMeter:
         self._clipped += int(np.count_nonzero(np.abs(samples) >= CLIPPED))
 
     def _level(self) -> Level:
-        clipped = self._clipped / self._count
+        if not self._finite:
+            return Level(None, None, 0.0, dead=True)
+        clipped = self._clipped / self._finite
         if self._lowest == self._highest:
             return Level(None, None, clipped, dead=True, constant=self._lowest)
-        mean = self._sum / self._count
-        variance = self._sum_of_squares / self._count - mean * mean  # an offset is not sound
+        mean = self._sum / self._finite
+        variance = self._sum_of_squares / self._finite - mean * mean  # an offset is not sound
         peak = max(-self._lowest, self._highest)
         return Level(10 * math.log10(max(variance, 1e-20)), 20 * math.log10(peak), clipped, dead=False)

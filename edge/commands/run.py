@@ -9,8 +9,10 @@ from pathlib import Path
 
 from edge.allocator import keep_level
 from edge.config.load import load_config
+from edge.console.cli import guarded
 from edge.node.assembly import Assembly
 from edge.node.plan import Plan
+from edge.node.stragglers import leave
 
 EXAMPLE = """example:
   auscult run --config /etc/auscult/config.yaml
@@ -31,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     keep_level()
     config = load_config(arguments.config)
     configure_logging(config.log.level)
-    return Assembly(Plan.of(config)).daemon(arguments.config).run()
+    return leave(guarded(lambda: Assembly(Plan.of(config)).daemon(arguments.config).run()))
 
 
 def configure_logging(level: str) -> None:

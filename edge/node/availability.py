@@ -18,6 +18,7 @@ REMEMBERED_S = 60
 NO_SOUND_YET = "no sound has come yet"
 SILENT = "digital silence: muted, unplugged or the wrong channel"
 STUCK = "every sample has the same value: a broken input or driver"
+NO_NUMBERS = "no sample is a number: a broken input or driver"
 STALLED = "the device gives no sound"
 CLIPPED = "most samples are at full scale: gain far too high, or a broken input"
 
@@ -74,5 +75,5 @@ class Availability:
 
 def _problem(level: Level) -> str | None:
     if level.dead:
-        return SILENT if level.constant == 0.0 else STUCK
+        return NO_NUMBERS if level.constant is None else SILENT if level.constant == 0.0 else STUCK
     return CLIPPED if level.clipped_fraction > RAILED else None

@@ -6,6 +6,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from types import FrameType
 
 from edge.clips.clip_writer import ClipWriter
@@ -62,6 +63,7 @@ class Daemon:
         self._turns = Turns(list(workers))
         self._had_terminal = has_terminal()
         self._signal: int | None = None
+        self._failure: Exception | None = None  # of a source that could not be ended as it should
 
     def run(self) -> int:
         """Open, connect, listen, stop cleanly.
@@ -82,9 +84,13 @@ class Daemon:
             signal.signal(number, self._on_signal)
         if self._reloader is not None:
             signal.signal(signal.SIGHUP, self._on_hangup)
-        try:
+        with ExitStack() as closing:  # in reverse order, each whatever befalls the others
+            closing.callback(self._publisher.stop, STOP_TIMEOUT_S)
             if self._clip_writer is not None:
+                closing.callback(self._clip_writer.close)
                 self._clip_writer.start()
+            closing.callback(self._progress.stop)
+            closing.callback(self._finish)  # an error in one source must not leave the others' topics at `online`
             self._publisher.open()
             self._clear_gone()
             for worker in self._workers.values():  # first: a mistake in one of them must not make the node flap with every restart
@@ -97,12 +103,6 @@ class Daemon:
             self._report()
             self._deliver()
             self._raise_errors()
-        finally:
-            self._finish()  # an error in one source must not leave the others' topics at `online`
-            self._progress.stop()
-            if self._clip_writer is not None:
-                self._clip_writer.close()
-            self._publisher.stop(STOP_TIMEOUT_S)
         LOG.info("stopped")
         return INTERRUPTED if self._signal == signal.SIGINT else 0
 
@@ -174,18 +174,19 @@ class Daemon:
         reloader = self._reloader
         if reloader is None:
             return
-        was_busy = reloader.is_busy
-        changed = reloader.poll(self._workers)
+        was_busy, told = reloader.is_busy, reloader.last
+        changed = reloader.poll(self._workers, self._progress.round)
         if changed is not None:
             self._workers = changed
             self._turns.set_names(list(changed))
             self._progress.workers = changed
             self._bulletin.interval_s = reloader.plan.config.health.interval_s
             self._clear_gone()
+        if reloader.last is not told:
+            self._report()
         if reloader.is_busy and not was_busy:
             self._notifier.reloading()
         elif was_busy and not reloader.is_busy:
-            self._report()
             self._notifier.ready(f"listening to {self._devices()}")
 
     def _clear_gone(self) -> None:
@@ -210,6 +211,8 @@ class Daemon:
 
     def _raise_errors(self) -> None:
         """When all sources have ended, the node ends as the first of those that failed did; each has said so when it happened."""
+        if self._failure is not None:
+            raise self._failure
         errors = [worker.error for worker in self._workers.values() if worker.error is not None]
         if errors and self._signal is None:
             raise errors[0]
@@ -219,8 +222,12 @@ class Daemon:
         self._notifier.stopping()
         if self._reloader is not None:
             self._reloader.cancel()
-        for worker in self._workers.values():
-            worker.finish()
+        for name, worker in self._workers.items():
+            try:
+                worker.finish()
+            except Exception as error:  # of whatever kind: the others are to say goodbye too
+                LOG.exception("%s: could not be ended as it should", name)
+                self._failure = error
 
     def _deliver(self) -> None:
         """After the last source has ended, wait until the broker has everything; a signal ends the wait."""

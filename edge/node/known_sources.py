@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
 
 from edge.atomic_file import replacing
+from edge.config.schema import NAME_PATTERN
 from edge.mqtt.topics import Topics
 
 LOG = logging.getLogger("auscult")
+MOST_KNOWN = 1000  # the latest; far more than a node ever has
+MOST_BYTES = 1 << 20  # of the file; a larger one is not ours
 
 
 class KnownSources:
@@ -34,7 +38,7 @@ class KnownSources:
         now = {self._topics.availability(name): name for name in sources}
         before = {name for topic, name in known.items() if topic == self._topics.availability(name)} if first else self._now
         if not now.keys() <= known.keys():
-            known = {**known, **now}
+            known = dict([*known.items(), *now.items()][-MOST_KNOWN:])
             try:
                 with replacing(self._path) as file:
                     file.write(msgspec.json.encode(known))
@@ -44,7 +48,16 @@ class KnownSources:
         return sorted(set(before) - set(sources))
 
     def _read(self) -> dict[str, str]:
+        """What the file says as far as it makes sense: a name that is no name would be published to, and no broker takes `+`."""
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, str])
+            with self._path.open("rb") as file:
+                content = file.read(MOST_BYTES + 1)
+            known = msgspec.json.decode(content, type=dict[str, str]) if len(content) <= MOST_BYTES else {}
         except (OSError, msgspec.DecodeError, msgspec.ValidationError):
             return {}
+        return dict([(topic, name) for topic, name in known.items() if _makes_sense(topic, name)][-MOST_KNOWN:])
+
+
+def _makes_sense(topic: str, name: str) -> bool:
+    """Whether the topic is that of a source of this name, of this node or of one that used the file before."""
+    return re.search(NAME_PATTERN, name) is not None and len(name) <= 64 and topic.endswith(f"/{name}/availability")

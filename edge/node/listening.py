@@ -75,6 +75,8 @@ class Listening:
         self.recent.add(samples)
         self._unscored += len(samples)
         self._work(lambda: self._listener.push(samples))
+        if not np.isfinite(samples).all():
+            self.excuse()
 
     def lose(self, samples: int) -> None:
         """So many samples were lost."""

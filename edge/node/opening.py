@@ -13,6 +13,8 @@ class Opening:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._error: Exception | None = None
+        self._lock = threading.Lock()
+        self._has_come_back = self._is_abandoned = False
         # A daemon thread: one that hangs for ever must not keep the process.
         self._thread = threading.Thread(target=self._open, name=f"open-{source.name}", daemon=True)
         self._thread.start()
@@ -22,6 +24,19 @@ class Opening:
             self._source.open()
         except Exception as error:  # raised again where it can be dealt with
             self._error = error
+        with self._lock:
+            self._has_come_back = True
+            is_abandoned = self._is_abandoned
+        if is_abandoned:
+            self._source.close()
+
+    def abandon(self) -> None:
+        """Nobody wants the source any more: it is closed, at the latest when `open` comes back after all. Does not wait for that."""
+        with self._lock:
+            self._is_abandoned = True
+            has_come_back = self._has_come_back
+        if has_come_back:
+            self._source.close()
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until it is over, `timeout_s` at most; return whether it is."""

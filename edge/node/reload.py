@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -27,6 +28,11 @@ LOG = logging.getLogger("auscult")
 OnDone = Callable[[str | None], None]
 ABREAST_S = 1.0  # a successor that is less behind is brought abreast between two turns
 ROUNDS = 20  # of catching up; a board that is too slow for more leaves the rest to the worker
+SLOW_S = 60.0  # a reload that takes longer is told: a bundle may lie on a network drive that does not answer
+
+
+class _CancelledError(Exception):
+    """The daemon ends."""
 
 
 @dataclass(slots=True)
@@ -55,6 +61,8 @@ class Reloader:
         self._thread: threading.Thread | None = None
         self._change: _Change | None = None
         self._problem: str | None = None
+        self._cancelled = threading.Event()
+        self._slow_at_s = 0.0
 
     @property
     def plan(self) -> Plan:
@@ -70,13 +78,18 @@ class Reloader:
         """Ask for a reload, from any thread or signal handler; see `Daemon.request_reload`."""
         self._waiting.append(on_done)
 
-    def poll(self, workers: Mapping[str, SourceWorker]) -> dict[str, SourceWorker] | None:
-        """Begin what was asked for and finish what is prepared; return the workers from now on when they have changed, or may have."""
+    def poll(self, workers: Mapping[str, SourceWorker], between: Callable[[], None] = lambda: None) -> dict[str, SourceWorker] | None:
+        """Begin what was asked for and finish what is prepared; return the workers from now on when they have changed, or may have.
+
+        `between` is called again and again when that takes long.
+        """
         if self._thread is None:
             if self._waiting:
                 self._begin(workers)
             return None
         if self._thread.is_alive():
+            if time.monotonic() > self._slow_at_s:
+                self._tell_slow()
             return None
         self._thread = None
         changed = None
@@ -88,12 +101,13 @@ class Reloader:
             self._begin(workers)
             return None
         else:
-            changed = self._apply(self._change, workers)
+            changed = self._apply(self._change, workers, between)
         self._tell()
         return changed
 
     def cancel(self) -> None:
-        """The daemon ends: what is under way will not happen."""
+        """The daemon ends: what is under way will not happen, and its thread comes to its end soon. Nobody waits for that here."""
+        self._cancelled.set()
         asked = [*self._asked, *self._waiting]
         self._asked.clear()
         self._waiting.clear()
@@ -104,6 +118,7 @@ class Reloader:
         while self._waiting:  # which others may add to meanwhile
             self._asked.append(self._waiting.popleft())
         self._change = self._problem = None
+        self._slow_at_s = time.monotonic() + SLOW_S
         self._thread = threading.Thread(target=self._prepare, args=(dict(workers),), name="reload", daemon=True)
         self._thread.start()
 
@@ -113,6 +128,8 @@ class Reloader:
             check_live(self.plan.config, config, self._path)
             self._change = _Change(Plan.of(config, self.plan))
             self._prepare_sources(self._change, workers)
+        except _CancelledError:
+            self._close_prepared()
         except AuscultError as error:
             self._problem = str(error)
         except Exception as error:  # of whatever kind: the daemon goes on as it was
@@ -121,6 +138,7 @@ class Reloader:
     def _prepare_sources(self, change: _Change, workers: Mapping[str, SourceWorker]) -> None:
         plan, before = change.plan, self.plan
         for name, source in plan.config.sources.items():
+            self._check_cancelled()
             if name not in workers or _input(source) != _input(before.config.sources[name]):
                 worker = change.fresh[name] = self._assembly.worker(name, plan)
                 if source.microphone is None:
@@ -138,14 +156,18 @@ class Reloader:
             for successor in successors:
                 successor.catch_up()
 
+    def _check_cancelled(self) -> None:
+        if self._cancelled.is_set():
+            raise _CancelledError
+
     def _successor(self, name: str, plan: Plan, worker: SourceWorker) -> Successor | None:
         if worker.listening is None:
             return None
         listener = self._assembly.make_listener(name, plan)(worker.rate_hz)
-        return Successor(listener, plan.models[name].bundle, worker.rate_hz, worker.listening.recent)
+        return Successor(listener, plan.models[name].bundle, worker.rate_hz, worker.listening.recent, self._check_cancelled)
 
-    def _apply(self, change: _Change, workers: Mapping[str, SourceWorker]) -> dict[str, SourceWorker]:
-        """Between two turns: nothing here takes long, and nothing fails."""
+    def _apply(self, change: _Change, workers: Mapping[str, SourceWorker], between: Callable[[], None]) -> dict[str, SourceWorker]:
+        """Between two turns: nothing here fails, or takes long but on a board that is too slow for two listeners."""
         self._assembly.adopt(change.plan)
         config = change.plan.config
         kept = {name: worker for name, worker in workers.items() if name in config.sources and name not in change.fresh}
@@ -154,6 +176,8 @@ class Reloader:
                 worker.finish("its input has changed" if name in config.sources else "no longer in the configuration")
         for name, successor in change.successors.items():
             model = change.plan.models[name]
+            if successor is not None:
+                successor.between = between
             kept[name].change_bundle(model.bundle, self._assembly.make_listener(name, change.plan), successor)
         for worker in kept.values():
             if worker.listening is not None:
@@ -167,9 +191,19 @@ class Reloader:
     def _undo(self, workers: Mapping[str, SourceWorker]) -> None:
         for worker in workers.values():
             worker.is_held = False
+        self._close_prepared()
+
+    def _close_prepared(self) -> None:
         if self._change is not None:
             for name in self._change.prepared:
-                self._change.fresh[name].source.close()
+                self._change.fresh[name].discard()
+
+    def _tell_slow(self) -> None:
+        """Once: a reload cannot be broken off, and nothing else would say why no answer comes."""
+        self._slow_at_s = math.inf
+        problem = f"not over after {SLOW_S:.0f} s; do the bundles and files that it names lie on a drive that does not answer?"
+        LOG.warning("%s: the reload is %s The old configuration holds meanwhile", self._path, problem)
+        self.last = ReloadHealth(at=timestamp(time.time()), result="running", problem=f"{self._path}: {problem}")
 
     def _tell(self) -> None:
         result: ReloadResult = "applied" if self._problem is None else "refused"

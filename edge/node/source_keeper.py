@@ -86,6 +86,8 @@ class SourceKeeper:
             self._backoff.reset()
 
     def close(self) -> None:
-        """Close the source for good; one that hangs while it is opened is left behind."""
+        """Close the source for good; one that is being opened is closed when that is over, and nobody waits for it."""
         if self._opening is None:
             self._source.close()
+        else:
+            self._opening.abandon()

@@ -37,12 +37,7 @@ class SourceWorker:
     """
 
     def __init__(
-        self,
-        source: Source,
-        bundle: Bundle,
-        make_listener: MakeListener,
-        publisher: SourcePublisher,
-        inference: InferenceTimes,
+        self, source: Source, bundle: Bundle, make_listener: MakeListener, publisher: SourcePublisher, inference: InferenceTimes
     ) -> None:
         """`make_listener(rate_hz)` is called once the source's rate is known, and again should the rate change."""
         self.source = source
@@ -103,7 +98,7 @@ class SourceWorker:
         except AudioError as error:
             LOG.error("%s: %s; this source has ended", self.source.name, error)
             self.error = error
-            self._end(str(error))
+            self.finish(str(error))
             return True
         self.availability.stalled(self.source.stalled_s)
         self.voice.availability(self.availability.status, self.availability.reason)
@@ -113,7 +108,20 @@ class SourceWorker:
 
     def finish(self, reason: str = "the daemon has stopped") -> None:
         """End the stream: score what is left, close events, publish `offline`. Harmless when it is over already."""
-        self._end(reason)
+        if self.finished:
+            return
+        self.finished = True
+        try:
+            if self.listening is not None:
+                self.listening.finish()
+        finally:  # whatever befalls the listener
+            self.availability.ended(reason)
+            self.voice.end(reason)
+            self._keeper.close()
+
+    def discard(self) -> None:
+        """Close what `prepare` opened, when it is not to begin after all."""
+        self._keeper.close()
 
     def change_bundle(self, bundle: Bundle, make_listener: MakeListener, successor: Successor | None) -> None:
         """Go on with another bundle in the middle of the stream: an open event is closed, each hop has one score.
@@ -203,8 +211,7 @@ class SourceWorker:
         if waiting_s <= MOST_LAG_S or self.listening is None:
             return
         hop_s = self.listening.hop_s
-        hops = int(waiting_s / hop_s) - 1
-        skipped = self.source.skip(round(hops * hop_s * self.rate_hz))
+        skipped = self.source.skip(round((int(waiting_s / hop_s) - 1) * hop_s * self.rate_hz))
         self.losses.shed(skipped / self.rate_hz)
         self._position.skip(skipped)
         self.listening.lose(skipped)
@@ -214,7 +221,7 @@ class SourceWorker:
             self._hear(block)
         elif self.source.finished:
             LOG.info("%s: end of the stream after %.1f s", self.source.name, self._position.seconds)
-            self._end("the stream has ended")
+            self.finish("the stream has ended")
 
     def _hear(self, block: Block) -> None:
         assert self.listening is not None
@@ -237,13 +244,3 @@ class SourceWorker:
         self.listening.excuse()
         if self.source.live and self.availability.implausible_s >= REVIVE_AFTER_S:
             self._give_up(self.availability.reason or "")
-
-    def _end(self, reason: str) -> None:
-        if self.finished:
-            return
-        self.finished = True
-        if self.listening is not None:
-            self.listening.finish()
-        self.availability.ended(reason)
-        self.voice.end(reason)
-        self._keeper.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from edge.bundles.bundle import Bundle
 from edge.features.frontend import BLOCK_FRAMES, front_end_named
@@ -22,7 +22,11 @@ class Successor:
     slow level (edge/features/level.py) is the only thing that goes back further: of what a window hears, it has known 30 s more.
     """
 
-    def __init__(self, listener: ListenerLike, bundle: Bundle, rate_hz: int, recent: Recent) -> None:
+    def __init__(
+        self, listener: ListenerLike, bundle: Bundle, rate_hz: int, recent: Recent, between: Callable[[], None] = lambda: None
+    ) -> None:
+        """`between` is called before each piece that it hears while it catches up; what it raises ends that."""
+        self.between = between
         self.listener = listener
         self.bundle = bundle
         self.recent = recent
@@ -50,6 +54,7 @@ class Successor:
                 self._position += part
                 continue
             for first in range(0, len(part), self._piece):
+                self.between()
                 piece = part[first : first + self._piece]
                 self._take(self.listener.push(piece))
                 self._position += len(piece)

@@ -76,3 +76,20 @@ def test_level_meter_any_blocks_give_the_same_levels(cuts: list[int]) -> None:
 
 def test_level_meter_finish_without_samples_gives_none() -> None:
     assert LevelMeter(RATE_HZ).finish() is None
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_level_samples_that_are_not_numbers_are_left_out(value: float) -> None:
+    damaged, whole = sine(0.5), measure(sine(0.5))
+    damaged[::80] = value  # one in each period, which takes a zero of the sine
+    level = measure(damaged)
+    assert level.dbfs == pytest.approx(whole.dbfs, abs=0.06)
+    assert (level.peak_dbfs, level.clipped_fraction, level.dead) == (whole.peak_dbfs, 0.0, False)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_level_without_a_number_is_dead_and_the_next_second_is_not(value: float) -> None:
+    meter = LevelMeter(RATE_HZ)
+    dead, alive = meter.push(np.concatenate([np.full(RATE_HZ, value, np.float32), sine(0.5)]))
+    assert dead == Level(None, None, 0.0, dead=True, constant=None)
+    assert alive == measure(sine(0.5))
