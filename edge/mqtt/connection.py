@@ -51,6 +51,25 @@ def _read_password(settings: BrokerSettings) -> str | None:
         raise RefusedError(str(error)) from error
 
 
+class _Client(paho.Client):
+    """Takes in the beginning of a packet that is too large, and passes over the rest.
+
+    A broker that speaks MQTT 3.1.1 delivers up to 256 MiB, and a retained message again on each connection: to end the connection would
+    leave a node that cannot speak. paho asks for all that is missing of a packet at once, and counts what it is given.
+    """
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if bufsize <= LARGEST_TAKEN:
+            return super()._sock_recv(bufsize)
+        data = super()._sock_recv(LARGEST_TAKEN)
+        packet = self._in_packet
+        if len(packet["packet"]) < LARGEST_TAKEN or not data:
+            return data
+        packet["to_process"] -= len(data) - 1
+        del packet["packet"][LARGEST_TAKEN:]
+        return data[-1:]
+
+
 class Connection:
     """A paho client that lives as long as one connection and is used by one thread only.
 
@@ -65,7 +84,7 @@ class Connection:
         self._settings = settings
         self._subscription = subscription
         is_v5 = settings.protocol == "5"
-        self._client = paho.Client(
+        self._client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=settings.client_id,
             clean_session=None if is_v5 else True,
@@ -140,7 +159,13 @@ class Connection:
             self._client.subscribe(self._subscription.topic_filter, 1)
 
     def publish(self, message: Message) -> int | None:
-        """Hand a message to paho and return its packet id, or None when the broker said that it takes no message this large."""
+        """Hand a message to paho and return its packet id, or None when the broker said that it takes no message this large.
+
+        Raises
+        ------
+        ValueError
+            when MQTT has no such message: a wildcard in its topic, say.
+        """
         if len(message.payload) + len(message.topic) + 16 > self._largest_packet:
             return None
         properties = None

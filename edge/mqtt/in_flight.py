@@ -30,7 +30,13 @@ class InFlight:
         """Send what waits, as far as the connection takes it."""
         connection = self._connection
         while not connection.congested and (ticket := self._outgoing.take(connection.window)) is not None:
-            packet_id = connection.publish(ticket.message)
+            try:
+                packet_id = connection.publish(ticket.message)
+            except ValueError as error:  # one message that cannot be sent must not hold up all others, on this connection and the next
+                LOG.error("%.200r: no such message can be sent (%s); dropped", ticket.message.topic, error)
+                if ticket.message.qos:
+                    self._outgoing.acknowledged(ticket, refused=True)
+                continue
             if ticket.message.qos == 0:
                 continue
             if packet_id is None:

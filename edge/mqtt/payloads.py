@@ -27,7 +27,7 @@ Sha256 = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
 Status = Literal["online", "offline"]
 State = Literal["ON", "OFF"]
 SubscriptionState = Literal["waiting", "subscribed", "refused"]
-ReloadResult = Literal["applied", "refused"]
+ReloadResult = Literal["applied", "refused", "running"]
 BrokerState = Literal["connecting", "connected", "away", "refused", "contested"]
 
 
@@ -158,11 +158,11 @@ class BrokerHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReloadHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """How the last reload of the configuration went. A refused one has changed nothing."""
+    """How the last reload of the configuration went. One that was refused, or still runs after a minute, has changed nothing."""
 
     at: Timestamp
     result: ReloadResult
-    problem: str | None  # why it was refused, and what to do
+    problem: str | None  # why it was refused or is not over, and what to do
 
 
 class CommandsHealth(msgspec.Struct, frozen=True, kw_only=True):

@@ -53,6 +53,11 @@ class Adjustments:
         """Those that have one, with whatever bundle."""
         return {one.source for one in self._adjustments}
 
+    @property
+    def problem(self) -> str | None:
+        """Why the last change is not in the file, in one line; None when it is."""
+        return self._file.problem
+
     def of(self, source: str, bundle_sha256: str) -> Adjustment | None:
         """The adjustment of a source with a bundle."""
         found = [one for one in self._adjustments if (one.source, one.bundle) == (source, bundle_sha256)]

@@ -38,6 +38,9 @@ class Attendant:
             self._record = ScoreRecord(self._folder / "scores", self.source, bundle.sha256)
         self._record.began()
         self._bundle_sha256 = bundle.sha256
+        first_bin = self._record.bin_of(0.0)
+        self._events.end(self.source, bundle.sha256, first_bin - 1)  # an event that is open still is one that an earlier run was killed in
+        self._events.watch(self.source, bundle.sha256, first_bin)
         self._window_s = float(bundle.manifest.detector.parameters.get("window_s", 10.0))
 
     @property
@@ -73,6 +76,8 @@ class Attendant:
         told = self._hush.pass_on(event)
         if event.type != "updated" or (told is not None and told.type == "opened"):
             self._remember(event, told, stamp)
+        if event.type == "closed":  # it may have been told under two ids, before and after a snooze
+            self._events.end(self.source, self._bundle_sha256, self._last_bin(event))
         return told
 
     def snooze(self) -> Event | None:
@@ -93,7 +98,10 @@ class Attendant:
             t_end=stamp(event.t_end_s),
             peak_score=round(event.peak_score, 4),
             first_bin=record.bin_of(event.t_start_s),
-            last_bin=record.bin_of(event.t_end_s + self._window_s),  # windows that end by then hold some of it
+            last_bin=self._last_bin(event) if event.type == "closed" else None,
             told=told is not None or self._events.was_told(event.id),
         )
         self._events.add(known)
+
+    def _last_bin(self, event: Event) -> int:
+        return self.record.bin_of(event.t_end_s + self._window_s)  # windows that end by then hold some of it

@@ -77,7 +77,7 @@ class Commands:
         self._handlers = handlers
         self._allow = tuple(allow)
         self._transactions = transactions or Transactions()
-        self._told_retained: set[str] = set()
+        self._told_retained: set[str] = set()  # verbs that there are
 
     @property
     def dropped(self) -> int:
@@ -143,7 +143,8 @@ class Commands:
 
     def _tell_retained(self, topic: str) -> str:
         problem = f"it is retained, and would be carried out on each connection; publish it without retain, and delete it: -t {topic} -r -n"
-        if topic not in self._told_retained:  # it will come again with each connection
-            self._told_retained.add(topic)
+        verb = topic.rpartition("/")[2]
+        if verb in REQUESTS and verb not in self._told_retained:  # it will come again with each connection
+            self._told_retained.add(verb)
             LOG.warning("%s: a retained command is ignored; delete it with mosquitto_pub -t %s -r -n", topic, topic)
         return problem

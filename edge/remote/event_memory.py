@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,7 @@ from edge.remote.requests import CommandError
 
 LOG = logging.getLogger("auscult.remote")
 REMEMBERED = 300  # of each source
+NO_BIN = 2**32  # beyond all bins of a `ScoreRecord`
 
 Verdict = Literal["false_alarm", "real"]
 
@@ -28,8 +30,16 @@ class KnownEvent(msgspec.Struct, frozen=True, kw_only=True):
     t_end: str
     peak_score: float
     first_bin: int  # of the source's `ScoreRecord`
-    last_bin: int
+    last_bin: int | None  # null while it is open
     told: bool = True  # False: it was within a snooze
+
+
+class Watch(msgspec.Struct, frozen=True, kw_only=True):
+    """One source with one bundle, as a line of `events.jsonl`: from this bin of its `ScoreRecord` on all its events are lines there."""
+
+    source: str
+    bundle: str  # sha256
+    since_bin: int
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,25 +59,34 @@ class EventMemory:
     """The last `REMEMBERED` events of each source (`events.jsonl`) and what was said of them (`marks.jsonl`), over restarts."""
 
     def __init__(self, folder: Path) -> None:
-        self._events = Journal(folder / "events.jsonl", KnownEvent)
+        self._events: Journal[KnownEvent | Watch] = Journal(folder / "events.jsonl", KnownEvent, Watch, remembered=self._lines)
         self._marks = Journal(folder / "marks.jsonl", Mark)
         self._known: dict[str, OrderedDict[str, KnownEvent]] = {}  # by source, by id
-        self._forgotten: set[str] = set()  # sources whose older events are known no more
+        self._since_bin: dict[tuple[str, str], int] = {}  # by source and bundle: from there on all events are known
         self._is_failing = False
-        for event in self._events.read():
-            self._remember(event)
+        for line in self._events.read():
+            if isinstance(line, Watch):
+                self._since_bin[line.source, line.bundle] = line.since_bin
+            else:
+                self._remember(line)
         self._verdicts = {mark.event: mark.verdict for mark in self._marks.read()}
 
     def add(self, event: KnownEvent) -> None:
         """An event was opened, or is over. A disk that fails is told once."""
         self._remember(event)
-        try:
-            self._events.append(event, sync=False)  # the worker does not wait for a slow card; a power cut may take the last ones
-            self._is_failing = False
-        except OSError as error:
-            if not self._is_failing:
-                LOG.error("%s: cannot be written (%s); events are remembered until the daemon stops", self._events.path, error.strerror)
-            self._is_failing = True
+        self._append(event)
+
+    def watch(self, source: str, bundle_sha256: str, next_bin: int) -> None:
+        """A source listens with a bundle: its events are added from `next_bin` on, if not for longer. A file that was lost ends that."""
+        if self.complete_from(source, bundle_sha256) > next_bin:
+            self._since_bin[source, bundle_sha256] = next_bin
+            self._append(Watch(source=source, bundle=bundle_sha256, since_bin=next_bin))
+
+    def end(self, source: str, bundle_sha256: str, last_bin: int) -> None:
+        """No event of a source with a bundle is open any more: those that were end with this bin."""
+        for event in self.of(source, bundle_sha256):
+            if event.last_bin is None:
+                self.add(msgspec.structs.replace(event, last_bin=max(event.first_bin, last_bin)))
 
     def mark(self, mark: Mark) -> None:
         """Keep what somebody has said of an event; the latest counts.
@@ -98,9 +117,9 @@ class EventMemory:
         """The events of a source with a bundle, the oldest first."""
         return [event for event in self._known.get(source, {}).values() if event.bundle == bundle_sha256]
 
-    def is_complete(self, source: str) -> bool:
-        """Whether no event of the source was forgotten to make room."""
-        return source not in self._forgotten
+    def complete_from(self, source: str, bundle_sha256: str) -> int:
+        """The bin from which on all events of a source with a bundle are known; beyond all bins when that can be said of none."""
+        return self._since_bin.get((source, bundle_sha256), NO_BIN)
 
     def is_false_alarm(self, event_id: str) -> bool:
         """Whether somebody said so, and nobody otherwise since."""
@@ -110,5 +129,25 @@ class EventMemory:
         events = self._known.setdefault(event.source, OrderedDict())
         events[event.event] = event
         if len(events) > REMEMBERED:
-            events.popitem(last=False)
-            self._forgotten.add(event.source)
+            _, forgotten = events.popitem(last=False)
+            left = self.of(forgotten.source, forgotten.bundle)
+            after = NO_BIN if forgotten.last_bin is None else forgotten.last_bin + 1
+            key = (forgotten.source, forgotten.bundle)
+            if key in self._since_bin:
+                self._since_bin[key] = max(self._since_bin[key], left[0].first_bin if left else after)
+
+    def _lines(self) -> Iterator[KnownEvent | Watch]:
+        """All that is known, as lines of the file."""
+        for (source, bundle), since_bin in self._since_bin.items():
+            yield Watch(source=source, bundle=bundle, since_bin=since_bin)
+        for events in self._known.values():
+            yield from events.values()
+
+    def _append(self, line: KnownEvent | Watch) -> None:
+        try:
+            self._events.append(line, sync=False)  # the worker does not wait for a slow card; a power cut may take the last ones
+            self._is_failing = False
+        except OSError as error:
+            if not self._is_failing:
+                LOG.error("%s: cannot be written (%s); events are remembered until the daemon stops", self._events.path, error.strerror)
+            self._is_failing = True

@@ -7,8 +7,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from edge.mqtt.subscription import Delivery
+from edge.remote.requests import MAXIMUM_BYTES
 
 LOG = logging.getLogger("auscult.remote")
 CAPACITY = 32
@@ -37,7 +39,8 @@ class Inbox:
             self._filled_s = now_s
             if self._tokens >= 1.0 and len(self._waiting) < CAPACITY:
                 self._tokens -= 1.0
-                self._waiting.append(delivery)
+                # One byte more than is taken shows that it was too large; the rest would only lie in memory.
+                self._waiting.append(replace(delivery, payload=delivery.payload[: MAXIMUM_BYTES + 1]))
                 return
             self.dropped += 1
             is_news = self._told_s is None or now_s - self._told_s >= TELL_EVERY_S

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -13,37 +14,39 @@ from edge.atomic_file import replacing
 
 LOG = logging.getLogger("auscult.remote")
 
+MOST_READ = 64 << 20  # bytes; more than any journal of ours grows to
+
 Entry = TypeVar("Entry")
 
 
 class Journal(Generic[Entry]):
-    """Each entry is one line. Beyond `most_bytes` the older half goes.
+    """Each entry is one line. Beyond `most_bytes` the older half goes, or all that is not `remembered`.
 
     A line that is no entry (a power cut in the middle of one, somebody's editor) is passed over.
     """
 
-    def __init__(self, path: Path, kind: type[Entry], most_bytes: int = 1_000_000) -> None:
+    def __init__(
+        self, path: Path, *kinds: type[Entry], most_bytes: int = 1_000_000, remembered: Callable[[], Iterable[Entry]] | None = None
+    ) -> None:
+        """`kinds` are tried in turn on each line. `remembered` gives what must stay, however old; also what was appended last."""
         self.path = path
-        self._kind = kind
+        self._kinds = kinds
         self._most_bytes = most_bytes
+        self._room = most_bytes  # more than `most_bytes` when more than half of it is remembered
+        self._remembered = remembered
+        self._is_behind = False  # an entry that is remembered could not be written
 
     def read(self) -> list[Entry]:
         """All entries, the oldest first."""
         try:
             with self.path.open("rb") as file:
-                lines = file.read(2 * self._most_bytes).split(b"\n")
+                lines = file.read(MOST_READ).split(b"\n")
         except FileNotFoundError:
             return []
         except OSError as error:
             LOG.error("%s: cannot be read (%s); going on without it", self.path, error.strerror or error)
             return []
-        entries = []
-        for line in lines:
-            try:
-                entries.append(msgspec.json.decode(line, type=self._kind))
-            except (msgspec.MsgspecError, UnicodeError, RecursionError):
-                continue
-        return entries
+        return [entry for line in lines if (entry := self._parse(line)) is not None]
 
     def append(self, entry: Entry, *, sync: bool = True) -> None:
         """Add an entry; without `sync` a power cut may take it.
@@ -51,8 +54,24 @@ class Journal(Generic[Entry]):
         Raises
         ------
         OSError
-            The disk is full or fails.
+            The disk is full or fails. With `remembered` the next entry that can be written brings this one along.
         """
+        was_behind, self._is_behind = self._is_behind, True
+        size = self._add(entry, sync)
+        if size > self._room or (was_behind and self._remembered is not None):
+            self._shorten()
+        self._is_behind = False
+
+    def _parse(self, line: bytes) -> Entry | None:
+        for kind in self._kinds:
+            try:
+                return msgspec.json.decode(line, type=kind)
+            except (msgspec.MsgspecError, UnicodeError, RecursionError):
+                continue
+        return None
+
+    def _add(self, entry: Entry, sync: bool) -> int:
+        """Write the entry at the end; return how long the file is then."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = msgspec.json.encode(entry) + b"\n"
         with self.path.open("ab+") as file:
@@ -65,10 +84,15 @@ class Journal(Generic[Entry]):
             file.flush()
             if sync:
                 os.fsync(file.fileno())
-        if size + len(line) > self._most_bytes:
-            self._halve()
+        return size + len(line)
 
-    def _halve(self) -> None:
+    def _shorten(self) -> None:
+        kept = self._newer_half() if self._remembered is None else [msgspec.json.encode(entry) + b"\n" for entry in self._remembered()]
+        with replacing(self.path) as file:
+            file.writelines(kept)
+        self._room = max(self._most_bytes, 2 * sum(map(len, kept)))
+
+    def _newer_half(self) -> list[bytes]:
         lines = self.path.read_bytes().splitlines(keepends=True)
         kept: list[bytes] = []
         room = self._most_bytes // 2
@@ -77,5 +101,4 @@ class Journal(Generic[Entry]):
             if room < 0:
                 break
             kept.append(line)
-        with replacing(self.path) as file:
-            file.writelines(reversed(kept))
+        return kept[::-1]

@@ -59,7 +59,11 @@ def recalibrate(bins: Bins, left_out: Sequence[Span], own_surprise: float, false
     used_s = BIN_S * float(np.count_nonzero(is_normal))
     if used_s < LEAST_S:
         without = BIN_S * len(numbers) - used_s
-        besides = f" ({without / 60.0:.0f} minutes are left out for events that are not marked as false alarms)" if without else ""
+        besides = (
+            f" ({without / 60.0:.0f} minutes are left out for events that are not marked as false alarms, or not known any more)"
+            if without
+            else ""
+        )
         raise CommandError(
             f"{used_s / 60.0:.0f} minutes of its normal sound were heard with this bundle{besides}; {LEAST_S / 60.0:.0f} are needed: "
             f"send it again in {(LEAST_S - used_s) / 60.0:.0f} minutes of sound or more"

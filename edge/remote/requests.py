@@ -135,7 +135,7 @@ def parse_request(verb: Verb, payload: bytes) -> Request:
         Too large, no JSON, or not what the verb takes.
     """
     if len(payload) > MAXIMUM_BYTES:
-        raise CommandError(f"a payload of {len(payload)} bytes; at most {MAXIMUM_BYTES} are taken")
+        raise CommandError(f"the payload has more than {MAXIMUM_BYTES} bytes, and no more are taken; send less")
     try:
         return msgspec.json.decode(payload or b"{}", type=REQUESTS[verb])
     except msgspec.ValidationError as error:

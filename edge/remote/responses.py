@@ -10,6 +10,8 @@ from msgspec import Meta
 from edge.config.schema import Verb
 from edge.mqtt.payloads import SCHEMA_VERSION, Count, EventId, Schema, SourceInfo, Timestamp
 
+NotKept = Annotated[str, Meta(description="one line: it was carried out, and could not be kept for the next start")] | None
+
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
     """What all answers say."""
@@ -25,6 +27,7 @@ class SnoozeResponse(Response, frozen=True, kw_only=True):
 
     source: str | None
     snoozed_until: Timestamp | None  # null when the snooze is over
+    warning: NotKept
 
 
 class MarkResponse(Response, frozen=True, kw_only=True):
@@ -57,6 +60,7 @@ class RecalibrateResponse(Response, frozen=True, kw_only=True):
     false_alarms: Count | None  # events that were marked so: their sound counts as normal
     events_left_out: Count | None  # all others, marked real or not at all: their sound does not count
     note: str | None
+    warning: NotKept
 
 
 class SnapshotResponse(Response, frozen=True, kw_only=True):

@@ -18,6 +18,8 @@ BIN_S = 5.0  # a third of what peaks are apart
 MOST_BINS = round(7 * 86_400 / BIN_S)
 SAVED_TOGETHER = 120  # bins: one small write every ten minutes
 FILES_KEPT = 4  # of one source: bundles come and go
+HIGHEST_FIRST = 2**31  # number of a bin that a record begins with
+MOST_APART = round(366 * 86_400 / BIN_S)  # neighbours in the file; further apart are damaged ones only
 MAGIC = b"AUSCULT-SCORES-1\n"
 _RECORD = np.dtype([("number", "<u4"), ("surprise", "<f4")])
 
@@ -41,7 +43,7 @@ class ScoreRecord:
         self._open: tuple[int, float] | None = None  # the bin that is not over yet, and its highest surprise so far
         self._read()
         # A new file begins where no older one of the same name can have been: bins of events outlive it.
-        self._next = self._numbers[-1] + 2 if self._numbers else int(wall() / BIN_S) % 2**31
+        self._next = self._numbers[-1] + 2 if self._numbers else int(wall() / BIN_S) % HIGHEST_FIRST
         self._base = self._next
         self._forget_others(folder, source)
 
@@ -132,6 +134,11 @@ class ScoreRecord:
         records = records[np.isfinite(records["surprise"])]
         numbers = records["number"].astype(np.int64)  # (bins,)
         ascending = numbers > np.maximum.accumulate(np.append(-1, numbers))[:-1]
+        # Zeros are what a file system leaves of a write that a power cut has ended.
+        if len(numbers) and not (_are_plausible(numbers[ascending]) and np.all(ascending | (numbers == 0))):
+            LOG.error("%s: damaged; the record begins anew", self.path)
+            self._in_file = 0
+            return
         self._numbers.extend(numbers[ascending][-MOST_BINS:].tolist())
         self._surprise.extend(records["surprise"][ascending][-MOST_BINS:].tolist())
         self._saved = len(self._numbers)
@@ -144,3 +151,8 @@ class ScoreRecord:
                 path.unlink()
         except OSError:
             return  # it is only room
+
+
+def _are_plausible(numbers: NDArray[np.int64]) -> bool:
+    """Whether ascending numbers can have come about by listening. One that is too high would stop the record: none is higher then."""
+    return bool(numbers[-1] < HIGHEST_FIRST + 2**30 and np.all(np.diff(numbers) <= MOST_APART))

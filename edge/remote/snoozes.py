@@ -59,6 +59,11 @@ class Snoozes:
             self._snoozes.pop(source, None)
         self._write()
 
+    @property
+    def problem(self) -> str | None:
+        """Why the last change is not in the file, in one line; None when it is."""
+        return self._file.problem
+
     def is_snoozed(self, source: str) -> bool:
         """Whether nothing is to be told of the source's events now."""
         snooze = self._snoozes.get(source)

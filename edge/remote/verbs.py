@@ -14,7 +14,7 @@ from edge.mqtt.encoding import rounded, timestamp
 from edge.remote.adjustments import Adjustment, Adjustments
 from edge.remote.attendant import Attendant
 from edge.remote.commands import Handler, Reply
-from edge.remote.event_memory import EventMemory, Mark
+from edge.remote.event_memory import NO_BIN, EventMemory, Mark
 from edge.remote.recalibration import LEAST_FACTOR, MOST_FACTOR, recalibrate
 from edge.remote.requests import (
     CommandError,
@@ -87,7 +87,7 @@ class Verbs:
         self._snoozes.set(request.source, request.minutes, request.note)
         if request.minutes > 0.0:
             worker.voice.snooze()
-        reply.ok(source=request.source, snoozed_until=attendant.snoozed_until)
+        reply.ok(source=request.source, snoozed_until=attendant.snoozed_until, warning=self._snoozes.problem)
 
     def mark(self, request: MarkRequest, reply: Reply) -> None:
         """Keep somebody's judgement of an event."""
@@ -129,15 +129,16 @@ class Verbs:
             _move(worker, None)
             nothing = dict.fromkeys(set(RecalibrateResponse.__struct_fields__) - set(Response.__struct_fields__))
             told = {"source": request.source, "threshold_factor_before": rounded(before, 4), "threshold_factor": 1.0}
-            reply.ok(**{**nothing, **told, "note": "the threshold is the bundle's own again"})
+            reply.ok(**{**nothing, **told, "note": "the threshold is the bundle's own again", "warning": self._adjustments.problem})
             return
         rate = request.false_alarms_per_week or bundle.manifest.threshold.false_alarms_per_week
         events = self._events.of(request.source, bundle.sha256)
         others = [event for event in events if not self._events.is_false_alarm(event.event)]
-        left_out = [(event.first_bin, event.last_bin) for event in others]
-        if events and not self._events.is_complete(request.source):
-            left_out.append((0, events[0].first_bin))  # older events are known no more
-        found = recalibrate(attendant.record.bins(), left_out, bundle.manifest.threshold.score_scale, rate)
+        left_out = [(event.first_bin, NO_BIN if event.last_bin is None else event.last_bin) for event in others]
+        known_from = self._events.complete_from(request.source, bundle.sha256)
+        left_out.append((0, known_from - 1))
+        bins = attendant.record.bins()
+        found = recalibrate(bins, left_out, bundle.manifest.threshold.score_scale, rate)
         moved = found.moved
         made_at = timestamp(time.time())
         self._adjustments.set(
@@ -157,7 +158,8 @@ class Verbs:
             hours_used=round(found.used_s / 3600.0, 3),
             false_alarms=len(events) - len(others),
             events_left_out=len(others),
-            note=_note(len(others), found.clipped),
+            note=_note(len(others), bool(bins[0][0] < known_from), found.clipped),
+            warning=self._adjustments.problem,
         )
 
     def snapshot(self, request: SnapshotRequest, reply: Reply) -> None:
@@ -200,11 +202,13 @@ def _move(worker: SourceWorker, moved: Moved | None) -> None:
         worker.listening.move_threshold(moved)
 
 
-def _note(events_left_out: int, clipped: bool) -> str | None:
+def _note(events_left_out: int, is_older_unknown: bool, clipped: bool) -> str | None:
     """What whoever asked should know besides the numbers."""
     notes = []
     if events_left_out:
         notes.append("the sound of events that are not marked as false alarms does not count as normal")
+    if is_older_unknown:
+        notes.append("older sound does not count, for the node does not know its events (any more)")
     if clipped:
         bounds = f"a threshold is moved to between {LEAST_FACTOR:g} and {MOST_FACTOR:g} times the bundle's own only"
         notes.append(f"{bounds}: what the sound asks for is beyond, so calibrate again")

@@ -291,3 +291,20 @@ def forwarded(address: str, target: int) -> Iterator[int]:
         yield server.getsockname()[1]
         server.shutdown(socket.SHUT_RDWR)
         thread.join(5.0)
+
+
+def test_publisher_message_that_mqtt_cannot_say_is_told_and_holds_up_no_other(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
+    with broker.subscriber() as subscriber, running(settings_of(broker)) as publisher:
+        publisher.retain("auscult/test/+/state", b"ON")
+        publisher.answer("auscult/test/response/#", b"{}")
+        publisher.send("auscult/test/+/score", b"1")
+        publisher.queue("auscult/#/event", b"{}", source="pump1", seq=publisher.next_seq("pump1"), closes=True)
+        queue(publisher, 1)
+        subscriber.wait_for(lambda _: numbers(subscriber) == [1])
+        deadline_s = time.monotonic() + 10.0
+        while not publisher.idle and time.monotonic() < deadline_s:
+            time.sleep(0.01)
+        assert publisher.idle
+        assert publisher.link.connections == 1
+    assert caplog.text.count("no such message can be sent") == 4
+    assert "'auscult/test/+/state': no such message can be sent (Publish topic cannot contain wildcards.); dropped" in caplog.text

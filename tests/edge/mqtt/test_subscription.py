@@ -98,6 +98,19 @@ def test_subscription_too_large_for_us_stays_with_the_broker(broker: Broker) -> 
         assert publisher.link.connections == 1
 
 
+def test_subscription_packet_that_is_too_large_is_passed_over_where_the_broker_cannot_know(broker: Broker) -> None:
+    with listening(broker, "3.1.1") as (publisher, _, came):
+        for _ in range(3):
+            pub(broker, INFO, "x" * 20_000_000, "-r")
+        pub(broker, INFO, "{}")
+        wait_until(lambda: len(came) == 4)
+        assert [LARGEST_TAKEN // 2 < len(delivery.payload) < 4 * LARGEST_TAKEN for delivery in came] == [True, True, True, False]
+        assert {delivery.payload[:100] for delivery in came[:3]} == {b"x" * 100}
+        assert came[3] == Delivery(INFO, b"{}", False)
+        wait_until(lambda: publisher.idle)
+        assert publisher.link.connections == 1
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_subscription_that_the_broker_denies_is_told_once_and_the_rest_goes_on(
     make_broker: MakeBroker, tmp_path: Path, protocol: Protocol, caplog: pytest.LogCaptureFixture

@@ -49,7 +49,7 @@ class Desk:
         elif reply._verb == "reload":
             reply.ok(result="the configuration holds")
         else:
-            reply.ok(source=request.source, snoozed_until=None)
+            reply.ok(source=request.source, snoozed_until=None, warning=None)
 
     def send(self, topic: str, payload: bytes, retained: bool = False) -> dict[str, Any] | None:
         """Give a command and return the answer, if one came."""
@@ -67,7 +67,9 @@ SNOOZE = b'{"transaction": "a", "source": "pump1", "minutes": 5}'
 def test_commands_answer_repeats_the_transaction_on_the_verbs_topic() -> None:
     desk = Desk()
     answer = desk.send("auscult/test/cmd/snooze", SNOOZE)
-    assert answer == {"schema": 1, "transaction": "a", "status": "ok", "error": None, "source": "pump1", "snoozed_until": None}
+    assert answer == {
+        "schema": 1, "transaction": "a", "status": "ok", "error": None, "source": "pump1", "snoozed_until": None, "warning": None,
+    }  # fmt: skip
     assert desk.answers[0][0] == "auscult/test/response/snooze"
     assert desk.carried_out[0].minutes == 5.0
     assert (desk.commands.taken, desk.commands.refused) == (1, 0)
@@ -155,6 +157,16 @@ def test_commands_retained_is_never_carried_out_and_told_once(caplog: pytest.Log
     assert desk.carried_out == []
     desk.send("auscult/test/cmd/snooze", SNOOZE)
     assert len(desk.carried_out) == 1
+
+
+def test_commands_retained_under_names_without_end_are_not_all_remembered() -> None:
+    desk = Desk()
+    for number in range(100):
+        desk.inbox = desk.commands._inbox = Inbox()
+        answer = desk.send(f"auscult/test/cmd/{'a' * (number // 26 + 1)}{chr(97 + number % 26)}", b"{}", retained=True)
+        assert answer is not None
+        assert "it is retained" in answer["error"]
+    assert len(desk.commands._told_retained) <= len(VERBS)
 
 
 @settings(max_examples=200, deadline=None)

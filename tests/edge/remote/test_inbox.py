@@ -7,6 +7,7 @@ import pytest
 from edge.mqtt.subscription import Delivery
 from edge.remote import inbox as module
 from edge.remote.inbox import BURST, CAPACITY, Inbox
+from edge.remote.requests import MAXIMUM_BYTES
 
 
 class Clock:
@@ -52,3 +53,10 @@ def test_inbox_that_nobody_empties_is_bounded(monkeypatch: pytest.MonkeyPatch) -
     for _ in range(100):
         inbox.put(delivery())
     assert inbox.dropped == 100 - CAPACITY
+
+
+def test_inbox_keeps_no_more_of_a_payload_than_shows_that_it_is_too_large() -> None:
+    inbox = Inbox(Clock())
+    for length in (MAXIMUM_BYTES, 100_000):
+        inbox.put(Delivery("auscult/test/cmd/info", b"x" * length, False))
+    assert [taken and len(taken.payload) for taken in (inbox.take(), inbox.take())] == [MAXIMUM_BYTES, MAXIMUM_BYTES + 1]

@@ -46,3 +46,15 @@ def test_journal_folder_that_cannot_be_made_raises(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"Not a directory|File exists"):
         Journal(tmp_path / "file" / "a.jsonl", Line).append(Line(1))
+
+
+def test_journal_beyond_its_bound_keeps_all_that_is_remembered(tmp_path: Path) -> None:
+    entries: dict[int, Line] = {}
+    journal = Journal(tmp_path / "a.jsonl", Line, most_bytes=200, remembered=lambda: entries.values())
+    for n in range(1000):
+        entries[n if n < 50 else 50] = Line(n)  # 50 lines are more than fit
+        journal.append(Line(n), sync=False)
+        assert journal.path.stat().st_size <= 1100
+    kept = [line.n for line in journal.read()]
+    assert kept[:50] == list(range(50))
+    assert kept[-1] == 999

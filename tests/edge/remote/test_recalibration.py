@@ -79,7 +79,9 @@ def test_recalibrate_gap_does_not_join_peaks_of_both_sides() -> None:
 def test_recalibrate_too_little_is_refused_with_what_would_do() -> None:
     with pytest.raises(CommandError, match=r"^10 minutes of its normal sound .* bundle; 60 are needed: send it again in 50 minutes"):
         recalibrate(numbered(heard(120)), [], OWN, 1.0)
-    with pytest.raises(CommandError, match=r"\(60 minutes are left out for events that are not marked as false alarms\)"):
+    with pytest.raises(
+        CommandError, match=r"\(60 minutes are left out for events that are not marked as false alarms, or not known any more\)"
+    ):
         recalibrate(numbered(heard(1430)), [(100, 819)], OWN, 1.0)
     with pytest.raises(CommandError, match=r"^0 minutes"):
         recalibrate(numbered(heard(0)), [(1, 2)], OWN, 1.0)

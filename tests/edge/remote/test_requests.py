@@ -45,7 +45,7 @@ BAD: list[tuple[Verb, bytes, str]] = [
     ("info", b'{"\\u001b[2J\\n": 1}', "unknown key '?[2J?'; send"),
     ("info", b'{"transaction": 1.5}', "transaction: expected text or a whole number, found a number; send"),
     ("info", b"[" * 4000, "expected an object, found a list; send"),
-    ("info", b" " * 5000, "a payload of 5000 bytes; at most 4096 are taken"),
+    ("info", b" " * 5000, "the payload has more than 4096 bytes, and no more are taken; send less"),
 ]
 
 

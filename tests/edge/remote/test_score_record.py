@@ -128,3 +128,30 @@ def test_record_of_bundles_that_are_not_used_any_more_are_deleted(tmp_path: Path
     assert len(list(tmp_path.glob("pump1-[0-9]*.scores"))) == FILES_KEPT
     assert record.path.exists()
     assert other.exists()
+
+
+@pytest.mark.parametrize("number", [2**32 - 1, 2**31 + 2**30, 352_740_000 + 10**7, 17])
+def test_record_with_a_bin_that_cannot_be_begins_anew_and_says_so(tmp_path: Path, number: int, caplog: pytest.LogCaptureFixture) -> None:
+    record = make(tmp_path)
+    record.began()
+    listen(record, [0.5] * 100)
+    record.save()
+    content = bytearray(record.path.read_bytes())
+    content[len(module.MAGIC) + 8 * 5 : len(module.MAGIC) + 8 * 5 + 4] = number.to_bytes(4, "little")
+    record.path.write_bytes(content)
+    again = make(tmp_path)
+    assert len(again.bins()[0]) == 0
+    assert caplog.text.count(f"{record.path}: damaged; the record begins anew") == 1
+    again.began()
+    listen(again, [0.25] * 30)
+    again.save()
+    assert make(tmp_path).bins()[1].tolist() == [0.25] * 3
+
+
+def test_record_zeros_that_a_power_cut_has_left_are_passed_over(tmp_path: Path) -> None:
+    record = make(tmp_path)
+    record.began()
+    listen(record, [0.5] * 30)
+    record.save()
+    record.path.write_bytes(record.path.read_bytes() + bytes(80))
+    assert make(tmp_path).bins()[1].tolist() == [0.5] * 3

@@ -12,6 +12,7 @@ import pytest
 
 from edge.audio.block import Block
 from edge.config.schema import CommandsConfig
+from edge.judgement.event import Event
 from edge.mqtt.subscription import Delivery
 from edge.mqtt.topics import Topics
 from edge.node.source_worker import SourceWorker
@@ -155,3 +156,70 @@ def test_reload_is_answered_when_it_is_done(site: Site) -> None:
     site.remote.poll()
     site.on_done.pop()("config.yaml:3: node: expected text")
     assert (site.answers[-1]["error"], site.answers[-1]["result"]) == ("config.yaml:3: node: expected text", None)
+
+
+def test_recalibrate_within_an_event_leaves_out_all_of_it(site: Site) -> None:
+    site.hear(normal(3700))
+    site.hear([0.9] * 600)  # five minutes of a fault that is not over
+    within = site.ask("recalibrate-threshold", source="pump1")
+    assert (within["error"], within["events_left_out"]) == (None, 1)
+    assert 295 < 3600 * (within["hours_heard"] - within["hours_used"]) < 330
+    assert within["threshold_factor"] < 1.0
+
+
+def test_recalibrate_after_a_kill_within_an_event_leaves_out_all_that_was_heard_of_it(site: Site, tmp_path: Path) -> None:
+    site.hear(normal(3000))
+    site.hear([0.9] * 600)
+    assert site.worker.voice.attendant is not None
+    site.worker.voice.attendant.record.save()  # as it does every ten minutes
+    again = Site(tmp_path)
+    again.hear(normal(700, 5))
+    answer = again.ask("recalibrate-threshold", source="pump1")
+    assert (answer["error"], answer["events_left_out"]) == (None, 1)
+    assert 295 < 3600 * (answer["hours_heard"] - answer["hours_used"]) < 330
+    assert answer["threshold_factor"] < 1.0
+
+
+def test_recalibrate_event_that_a_snooze_has_cut_is_left_out_to_its_end_and_no_further(site: Site) -> None:
+    site.hear([*normal(3700), *[0.9] * 20])
+    site.ask("snooze", source="pump1", minutes=1)
+    site.hear([0.9] * 200)
+    site.ask("snooze", source="pump1", minutes=0)
+    opened = site.said.of("event")[0]["id"]
+    site.worker.voice.event(Event(opened, 2, "updated", 3700.0, 3810.0, 1.8, 0.001, (), 0.0))  # told again, under another id
+    site.hear([0.9] * 200 + normal(300))
+    assert [event["type"] for event in site.said.of("event")] == ["opened", "closed", "opened", "closed"]
+    answer = site.ask("recalibrate-threshold", source="pump1")
+    assert (answer["events_left_out"], answer["threshold_factor"] < 1.0) == (2, True)
+    assert 205 < 3600 * (answer["hours_heard"] - answer["hours_used"]) < 240
+
+
+def test_recalibrate_without_the_file_of_events_uses_no_older_sound(site: Site, tmp_path: Path) -> None:
+    site.hear([*normal(3700), *[0.9] * 20, *normal(60)])
+    assert site.worker.voice.attendant is not None
+    site.worker.voice.attendant.finish()
+    (tmp_path / "state" / "events.jsonl").unlink()
+    again = Site(tmp_path)
+    again.hear(normal(100))
+    assert again.ask("recalibrate-threshold", source="pump1")["error"].startswith("2 minutes of its normal sound were heard")
+    again.hear(normal(3700))
+    answer = again.ask("recalibrate-threshold", source="pump1")
+    assert (answer["error"], answer["threshold_factor"] < 1.0) == (None, True)
+    assert answer["note"] == "older sound does not count, for the node does not know its events (any more)"
+
+
+def test_snooze_and_recalibrate_that_are_not_kept_say_so(site: Site, tmp_path: Path) -> None:
+    site.hear(normal(3700))
+    for name in ("snoozes.json", "thresholds.json"):
+        (tmp_path / "state" / name).mkdir(parents=True)  # in place of the file
+    for answer in (
+        site.ask("snooze", source="pump1", minutes=5),
+        site.ask("recalibrate-threshold", source="pump1"),
+        site.ask("recalibrate-threshold", source="pump1", reset=True),
+    ):
+        assert (answer["status"], answer["error"]) == ("ok", None)
+        assert "cannot be written (Is a directory); it holds until the daemon stops" in answer["warning"]
+    for name in ("snoozes.json", "thresholds.json"):
+        (tmp_path / "state" / name).rmdir()
+    assert site.ask("snooze", source="pump1", minutes=0)["warning"] is None
+    assert site.ask("recalibrate-threshold", source="pump1")["warning"] is None
