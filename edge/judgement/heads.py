@@ -42,6 +42,7 @@ Float64 = NDArray[np.float64]
 Mode = Literal["stream", "clip"]
 
 LARGEST = 5  # bands of a column
+MOST_CELLS = 1 << 40  # of a statistic: more than centuries of sound
 USUAL = 0.75  # of the median of a window: what moments are free of
 ALIKE = 2.0  # heads
 STANDS_OUT = 5.0  # nats
@@ -62,8 +63,8 @@ class HeadScale:
 
     def check(self) -> None:
         """Raise ValueError when this is no scale at all."""
-        if not (self.scale > 0 and self.cells > 0 and np.isfinite([self.onset, self.scale, self.centre]).all()):
-            raise ValueError(f"a head of onset {self.onset:g}, scale {self.scale:g} and {self.cells} cells")
+        if not (self.scale > 0 and 0 < self.cells < MOST_CELLS and np.isfinite([self.onset, self.scale, self.centre]).all()):
+            raise ValueError(f"a head of onset {self.onset:g}, scale {self.scale:g} and {str(self.cells)[:20]} cells")
 
     def surprise(self, statistic: Float64, cells: int) -> Float64:
         """Surprise of a statistic, of any shape, that was taken over so many cells."""

@@ -132,6 +132,7 @@ def test_model_tampered_detector_is_refused_in_one_line(machine: CalibratedMachi
         (set_in("detector", "parameters", "heads", "logmel_cell", value={"onset": 1.0}), "its detector is incomplete"),
         (set_in("detector", "parameters", "heads", "level", "scale", value=0.0), "its detector is incomplete"),
         (set_in("detector", "parameters", "heads", "level", "cells", value=0), "its detector is incomplete"),
+        (set_in("detector", "parameters", "heads", "level", "cells", value=10**400), "its detector is incomplete"),
         (set_in("detector", "parameters", "window_s", value="ten"), "its detector is incomplete"),
         (set_in("detector", "parameters", "window_s", value=1e9), "make no sense"),
         (set_in("detector", "parameters", "hop_s", value=0.0), "make no sense"),
