@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+import threading
 from pathlib import Path
 
 from edge.allocator import keep_level
@@ -33,7 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
     keep_level()
     config = load_config(arguments.config)
     configure_logging(config.log.level)
-    return leave(guarded(lambda: Assembly(Plan.of(config)).daemon(arguments.config).run()))
+    daemon = Assembly(Plan.of(config)).daemon(arguments.config)
+    others = threading.enumerate()
+    return leave(guarded(daemon.run), others)
 
 
 def configure_logging(level: str) -> None:

@@ -46,7 +46,7 @@ import sys, threading
 from edge.node.stragglers import leave
 threading.Thread(target=threading.Event().wait, name="hung", daemon=True).start()
 print("told", end="")
-sys.exit(leave(3, 0.0) + 1)
+sys.exit(leave(3, wait_s=0.0) + 1)
 """
 
 
@@ -86,10 +86,12 @@ def test_leave_with_a_thread_that_hangs_ends_the_process_and_loses_no_word() -> 
 
 
 def test_stragglers_are_those_that_are_still_at_work_after_the_wait() -> None:
+    others = threading.enumerate()  # of other tests
     over = threading.Event()
     thread = threading.Thread(target=over.wait, name="at-work", daemon=True)
     thread.start()
-    assert "at-work" in stragglers(0.0)
+    assert "at-work" in stragglers(wait_s=0.0)
+    assert "at-work" not in stragglers(threading.enumerate(), 0.0)
     threading.Timer(0.05, over.set).start()
-    stragglers(10.0)
+    assert stragglers(others, 10.0) == []
     assert not thread.is_alive()
