@@ -47,6 +47,7 @@ def benchmark(manifest: Path, *options: str) -> int:
     return run_command("benchmarks.commands.benchmark", "auscult benchmark", ["robustness", "--manifest", str(manifest), *options])
 
 
+@pytest.mark.slow
 def test_robustness_has_every_change_of_every_unit_and_the_same_figures_again(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert benchmark(manifest, "--seed", "3", "--coreset", "50", "--format", "json") == 0
     result: dict[str, Any] = json.loads(capsys.readouterr().out)

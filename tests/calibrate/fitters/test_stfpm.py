@@ -67,6 +67,7 @@ def noise(backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> Fit:
     return Fit(recordings, StfpmFitter(backbone, BANDWIDTH_HZ, SMALL).fit(recordings))
 
 
+@pytest.mark.slow
 def test_student_that_int8_cannot_hold_stays_fp32_and_says_so(
     backbone: Backbone, noise: Fit, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -178,6 +179,7 @@ def calibrated(folder: Path, paths: list[Path], settings: StfpmSettings = SMALL)
     return Calibrated(paths, bundle, calibrate(paths, bundle, CalibrationSettings(fitting=settings, created_at=AT_NOON)))
 
 
+@pytest.mark.slow
 def test_calibrate_is_the_same_bundle_for_the_same_seed_and_listens_alike_in_any_pieces(tmp_path: Path) -> None:
     paths = [recording.path for recording in noise_recordings(tmp_path, 4.0, 5.0, 12.0, 4.0)]
     one = calibrated(tmp_path, paths)

@@ -62,6 +62,7 @@ def test_daemon_snapshot_is_written_and_then_answered(broker: Broker, knocks: Pa
         one.stop()
 
 
+@pytest.mark.slow
 def test_daemon_disk_that_fails_costs_clips_and_nothing_else(broker: Broker, knocks: Path, tmp_path: Path) -> None:
     (tmp_path / "clips").write_text("a file where a folder should be")
     with node(tmp_path, broker, knocks, clips=str(tmp_path / "clips")) as one:
@@ -75,6 +76,7 @@ def test_daemon_disk_that_fails_costs_clips_and_nothing_else(broker: Broker, kno
     assert log.count("scores and events go on") == 1
 
 
+@pytest.mark.slow
 def test_daemon_snoozed_source_has_no_clips(broker: Broker, knocks: Path, tmp_path: Path) -> None:
     folder = tmp_path / "clips"
     with node(tmp_path, broker, knocks, clips=str(folder)) as one:

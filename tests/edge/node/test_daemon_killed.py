@@ -72,6 +72,7 @@ def test_daemon_killed_in_the_middle_of_an_event_the_next_run_closes_it(broker: 
     assert subscriber.texts("/state")[-1] == "OFF"
 
 
+@pytest.mark.slow
 def test_daemon_and_broker_killed_in_turn_no_event_is_missing(broker: Broker, knocks: Path, tmp_path: Path) -> None:
     files = [str(knocks)] * 20
     broker.kill()

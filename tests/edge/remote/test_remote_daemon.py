@@ -46,6 +46,7 @@ def test_node_snooze_closes_the_open_event_and_silences_the_next(broker: Broker,
         assert "pump1: snoozed for another 60 minutes" in one.stop()
 
 
+@pytest.mark.slow
 def test_node_snooze_that_is_ended_lets_events_through_again(broker: Broker, knocks: Path, tmp_path: Path) -> None:
     with node(tmp_path, broker, knocks) as one:
         assert one.ask("snooze", source="pump1", minutes=60)["snoozed_until"] is not None

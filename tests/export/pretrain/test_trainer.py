@@ -134,6 +134,7 @@ def test_training_with_other_settings_is_refused_and_says_which(pieces: list[Pie
         _training(pieces, generated_teacher, tmp_path)
 
 
+@pytest.mark.slow
 def test_training_makes_every_loss_fall(pieces: list[Piece], generated_teacher: Teacher, tmp_path: Path) -> None:
     settings = replace(SETTINGS, steps=24, batch=3)
     _training(pieces, generated_teacher, tmp_path, settings).run()
