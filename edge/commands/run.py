@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import threading
 from pathlib import Path
+from typing import IO
 
 from edge.allocator import keep_level
 from edge.config.load import load_config
@@ -42,9 +44,24 @@ def run(arguments: argparse.Namespace) -> int:
 def configure_logging(level: str) -> None:
     """Log to stderr, one line each; under systemd the journal adds the time, but a terminal or a container does not."""
     logging.basicConfig(
-        stream=sys.stderr,
+        stream=_log_stream(),
         level=level.upper(),
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         datefmt="%Y-%m-%dT%H:%M:%S%z",
         force=True,
     )
+
+
+def _log_stream() -> IO[str] | None:
+    """Standard error, by a descriptor of our own.
+
+    sounddevice points descriptor 2 at /dev/null while PortAudio starts, which is whenever a microphone is opened: lines of other threads
+    would be lost.
+    """
+    stream = sys.stderr
+    if stream is None or stream is not sys.__stderr__:  # closed by the shell, or somebody's own
+        return stream
+    try:
+        return os.fdopen(os.dup(stream.fileno()), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+    except OSError:
+        return stream
