@@ -58,8 +58,8 @@ def _log_stream() -> IO[str] | None:
     sounddevice points descriptor 2 at /dev/null while PortAudio starts, which is whenever a microphone is opened: lines of other threads
     would be lost.
     """
-    stream = sys.stderr
-    if stream is None or stream is not sys.__stderr__:  # closed by the shell, or somebody's own
+    stream, is_ours = sys.stderr, sys.stderr is sys.__stderr__
+    if stream is None or not is_ours:  # closed by the shell, or somebody else's
         return stream
     try:
         return os.fdopen(os.dup(stream.fileno()), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
