@@ -31,7 +31,7 @@ class Proxy:
         self._server = socket.create_server((HOST, 0))
         self.port: int = self._server.getsockname()[1]
         self.target = target
-        self.to_client = True  # False: what the broker says is lost
+        self.deaf = 0  # on this many connections, the first ones, what the broker says is lost
         self.hangs = False
         self.accepted = 0
         self._sockets: list[socket.socket] = []
@@ -49,13 +49,14 @@ class Proxy:
                 continue
             broker = socket.create_connection((HOST, self.target))
             self._sockets.append(broker)
-            threading.Thread(target=self._pump, args=(client, broker, False), daemon=True).start()
-            threading.Thread(target=self._pump, args=(broker, client, True), daemon=True).start()
+            threading.Thread(target=self._pump, args=(client, broker), daemon=True).start()
+            threading.Thread(target=self._pump, args=(broker, client, self.accepted), daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket, to_client: bool) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, to_client: int | None = None) -> None:
+        """Pass on what `source` says; `to_client` is the number of the connection when that is the broker."""
         try:
             while data := source.recv(65536):
-                if not self.hangs and (self.to_client or not to_client):
+                if not self.hangs and (to_client is None or to_client > self.deaf):
                     sink.sendall(data)
             sink.shutdown(socket.SHUT_RDWR)
         except OSError:
@@ -102,12 +103,10 @@ def test_publisher_puback_lost_the_message_comes_again_marked_as_replayed(
         settings = replace(settings_of(broker), port=proxy.port)
         with running(settings, Outbox(tmp_path / "outbox.sqlite")) as running_publisher:
             wait_until(lambda: running_publisher.idle)
-            proxy.to_client = False
+            proxy.deaf = proxy.accepted  # for good, as an acknowledgement may come after the message has reached the subscriber
             queue(running_publisher, 0, 1, 2)
-            subscriber.wait_for(lambda s: len(s.of("event")) == 3)
-            proxy.to_client = True
-            wait_until(lambda: running_publisher.idle)
             subscriber.wait_for(lambda s: len(s.of("event")) == 6)
+            wait_until(lambda: running_publisher.idle)
             assert "has not acknowledged" in str(running_publisher.link.reason)
     messages = [json.loads(text) for text in subscriber.texts("event")]
     assert [(message["n"], message["replayed"]) for message in messages] == [(n, again) for again in (False, True) for n in range(3)]
