@@ -20,6 +20,7 @@ from edge.judgement.heads import (
     SECOND,
     HeadScale,
     Mode,
+    comparable_names,
     contrast,
     drawn_name,
     evidence_of,
@@ -70,7 +71,7 @@ def fit_heads(
         When there is no head of a given name.
     """
     wanted = heads or head_names(features)
-    there = (*head_names(features), *(largest_name(feature) for feature, bands in features.items() if bands > 1))
+    there = comparable_names(features)
     if unknown := [head for head in wanted if head not in there]:
         raise UserError(unknown[0], f"no such head; there are {', '.join(there)}")
     heard = sum(int(np.count_nonzero(~np.isnan(next(iter(one.values()))[:, 0]))) for one in recordings)
@@ -81,16 +82,17 @@ def fit_heads(
         maps = [one[feature] for one in recordings]
         if bands > 1:
             for kind, drawn in (
-                (CELL, (_in_windows(partial(shown, mode=mode), values, window_cells) for values in maps)),
+                (CELL, (_in_windows(partial(shown, feature=feature, mode=mode), values, window_cells) for values in maps)),
                 (SECOND, map(over_a_second, maps)),
             ):
                 highest = [_block_peaks(values.max(axis=1)) for values in drawn]
                 scales[drawn_name(feature, kind)] = _fit(np.concatenate(highest), 1)
         if (name := moment_name(feature, bands)) in wanted:
-            peaks = [_block_peaks(moments(_in_windows(contrast, values, window_cells))) for values in maps]  # (block,)
+            beyond = (_in_windows(partial(contrast, feature=feature), values, window_cells) for values in maps)
+            peaks = [_block_peaks(moments(values)) for values in beyond]  # (block,)
             scales[name] = _fit(np.concatenate(peaks), 1)
             for total, values in zip(totals, maps, strict=True):
-                total += evidence_of(scales[name].surprise(_largest_moments(values, window_cells), 1))
+                total += evidence_of(scales[name].surprise(_largest_moments(values, feature, window_cells), 1))
         if (name := largest_name(feature)) in wanted:
             peaks = [_block_peaks(values.max(axis=1)) for values in maps]
             scales[name] = _fit(np.concatenate(peaks), 1)
@@ -142,14 +144,14 @@ def _in_windows(judged: Callable[[Float32], Float64], deviations: Float32, windo
     return laid
 
 
-def _largest_moments(deviations: Float32, window_cells: int) -> Float64:
+def _largest_moments(deviations: Float32, feature: str, window_cells: int) -> Float64:
     """The largest moment of each window that ends with a block, shape = (window,), minus infinity where nothing was heard."""
     largest = np.full(_windows(len(deviations), window_cells), -np.inf)
     for window in range(len(largest)):
         values = deviations[BLOCK_CELLS * window : BLOCK_CELLS * window + window_cells]
         heard = values[~np.isnan(values[:, 0])]
         if len(heard):
-            largest[window] = moments(contrast(heard)).max()
+            largest[window] = moments(contrast(heard, feature)).max()
     return largest
 
 

@@ -12,13 +12,13 @@ from calibrate.detector_arguments import add_detector_arguments, fitter_settings
 from edge.detectors.detector import LEVEL
 from edge.errors import UserError
 from edge.features.logmel_backbone import LOGMELS
-from edge.judgement.heads import Mode, head_names
+from edge.judgement.heads import Mode, comparable_names
 
 
 def add_system_arguments(parser: argparse.ArgumentParser, *, several: bool = False, mode: Mode = "stream") -> None:
     """Offer what `auscult calibrate` offers about the detector, or about several."""
     add_detector_arguments(parser, several=several, mode=mode)
-    parser.add_argument("--heads", nargs="+", default=[], metavar="HEAD", help="only these heads, such as logmel_moment (default: all)")
+    parser.add_argument("--heads", nargs="+", default=[], metavar="HEAD", help="only these heads, such as cnn14_moment (default: all)")
 
 
 def system_settings(arguments: argparse.Namespace) -> CalibrationSettings:
@@ -27,7 +27,7 @@ def system_settings(arguments: argparse.Namespace) -> CalibrationSettings:
     bands = {feature: 1 if feature == LEVEL else 2 for feature in fitting.features}  # two stand for any number of them
     if arguments.backbone in LOGMELS:
         bands.pop("cnn14", None)
-    heads = head_names(bands)
+    heads = comparable_names(bands)
     for head in arguments.heads:
         if head not in heads:
             raise UserError(f"--heads {head}", f"no such head; there are {', '.join(heads)}")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from calibrate.coreset import Reservoir, greedy_k_center
 from calibrate.embeddings import EmbeddingStore, StoredBlock
+from calibrate.fitters.spacing import spacing
 from calibrate.fitters.standard import laid_out, standardise
 from calibrate.folds import Folds
 from edge.console.progress import progress
@@ -26,7 +27,6 @@ from edge.judgement.heads import Mode
 Float32 = NDArray[np.float32]
 
 BankKind = Literal["per-band", "shared"]
-FeatureBanks = dict[str, dict[int, list[Float32]]]  # feature -> fold -> band -> (n, dimension)
 
 CANDIDATES_PER_PATCH = 8  # the coreset is chosen from so many times its size
 BLOCKS_AT_ONCE = 64  # compared in one search
@@ -41,6 +41,32 @@ class FittedBanks:
 
     arrays: dict[str, dict[str, NDArray[np.generic]]]  # feature -> name -> array
     deviations: list[dict[str, Float32]]  # per recording: feature -> (cell, band), out of fold; NaN where unheard
+
+
+class FoldBanks:
+    """The banks of one feature, fold by fold; a fold in which nothing was heard is absent."""
+
+    def __init__(self, folds: dict[int, list[Float32]], spaced: bool) -> None:
+        """`folds[f]` has of each band, or of all together, the patches of fold f, shape = (n, dimension)."""
+        self._folds = folds
+        self._spacing = [spacing(bank) for bank in zip(*folds.values(), strict=True)] if spaced else []
+
+    def without(self, fold: int) -> Banks:
+        """All folds but one, as sound of that one meets them; the only one, if there is no other."""
+        if len(self._folds) == 1:
+            return Banks(next(iter(self._folds.values())), spacing=self._spacing)
+        numbers = list(self._folds)
+        row, others = numbers.index(fold), [other for other in numbers if other != fold]
+        patches = [np.concatenate(bank) for bank in zip(*(self._folds[other] for other in others), strict=True)]
+        own = np.repeat(numbers, [len(bank[0]) for bank in self._folds.values()]) == fold
+        return Banks(patches, spacing=[known[row : row + 1, ~own] for known in self._spacing])
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """As a bundle holds them: see `edge/detectors/comparison.py`."""
+        banks = [np.concatenate(bank).astype(np.float16) for bank in zip(*self._folds.values(), strict=True)]
+        arrays: dict[str, NDArray[np.generic]] = {f"bank_{band}": bank for band, bank in enumerate(banks)}
+        arrays |= {f"spacing_{band}": known.astype(np.float16) for band, known in enumerate(self._spacing)}
+        return arrays | {"folds": np.array([len(bank[0]) for bank in self._folds.values()])}
 
 
 class BankFitter:
@@ -60,14 +86,12 @@ class BankFitter:
         distances = self._distances(store, folds, banks)
         arrays: dict[str, dict[str, NDArray[np.generic]]] = {}
         for feature in self._features:
-            patches = [np.concatenate(fold_banks).astype(np.float16) for fold_banks in zip(*banks[feature].values(), strict=True)]
-            arrays[feature] = {f"bank_{band}": bank for band, bank in enumerate(patches)}
-            arrays[feature] |= {"folds": np.array([len(fold_banks[0]) for fold_banks in banks[feature].values()])}
-            arrays[feature] |= standardise([one[feature] for one in distances], self._mode, LEAST_DEVIATION.get(feature, 0.0))
+            scale = standardise([one[feature] for one in distances], self._mode, LEAST_DEVIATION.get(feature, 0.0))
+            arrays[feature] = banks[feature].arrays() | dict(scale)
         return FittedBanks(arrays, distances)
 
-    def _banks(self, store: EmbeddingStore, folds: Folds) -> FeatureBanks:
-        """For each feature and fold the coreset of each band, or one for all bands; a fold in which nothing was heard is absent."""
+    def _banks(self, store: EmbeddingStore, folds: Folds) -> dict[str, FoldBanks]:
+        """For each feature the coreset of each fold and band, or one for all bands."""
         capacity = CANDIDATES_PER_PATCH * self._coreset // folds.count
         reservoirs = {feature: [Reservoir(capacity, self._rng) for _ in range(folds.count)] for feature in self._features}
         for index in progress(range(len(store.recordings)), label="listening"):
@@ -76,12 +100,13 @@ class BankFitter:
                 for feature, patches in block.patches.items():
                     reservoirs[feature][fold].add(patches)
         steps = [(feature, fold) for feature in self._features for fold in range(folds.count)]
-        banks: FeatureBanks = {feature: {} for feature in self._features}
+        banks: dict[str, dict[int, list[Float32]]] = {feature: {} for feature in self._features}
         for feature, fold in progress(steps, label="choosing patches"):
             rows = reservoirs[feature][fold].rows.astype(np.float32)  # (n, band, dimension)
             if len(rows):
                 banks[feature][fold] = self._coresets(rows, -(-self._coreset // folds.count))
-        return banks
+        # A level is one number and has no neighbourhoods; clips are judged by plain distances, as published.
+        return {feature: FoldBanks(own, spaced=feature != LEVEL and self._mode == "stream") for feature, own in banks.items()}
 
     def _coresets(self, rows: Float32, size: int) -> list[Float32]:
         if self._banks_of == "shared":
@@ -89,19 +114,20 @@ class BankFitter:
             rows = rows.reshape(-1, 1, rows.shape[2])
         return [rows[greedy_k_center(np.ascontiguousarray(rows[:, band]), size, self._rng), band] for band in range(rows.shape[1])]
 
-    def _distances(self, store: EmbeddingStore, folds: Folds, banks: FeatureBanks) -> list[dict[str, Float32]]:
-        """Per recording and feature the distance of every cell to the nearest patch of another fold, shape = (cell, band)."""
-        indexes = {feature: {fold: Banks(patches) for fold, patches in banks[feature].items()} for feature in self._features}
+    def _distances(self, store: EmbeddingStore, folds: Folds, banks: dict[str, FoldBanks]) -> list[dict[str, Float32]]:
+        """Per recording and feature the distance of every cell from the patches of the other folds, shape = (cell, band)."""
+        others: dict[int, dict[str, Banks]] = {}  # by fold
         distances: list[dict[str, Float32]] = []
         for index in progress(range(len(store.recordings)), label="calibrating"):
             parts: dict[str, list[tuple[int, Float32]]] = {feature: [] for feature in self._features}
             for fold, group in _groups(store, folds, index):
+                if fold not in others:
+                    others[fold] = {feature: own.without(fold) for feature, own in banks.items()}
                 for feature in self._features:
                     patches = np.concatenate([block.patches[feature] for block in group]).astype(np.float32)
-                    others = [bank for other, bank in indexes[feature].items() if other != fold or len(indexes[feature]) == 1]
-                    nearest = np.min([bank.distances(patches) for bank in others], axis=0)  # (time, band)
                     ends = np.cumsum([len(block.patches[feature]) for block in group])[:-1]
-                    parts[feature] += zip([block.first_cell for block in group], np.split(nearest, ends), strict=True)
+                    found = np.split(others[fold][feature].distances(patches), ends)
+                    parts[feature] += zip([block.first_cell for block in group], found, strict=True)
             if parts[self._features[0]]:
                 distances.append({feature: laid_out(own) for feature, own in parts.items()})
         return distances

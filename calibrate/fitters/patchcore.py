@@ -1,4 +1,4 @@
-"""Fits what `edge/detectors/patchcore.py` scores: a projection of CNN14's features, and banks of each feature."""
+"""Fits what `edge/detectors/patchcore.py` scores: a projection of CNN14's features, banks of each feature, and the unit of excess."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from calibrate.arguments import whole_number
 from calibrate.embeddings import EmbeddingStore, Recording, heard_blocks
 from calibrate.fitters.banks import BankFitter, BankKind
+from calibrate.fitters.excess import fit_excess
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.folds import Folds
-from edge.detectors.detector import LEVEL
+from edge.detectors.detector import EXCESS, LEVEL
 from edge.detectors.embedding import Embedder, random_projection
 from edge.detectors.patchcore import FEATURES
 from edge.features.any_backbone import AnyBackbone
@@ -83,12 +84,15 @@ class PatchCoreFitter:
     def fit(self, recordings: list[Recording]) -> FittedDetector:
         """Fit on normal recordings."""
         projection = self._projection(recordings) if self._backbone.has_network else {}
-        store = EmbeddingStore(recordings, self._backbone, self._bandwidth_hz, self._features, lambda: Embedder(projection, self._bands))
+        banked = [feature for feature in self._features if feature != EXCESS]
+        store = EmbeddingStore(recordings, self._backbone, self._bandwidth_hz, banked, lambda: Embedder(projection, self._bands))
         settings = self._settings
-        banks = BankFitter(self._features, settings.coreset, settings.banks, settings.seed, self._mode).fit(store, Folds(recordings))
+        banks = BankFitter(banked, settings.coreset, settings.banks, settings.seed, self._mode).fit(store, Folds(recordings))
+        excess, deviations = fit_excess(recordings, self._backbone.front_end, self._bandwidth_hz)
         arrays: dict[str, dict[str, NDArray[np.generic]]] = {"projection": dict(projection)} if projection else {}
         features = {feature: 1 if feature == LEVEL else self._bands for feature in self._features}
-        return FittedDetector(arrays | banks.arrays, features, banks.deviations)
+        heard = [{**own, EXCESS: loudness} for own, loudness in zip(banks.deviations, deviations, strict=True)]
+        return FittedDetector(arrays | banks.arrays | {EXCESS: excess}, features, heard)
 
     def _projection(self, recordings: list[Recording]) -> dict[str, Float32]:
         """A random projection in which the three blocks weigh the same, whatever the size of their features."""

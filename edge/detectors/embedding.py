@@ -32,9 +32,17 @@ class Embeddings:
     logmel: Float32  # (8, band, 32) float32
     level: Float32  # (8, 1, 1) float32 dB
 
+    @property
+    def excess(self) -> Float32:
+        """How loud each band is, shape = (8, band, 1) float32 dB, level-normalised: the mean over a cell's own frames and mels."""
+        patches = self.logmel.reshape(*self.logmel.shape[:2], -1, CELL_MELS)  # (8, band, frame, mel)
+        loudness: Float32 = patches[:, :, CONTEXT_FRAMES:-CONTEXT_FRAMES].mean(axis=(2, 3))[..., None]
+        return loudness
+
     def of(self, feature: str) -> Float32:
         """The patches of a feature, shape = (8, band, dimension)."""
-        return {"cnn14": self.cnn14, "logmel": self.logmel, "level": self.level}[feature]
+        patches: Float32 = getattr(self, feature)
+        return patches
 
 
 class Embedder:

@@ -2,7 +2,7 @@
 
 A machine can fail in a moment (a knock) and for good (a bearing that hisses a little, all the time). The largest deviation of a window
 hears the first and is deaf to the second; the mean over the window hears the second: it is small, but normal sound keeps it far smaller. So
-every feature has two heads:
+a feature has two heads:
 
 moment     The mean of the five largest contrasts in one column of cells; of a window, the largest. ("From Vision to Sound", section 3.2.3,
            reads moments off a map in this way; a maximum over single cells rests on the noisiest band.)
@@ -11,6 +11,10 @@ sustained  The mean over all cells of a window.
 Contrast is deviation less three quarters of what is usual in the window: its median, band by band. Another load, another day or another
 microphone makes a whole window deviate by as much, and a moment is what differs from its surroundings; what they have in common is for the
 sustained head to judge. (Not all of it: a fault that lasts for most of a short recording is usual there.)
+
+excess     is a feature of moments only, and all that is usual is taken off it: the loudness of each band beyond that of the window. A fault
+           adds sound more often than not. How loud the whole window is, is for the level.
+logmel     has the sustained head only where there is an excess: of a moment, the excess says the same, and more clearly.
 
 largest    The largest deviation of any cell of a window. It is the score of the published systems, for comparison with them; it is had only
            when asked for.
@@ -32,6 +36,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.detectors.detector import EXCESS, LOGMEL
 from edge.judgement.window import ALARM
 
 Float32 = NDArray[np.float32]
@@ -44,6 +49,7 @@ Mode = Literal["stream", "clip"]
 LARGEST = 5  # bands of a column
 MOST_CELLS = 1 << 40  # of a statistic: more than centuries of sound
 USUAL = 0.75  # of the median of a window: what moments are free of
+ALL_USUAL = frozenset({EXCESS})  # features of which the whole median is taken off
 ALIKE = 2.0  # heads
 STANDS_OUT = 5.0  # nats
 LEAST_SHARE = 0.05  # of the loudest cell's surprise: what is less beside it is its echo
@@ -99,7 +105,7 @@ class Heads:
             if not len(heard):
                 continue
             if feature in self._moment:
-                largest = self._moment[feature].surprise(moments(contrast(heard)).max(), 1)
+                largest = self._moment[feature].surprise(moments(contrast(heard, feature)).max(), 1)
                 parts[moment_name(feature, self._bands[feature])] = float(evidence_of(largest))
             if feature in self._sustained:
                 mean = self._sustained[feature].surprise(heard.mean(), len(heard))
@@ -110,7 +116,7 @@ class Heads:
 
     def cell_surprise(self, deviations: Mapping[str, Float32]) -> Float32:
         """The surprise of each cell of a window, (time, band) float32, by the mean over its features. NaN where audio was lost."""
-        return self._surprise(CELL, {feature: shown(deviations[feature], self._mode) for feature in self._drawn[CELL]})
+        return self._surprise(CELL, {feature: shown(deviations[feature], feature, self._mode) for feature in self._drawn[CELL]})
 
     def drawing(self, deviations: Mapping[str, Float32], score: float) -> Float32:
         """Where the score of a window comes from, (time, band) float32: the most surprising cell has the score, the others in proportion.
@@ -137,10 +143,20 @@ class Heads:
 
 def head_names(features: Mapping[str, int]) -> tuple[str, ...]:
     """All heads that streams are judged by."""
-    names = [
-        [moment_name(f, bands), sustained_name(f, bands)] if bands > 1 else [sustained_name(f, bands)] for f, bands in features.items()
-    ]
-    return tuple(name for pair in names for name in pair)
+    names = []
+    for feature, bands in features.items():
+        if bands > 1 and not (feature == LOGMEL and EXCESS in features):
+            names.append(moment_name(feature, bands))
+        if feature != EXCESS:
+            names.append(sustained_name(feature, bands))
+    return tuple(names)
+
+
+def comparable_names(features: Mapping[str, int]) -> tuple[str, ...]:
+    """All heads that can be asked for, to compare them."""
+    banded = [feature for feature, bands in features.items() if bands > 1]
+    names = [name for f in banded for name in (moment_name(f, features[f]), sustained_name(f, features[f]), largest_name(f))]
+    return tuple(dict.fromkeys((*head_names(features), *names)))
 
 
 def moment_name(feature: str, bands: int) -> str:
@@ -171,28 +187,29 @@ def moments(deviations: NDArray[np.floating]) -> Float64:
     return means
 
 
-def contrast(deviations: NDArray[np.floating]) -> Float64:
+def contrast(deviations: NDArray[np.floating], feature: str) -> Float64:
     """How far each cell is from normal beyond what is usual around it, shape = (time, band), of a window (time, band); NaN stays so."""
     heard = ~np.isnan(deviations[:, 0])
     if not heard.any():
         return deviations.astype(np.float64)
-    beyond: Float64 = deviations - USUAL * np.median(deviations[heard].astype(np.float64), axis=0)
+    share = 1.0 if feature in ALL_USUAL else USUAL
+    beyond: Float64 = deviations - share * np.median(deviations[heard].astype(np.float64), axis=0)
     return beyond
 
 
-def standing_out(deviations: NDArray[np.floating]) -> Float64:
+def standing_out(deviations: NDArray[np.floating], feature: str) -> Float64:
     """The contrast of each cell plus the mean of its column, shape = (time, band), of a window (time, band); NaN stays so.
 
     A cell counts for more where its whole column is unusual: few faults are heard in a single band.
     """
-    beyond = contrast(deviations)
+    beyond = contrast(deviations, feature)
     standing: Float64 = beyond + beyond.mean(axis=1, keepdims=True)
     return standing
 
 
-def shown(deviations: NDArray[np.floating], mode: Mode) -> Float64:
+def shown(deviations: NDArray[np.floating], feature: str, mode: Mode) -> Float64:
     """What a map shows of each cell, shape = (time, band), of a window (time, band); NaN stays so."""
-    return standing_out(deviations) if mode == "stream" else deviations.astype(np.float64)
+    return standing_out(deviations, feature) if mode == "stream" else deviations.astype(np.float64)
 
 
 def over_a_second(deviations: NDArray[np.floating]) -> Float64:

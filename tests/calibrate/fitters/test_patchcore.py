@@ -10,6 +10,7 @@ import calibrate.fitters.banks as fitter
 from calibrate.embeddings import Recording
 from calibrate.fitters.banks import LEAST_DEVIATION
 from calibrate.fitters.patchcore import PatchCoreFitter, PatchCoreSettings
+from edge.detectors import bank
 from edge.detectors.patchcore import FEATURES, PatchCore
 from edge.features.backbone import Backbone
 from edge.features.frontend import mels_below
@@ -32,6 +33,7 @@ def test_fit_never_compares_sound_with_itself(
 ) -> None:
     """No patch is thinned out here, so whatever is compared with its own fold has a distance of zero."""
     monkeypatch.setattr(fitter, "CANDIDATES_PER_PATCH", 100)
+    monkeypatch.setattr(bank, "EASE", 0.0)
     fitted = PatchCoreFitter(backbone, 14000.0, EVERYTHING).fit(noise_recordings(tmp_path, *seconds))
     for feature in ("cnn14", "logmel"):  # the level is one number: two may be the same by chance
         mean, deviation = fitted.arrays[feature]["mean"], fitted.arrays[feature]["deviation"]
@@ -45,18 +47,20 @@ def test_fit_gives_arrays_of_every_feature_and_band(tmp_path: Path, backbone: Ba
     fitted = PatchCoreFitter(backbone, bandwidth_hz, SMALL).fit(noise_recordings(tmp_path, 6.0, 6.0))
     detector = PatchCore(fitted.arrays)
     assert detector.bands == bands < 16
-    assert fitted.features == dict(detector.features) == {"cnn14": bands, "logmel": bands, "level": 1}
+    assert fitted.features == dict(detector.features) == {"cnn14": bands, "logmel": bands, "excess": bands, "level": 1}
     for feature, count in fitted.features.items():
+        assert fitted.arrays[feature]["mean"].shape == fitted.arrays[feature]["deviation"].shape == (count,)
+        if feature == "excess":
+            continue
         banks = [array for name, array in fitted.arrays[feature].items() if name.startswith("bank_")]
         assert [len(bank) for bank in banks] == [50] * count
         assert all(bank.dtype == np.float16 for bank in banks)
-        assert fitted.arrays[feature]["mean"].shape == fitted.arrays[feature]["deviation"].shape == (count,)
 
 
 def test_fit_without_a_network_has_no_projection_and_no_cnn14(tmp_path: Path) -> None:
     fitted = PatchCoreFitter(LogMelBackbone(), 14000.0, SMALL).fit(noise_recordings(tmp_path, 6.0, 6.0))
-    assert set(fitted.arrays) == {"logmel", "level"}
-    assert fitted.features == dict(PatchCore(fitted.arrays).features) == {"logmel": 16, "level": 1}
+    assert set(fitted.arrays) == {"logmel", "excess", "level"}
+    assert fitted.features == dict(PatchCore(fitted.arrays).features) == {"logmel": 16, "excess": 16, "level": 1}
 
 
 def test_fit_with_a_shared_bank_gives_one_of_all_bands(tmp_path: Path, backbone: Backbone) -> None:
@@ -111,7 +115,7 @@ def test_fit_detector_hears_new_sound_as_the_fit_heard_what_it_left_out(tmp_path
         assert isinstance(heard, Heard)
         for deviation in stream.push(heard.block, heard.cells):
             said[deviation.feature] += deviation.values.mean(axis=1).tolist()
-    assert [len(values) for values in said.values()] == [200] * 3
+    assert [len(values) for values in said.values()] == [200] * 4
     for feature in ("cnn14", "logmel"):
         assert np.mean(said[feature]) == pytest.approx(0.0, abs=0.3)
 

@@ -93,3 +93,33 @@ def test_banks_hear_new_sound_as_far_away_as_what_was_held_out() -> None:
     assert new == pytest.approx(np.mean(left_out), rel=1e-5)
     assert new == pytest.approx(np.mean(held_out), rel=0.02)
     assert Banks([bank]).distances(queries).mean() < 0.97 * new
+
+
+def test_banks_half_of_the_spacing_of_a_patch_is_taken_off_its_distance() -> None:
+    bank, spacing = np.array([[0.0], [10.0]], np.float32), np.array([[1.0, 8.0]], np.float32)
+    queries = np.array([0.0, 4.0, 6.0, 10.0], np.float32)[:, None, None]
+    np.testing.assert_allclose(Banks([bank], spacing=[spacing]).distances(queries)[:, 0], [-0.5, 2.0, 0.0, -4.0])
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), folds=st.lists(st.integers(1, 4), min_size=2, max_size=5), shared=st.booleans())
+def test_banks_with_spacing_give_the_mean_over_what_is_met_with_each_fold_left_out(seed: int, folds: list[int], shared: bool) -> None:
+    rng = np.random.default_rng(seed)
+    count, kinds = sum(folds), 1 if shared else 2
+    banks = [rng.normal(0.0, 2.0, (min(count, 8), 3)).astype(np.float32) for _ in range(kinds)]  # all of them are among the nearest eight
+    folds = [size for size in np.diff(np.minimum(np.cumsum([0, *folds]), 8)).tolist() if size]
+    parts = len(folds) if len(folds) > 1 else 1
+    spacing = [rng.uniform(0.0, 4.0, (parts, len(bank))).astype(np.float32) for bank in banks]
+    queries = rng.normal(0.0, 3.0, (5, 2, 3)).astype(np.float32)
+    fold = np.repeat(np.arange(len(folds)), folds)
+    found = Banks(banks, folds, spacing).distances(queries)
+    for band in range(2):
+        bank, spaces = banks[0 if shared else band], spacing[0 if shared else band]
+        plain = np.sqrt(np.square(queries[:, band, None].astype(np.float64) - bank).sum(axis=2))  # (query, patch)
+        eased = [(plain - 0.5 * spaces[left_out])[:, (fold != left_out) | (parts == 1)].min(axis=1) for left_out in range(parts)]
+        np.testing.assert_allclose(found[:, band], np.mean(eased, axis=0), rtol=1e-4, atol=1e-4)
+
+
+def test_banks_with_a_spacing_of_another_shape_are_refused() -> None:
+    with pytest.raises(ValueError, match="have a spacing of"):
+        Banks([patches(20, 8, seed=0)], [12, 8], [np.zeros((1, 20), np.float32)])

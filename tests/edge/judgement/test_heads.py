@@ -16,6 +16,7 @@ from edge.judgement.heads import (
     USUAL,
     Heads,
     HeadScale,
+    comparable_names,
     contrast,
     evidence_of,
     head_names,
@@ -70,6 +71,23 @@ def test_head_names_a_feature_without_bands_has_one_that_is_called_like_it() -> 
     assert head_names({"logmel": 1, "level": 1}) == ("logmel", "level")
 
 
+def test_head_names_an_excess_is_heard_in_moments_only_and_in_place_of_log_mel_patches() -> None:
+    features = {"cnn14": BANDS, "logmel": BANDS, "excess": BANDS, "level": 1}
+    assert head_names(features) == ("cnn14_moment", "cnn14_sustained", "logmel_sustained", "excess_moment", "level")
+    assert set(comparable_names(features)) == {
+        *(f"{feature}_{head}" for feature in ("cnn14", "logmel", "excess") for head in ("moment", "sustained", "largest")),
+        "level",
+    }
+
+
+def test_contrast_of_an_excess_is_free_of_all_that_is_usual() -> None:
+    loudness = np.random.default_rng(0).normal(0.0, 1.0, (200, BANDS))
+    spectrum = np.linspace(-30.0, 30.0, BANDS)
+    np.testing.assert_allclose(contrast(loudness + spectrum, "excess"), contrast(loudness, "excess"), atol=1e-9)
+    assert np.abs(np.median(contrast(loudness, "excess"), axis=0)).max() < 1e-9
+    assert not np.allclose(contrast(loudness + spectrum, "cnn14"), contrast(loudness, "cnn14"), atol=1.0)
+
+
 def test_moments_are_means_of_the_five_largest_of_a_column() -> None:
     deviations = np.array([[1, 9, 3, 7, 5, -8, 0], [0, 0, 0, 0, 0, 0, 10], [-1, -2, -3, -4, -5, -6, -7]], np.float32)
     assert moments(deviations).tolist() == [5.0, 2.0, -3.0]
@@ -81,29 +99,29 @@ def test_moments_of_few_bands_are_means_of_all() -> None:
 
 def test_contrast_is_what_is_beyond_most_of_the_median_of_each_band() -> None:
     deviations = np.array([[1, 10], [2, -20], [9, 30]], np.float32)
-    np.testing.assert_allclose(contrast(deviations), deviations - USUAL * np.array([2.0, 10.0]))
+    np.testing.assert_allclose(contrast(deviations, "cnn14"), deviations - USUAL * np.array([2.0, 10.0]))
 
 
 def test_contrast_of_a_window_that_deviates_as_a_whole_is_a_part_of_it_and_a_knock_in_it_stays() -> None:
     deviations = quiet()["cnn14"] + 8.0
     deviations[40:42] += 10.0
-    assert moments(contrast(deviations))[40:42].min() > 10.0 + 8.0 * (1 - USUAL) - 0.5
-    assert np.delete(moments(contrast(deviations)), (40, 41)).max() < 8.0 * (1 - USUAL) + 1.0
+    assert moments(contrast(deviations, "cnn14"))[40:42].min() > 10.0 + 8.0 * (1 - USUAL) - 0.5
+    assert np.delete(moments(contrast(deviations, "cnn14")), (40, 41)).max() < 8.0 * (1 - USUAL) + 1.0
 
 
 def test_contrast_is_unknown_where_audio_was_lost_and_what_was_lost_is_not_usual() -> None:
     rest = quiet(60)["cnn14"]
     holed = np.insert(rest, 20, np.full((40, 1), np.nan, np.float32), axis=0)
-    np.testing.assert_allclose(np.delete(contrast(holed), np.arange(20, 60), axis=0), contrast(rest))
-    assert np.isnan(contrast(holed)[20:60]).all()
-    assert np.isnan(contrast(np.full((5, 3), np.nan, np.float32))).all()
+    np.testing.assert_allclose(np.delete(contrast(holed, "cnn14"), np.arange(20, 60), axis=0), contrast(rest, "cnn14"))
+    assert np.isnan(contrast(holed, "cnn14")[20:60]).all()
+    assert np.isnan(contrast(np.full((5, 3), np.nan, np.float32), "cnn14")).all()
 
 
 def test_standing_out_counts_a_cell_for_more_beside_others() -> None:
     deviations = flat()["cnn14"]
     deviations[20, 3] = 8.0
     deviations[60] = 8.0
-    found = standing_out(deviations)
+    found = standing_out(deviations, "cnn14")
     assert found[20, 3] == pytest.approx(8.0 + 8.0 / BANDS)
     assert found[20, 4] == pytest.approx(8.0 / BANDS)
     assert found[60] == pytest.approx(np.full(BANDS, 8.0 + 8.0))
