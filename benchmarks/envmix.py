@@ -117,7 +117,7 @@ def measure_class(
         for path in test:
             # A generator for each recording, by its name: what happens to it does not depend on the others.
             try:
-                clips.append(_test_clip(model, path, mix.added, ratios_db, drawn_by(seed, repeat, name, path.name)))
+                clips.append(_test_clip(model, path, mix, ratios_db, drawn_by(seed, repeat, name, path.name)))
             except (AudioError, BundleError):
                 if not mix.has_folds:
                     raise
@@ -136,18 +136,18 @@ def measure_class(
     )
 
 
-def _test_clip(model: Model, path: Path, added: Sequence[SoundClass], ratios_db: Sequence[float], random: np.random.Generator) -> TestClip:
+def _test_clip(model: Model, path: Path, mix: EnvMix, ratios_db: Sequence[float], random: np.random.Generator) -> TestClip:
     recording = read_clip(path)
     mixtures: dict[float, list[Heard]] = {ratio: [] for ratio in ratios_db}
     with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
         file = Path(folder, "clip.wav")
         write_clip(file, recording)
         normal = score_file(model, file).score
-        for injection in injections(recording, added, random):
+        for injection in injections(recording, mix.added, random):
             energy, span = truth_grid(injection, recording, model.front_end, model.detector.bands)
             cells, moments = spectrogram_truth(energy, span), temporal_truth(energy, span)
             for ratio in ratios_db:
-                write_clip(file, injection.into(recording, ratio))
+                write_clip(file, injection.into(recording, ratio, mix.over))
                 heard_map = anomaly_map(model, file)
                 if len(heard_map) != len(energy):
                     raise UserError(path, f"was heard as {len(heard_map)} cells, not the {len(energy)} that it lasts")

@@ -34,6 +34,8 @@ class EnvMixJob:
             "test": digests(self.normal.test),
             "added": {sound.name: digests(sound.test) for sound in self.mix.added},
             "has_folds": self.mix.has_folds,
+            "share": self.mix.share,
+            "over": self.mix.over,
             "snr_db": self.ratios_db,
             "repeats": self.repeats,
             "seed": self.seed,

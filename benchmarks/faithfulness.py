@@ -72,7 +72,7 @@ def _spectrograms(job: EnvMixJob, recording: Clip, name: str, model: Model) -> I
     background = _log_mel(recording, model)
     for injection in injections(recording, job.mix.added, drawn_by(job.seed, 0, job.normal.name, name)):
         for ratio in job.ratios_db:
-            yield _log_mel(injection.into(recording, ratio), model), background
+            yield _log_mel(injection.into(recording, ratio, job.mix.over), model), background
 
 
 def _log_mel(clip: Clip, model: Model) -> Float32:

@@ -3,12 +3,14 @@
 Audible part  Of the sound's loudest stretch (the one with the most energy, at most half as long as the recording), what lies between the
               first and the last 20 ms within 30 dB of its loudest 20 ms. Faded over 5 ms at both ends: a cut would be an anomaly itself.
 Ratio         10 log10 of the sound's power over the recording's, both means over the time in which the sound is added. Where the recording
-              is more than 30 dB below its own mean it counts as 30 dB below: to a silence no sound can be compared.
+              is more than 30 dB below its own mean it counts as 30 dB below: to a silence no sound can be compared. Or both means over all
+              of the recording, as MIMII mixes machines with noise: then a short sound is louder while it lasts.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,8 @@ from benchmarks.clips import Clip
 from edge.errors import AudioError
 
 Float32 = NDArray[np.float32]
+
+Over = Literal["sound", "clip"]  # what powers are means over
 
 FRAME_S = 0.02
 AUDIBLE_DB = 30.0
@@ -43,10 +47,13 @@ class Injection:
         alone[self.first_sample : self.last_sample] = self.sound
         return alone
 
-    def into(self, recording: Clip, snr_db: float) -> Clip:
-        """Return the recording with the sound `snr_db` above it."""
-        around = Clip(recording.samples[self.first_sample : self.last_sample], recording.rate_hz)
-        power = max(around.power, recording.power * 10.0 ** (-QUIETEST_DB / 10.0))
+    def into(self, recording: Clip, snr_db: float, over: Over = "sound") -> Clip:
+        """Return the recording with the sound `snr_db` above it, while it lasts or over the whole recording."""
+        if over == "clip":
+            power = recording.power * len(recording.samples) / len(self.sound)
+        else:
+            around = Clip(recording.samples[self.first_sample : self.last_sample], recording.rate_hz)
+            power = max(around.power, recording.power * 10.0 ** (-QUIETEST_DB / 10.0))
         gain = np.float32(np.sqrt(power * 10.0 ** (snr_db / 10.0)))
         return Clip(recording.samples + gain * self.alone(len(recording.samples)), recording.rate_hz)
 

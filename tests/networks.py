@@ -13,7 +13,7 @@ from edge.detectors.auddsr import AUDDSR
 from edge.detectors.auddsr import MEMBER as AUDDSR_MEMBER
 from edge.detectors.autoencoder import AUTOENCODER, STACKED
 from edge.detectors.autoencoder import MEMBER as AUTOENCODER_MEMBER
-from edge.detectors.detector import LEVEL, Detector, Parts
+from edge.detectors.detector import EXCESS, LEVEL, Detector, Parts
 from edge.features.frontend import CELL_MELS, DCASE
 from edge.features.hearing import Heard, Hearing
 from edge.features.logmel_backbone import LogMelBackbone
@@ -48,6 +48,7 @@ def parts_of(feature: str, bands: int) -> Parts:
     """What a bundle holds for the detector of that feature, whose deviations are its plain values."""
     arrays: dict[str, Arrays] = {
         feature: {"mean": np.zeros(bands, np.float32), "deviation": np.ones(bands, np.float32)},
+        EXCESS: {"mean": np.zeros(bands, np.float32), "deviation": np.ones(bands, np.float32)},
         LEVEL: {
             "bank_0": np.array([[-50.0], [-40.0]], np.float16),
             "folds": np.array([1, 1]),

@@ -59,3 +59,14 @@ def decibels(text: str) -> float:
     if not math.isfinite(number):
         raise argparse.ArgumentTypeError(f"must be a number of decibels, not {text!r}")
     return number
+
+
+def share(text: str) -> float:
+    """A part of a whole: more than 0, less than 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0.0 < number < 1.0:
+        raise argparse.ArgumentTypeError(f"must be a part of a whole, such as 0.5, not {text!r}")
+    return number

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.commands.arguments import add_manifest_argument, decibels
+from benchmarks.commands.arguments import add_manifest_argument, decibels, share
 from benchmarks.datasets.envmix import EnvMix, envmix_of_folders, envmix_of_manifest
 from benchmarks.datasets.manifest import read_manifest
 from edge.errors import UserError
@@ -26,7 +27,16 @@ def add_envmix_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=list(SNR_DB),
         metavar="DB",
-        help="ratios of the added sound to what it is added to, while it lasts (default: 6 0 -6)",
+        help="ratios of the added sound to what it is added to (default: 6 0 -6)",
+    )
+    parser.add_argument(
+        "--snr-over",
+        choices=("sound", "clip"),
+        default="sound",
+        help="ratios of powers while the added sound lasts, or over the whole recording: a short sound is then louder (default: sound)",
+    )
+    parser.add_argument(
+        "--share", type=share, default=0.5, metavar="PART", help="of a class to learn from, where there are no folds (default: 0.5)"
     )
     parser.add_argument("--classes", nargs="+", metavar="CLASS", help="only these classes of normal sound (default: all)")
 
@@ -36,8 +46,9 @@ def envmix_of(arguments: argparse.Namespace) -> EnvMix:
     if (arguments.manifest is None) == (arguments.root is None):
         raise UserError("--manifest or --root", "give one of them: a manifest of recordings, or the folder of the published datasets")
     if arguments.manifest is not None:
-        return envmix_of_manifest(read_manifest(arguments.manifest, arguments.without), arguments.classes)
-    mix = envmix_of_folders(arguments.root, arguments.root, arguments.classes)
+        recordings = read_manifest(arguments.manifest, arguments.without)
+        return replace(envmix_of_manifest(recordings, arguments.classes), over=arguments.snr_over, share=arguments.share)
+    mix = replace(envmix_of_folders(arguments.root, arguments.root, arguments.classes), over=arguments.snr_over)
     for note in mix.notes:
         print(f"auscult: {note}", file=sys.stderr)
     return mix

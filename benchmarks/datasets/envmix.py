@@ -19,6 +19,7 @@ from benchmarks.datasets import esc50, urbansound8k
 from benchmarks.datasets.folds import Folds, Table
 from benchmarks.datasets.manifest import Recording
 from benchmarks.datasets.published import several
+from benchmarks.injection import Over
 from edge.errors import UserError
 
 NORMAL_DATASET = "background_urbansound8k"
@@ -66,19 +67,21 @@ class SoundClass:
 
 @dataclass(frozen=True, slots=True)
 class EnvMix:
-    """What EnvMix is made of.
+    """What EnvMix is made of, and how.
 
-    Without folds every recording is in `test`, and half of a normal class is drawn to learn from. What is for learning of the added classes
-    is for methods that are shown anomalies; what is added in a test is never among it.
+    Without folds every recording is in `test`, and a share of a normal class is drawn to learn from. What is for learning of the added
+    classes is for methods that are shown anomalies; what is added in a test is never among it.
     """
 
     normal: tuple[SoundClass, ...]  # each of them is one machine
     added: tuple[SoundClass, ...]
     has_folds: bool
     notes: tuple[str, ...] = ()  # what is missing of the published datasets, one line each
+    over: Over = "sound"  # what ratios are of: see benchmarks/injection.py
+    share: float = 0.5  # of a normal class without folds, to learn from
 
     def split(self, normal: SoundClass, random: np.random.Generator) -> tuple[list[Path], list[Path]]:
-        """Return which recordings of a class to learn from and which to test: its folds, or halves that `random` draws.
+        """Return which recordings of a class to learn from and which to test: its folds, or parts that `random` draws.
 
         Raises
         ------
@@ -89,7 +92,7 @@ class EnvMix:
             fit, test = list(normal.fit), list(normal.test)
         else:
             recordings = normal.recordings
-            tested = len(recordings) // 2
+            tested = int(len(recordings) * (1.0 - self.share) + 1e-9)
             order = random.permutation(len(recordings))
             fit, test = ([recordings[i] for i in sorted(part)] for part in (order[tested:], order[:tested]))
         if not fit or not test:

@@ -17,7 +17,7 @@ from calibrate.fitters.normal_sound import NormalSound, require_log_mel_16k, str
 from edge.audio.audio_file import audio_info, find_audio_files
 from edge.audio.channels import Channel
 from edge.detectors.auddsr import AUDDSR, MEMBER, AudDsr
-from edge.detectors.detector import LEVEL
+from edge.detectors.detector import EXCESS, LEVEL
 from edge.errors import AudioError
 from edge.features.any_backbone import AnyBackbone
 from edge.features.frontend import CELL_MELS, mels_below
@@ -42,7 +42,7 @@ class AudDsrSettings:
         "for the published length of training, or fewer steps; 5 MB, about 5 s late"
     )
     backbone: ClassVar[str] = LOGMEL_16K
-    features: ClassVar[tuple[str, ...]] = (AUDDSR, LEVEL)
+    features: ClassVar[tuple[str, ...]] = (AUDDSR, EXCESS, LEVEL)
     clip_statistic: ClassVar[Literal["largest", "mean"]] = "mean"
 
     autoencoder_steps: int = 20000

@@ -97,8 +97,8 @@ class BankFitter:
         for index in progress(range(len(store.recordings)), label="listening"):
             for block in store.blocks(index):
                 fold = folds.of(index, block.first_cell)
-                for feature, patches in block.patches.items():
-                    reservoirs[feature][fold].add(patches)
+                for feature in self._features:
+                    reservoirs[feature][fold].add(block.patches[feature])
         steps = [(feature, fold) for feature in self._features for fold in range(folds.count)]
         banks: dict[str, dict[int, list[Float32]]] = {feature: {} for feature in self._features}
         for feature, fold in progress(steps, label="choosing patches"):

@@ -19,7 +19,7 @@ from calibrate.fitters.trained import Trained, judged
 from calibrate.held_out import HeldOut
 from edge.console.progress import progress
 from edge.detectors.cfa import CFA, MEMBER, NEAREST, Cfa
-from edge.detectors.detector import LEVEL, real_cells
+from edge.detectors.detector import EXCESS, LEVEL, real_cells
 from edge.errors import UserError
 from edge.features.any_backbone import AnyBackbone
 from edge.features.backbone import BLOCK_SHAPES, DEFAULT_BACKBONE
@@ -46,7 +46,7 @@ class CfaSettings:
         "bundle (1 MB); for machines whose normal sound is of several kinds; keeps a fifth of the recordings from the training"
     )
     backbone: ClassVar[str] = DEFAULT_BACKBONE
-    features: ClassVar[tuple[str, ...]] = (CFA, LEVEL)
+    features: ClassVar[tuple[str, ...]] = (CFA, EXCESS, LEVEL)
     clip_statistic: ClassVar[Literal["largest", "mean"]] = "largest"
 
     centres: int = 32  # per band

@@ -23,11 +23,11 @@ from calibrate.arguments import whole_number
 from calibrate.embeddings import EmbeddingStore, Recording
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.gaussians import Sums, Whitened, unit_scale, whiten
-from calibrate.fitters.level import fit_level
+from calibrate.fitters.loudness import fit_loudness
 from calibrate.fitters.standard import laid_out, standardise
 from calibrate.folds import Folds
 from edge.console.progress import progress
-from edge.detectors.detector import LEVEL
+from edge.detectors.detector import EXCESS, LEVEL
 from edge.detectors.gaussians import Gaussians
 from edge.detectors.padim import PADIM
 from edge.detectors.selection import CHANNELS, Selection
@@ -56,7 +56,7 @@ class PadimSettings:
         "one kind; clips of one length have a Gaussian per cell (bundle: 40 MB)"
     )
     backbone: ClassVar[str] = DEFAULT_BACKBONE
-    features: ClassVar[tuple[str, ...]] = (PADIM, LEVEL)
+    features: ClassVar[tuple[str, ...]] = (PADIM, EXCESS, LEVEL)
     clip_statistic: ClassVar[Literal["largest", "mean"]] = "largest"
 
     dimensions: int = 100
@@ -118,15 +118,14 @@ class PadimFitter:
         without = _without_each(sums, whole, scale)
         distances = self._distances(store, folds, without, scale)
         kept = list(without.values()) if self._mode == "stream" else [whiten(whole, scale)]
-        level = fit_level(recordings, self._backbone.front_end, self._bandwidth_hz, folds, self._settings.seed)
+        loudness = fit_loudness(recordings, self._backbone.front_end, self._bandwidth_hz, folds, self._settings.seed)
         gaussians: dict[str, NDArray[np.generic]] = {"dimensions": self._dimensions.astype(np.int16), "scale": scale, **_stacked(kept)}
         arrays: dict[str, dict[str, NDArray[np.generic]]] = {
             "gaussians": gaussians,
             PADIM: {**standardise(distances, self._mode)},
-            LEVEL: level.arrays[LEVEL],
+            **loudness.arrays,
         }
-        deviations = [{PADIM: own, LEVEL: heard[LEVEL]} for own, heard in zip(distances, level.deviations, strict=True)]
-        return FittedDetector(arrays, {PADIM: self._bands, LEVEL: 1}, deviations)
+        return FittedDetector(arrays, {PADIM: self._bands, **loudness.features}, loudness.beside(PADIM, distances))
 
     def _clip_cells(self, recordings: list[Recording], folds: Folds) -> int:
         """The length of a clip in cells: that of the middle recording, or an even part of it where it is too long."""

@@ -14,6 +14,7 @@ from calibrate.embeddings import EmbeddingStore, Recording, heard_blocks
 from calibrate.fitters.banks import BankFitter, BankKind
 from calibrate.fitters.excess import fit_excess
 from calibrate.fitters.fitter import FittedDetector
+from calibrate.fitters.loudness import loudness_store
 from calibrate.folds import Folds
 from edge.detectors.detector import EXCESS, LEVEL
 from edge.detectors.embedding import Embedder, random_projection
@@ -86,13 +87,13 @@ class PatchCoreFitter:
         projection = self._projection(recordings) if self._backbone.has_network else {}
         banked = [feature for feature in self._features if feature != EXCESS]
         store = EmbeddingStore(recordings, self._backbone, self._bandwidth_hz, banked, lambda: Embedder(projection, self._bands))
-        settings = self._settings
+        settings, front_end = self._settings, self._backbone.front_end
         banks = BankFitter(banked, settings.coreset, settings.banks, settings.seed, self._mode).fit(store, Folds(recordings))
-        excess, deviations = fit_excess(recordings, self._backbone.front_end, self._bandwidth_hz)
+        excess, maps = fit_excess(loudness_store(recordings, front_end, self._bandwidth_hz, cache_bytes=0), front_end.cell_s)
         arrays: dict[str, dict[str, NDArray[np.generic]]] = {"projection": dict(projection)} if projection else {}
         features = {feature: 1 if feature == LEVEL else self._bands for feature in self._features}
-        heard = [{**own, EXCESS: loudness} for own, loudness in zip(banks.deviations, deviations, strict=True)]
-        return FittedDetector(arrays | banks.arrays | {EXCESS: excess}, features, heard)
+        heard = [{**own, EXCESS: loudness} for own, loudness in zip(banks.deviations, maps.values(), strict=True)]
+        return FittedDetector(arrays | banks.arrays | {EXCESS: dict(excess)}, features, heard)
 
     def _projection(self, recordings: list[Recording]) -> dict[str, Float32]:
         """A random projection in which the three blocks weigh the same, whatever the size of their features."""

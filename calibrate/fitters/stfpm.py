@@ -24,7 +24,8 @@ from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.trained import Trained, judged
 from calibrate.held_out import HeldOut
 from edge.console.progress import progress
-from edge.detectors.stfpm import CARD_MEMBER, FEATURES, STFPM, STUDENT_MEMBER, Stfpm
+from edge.detectors.detector import EXCESS, LEVEL
+from edge.detectors.stfpm import CARD_MEMBER, STFPM, STUDENT_MEMBER, Stfpm
 from edge.errors import UserError
 from edge.features.any_backbone import AnyBackbone
 from edge.features.backbone import DEFAULT_BACKBONE, Backbone
@@ -49,7 +50,7 @@ class StfpmSettings:
         "minutes of training with the [train] extra, 5 MB more, twice the cost per second of audio"
     )
     backbone: ClassVar[str] = DEFAULT_BACKBONE
-    features: ClassVar[tuple[str, ...]] = FEATURES
+    features: ClassVar[tuple[str, ...]] = (STFPM, EXCESS, LEVEL)
     clip_statistic: ClassVar[Literal["largest", "mean"]] = "largest"
 
     steps: int = 300

@@ -1,4 +1,4 @@
-"""Detectors whose network was trained on all folds but one: that fold gives the scale of normal sound, and all of them the level."""
+"""Detectors whose network was trained on all folds but one: that fold gives the scale of normal sound, and all of them the loudness."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calibrate.embeddings import Recording, heard_blocks
 from calibrate.fitters.fitter import FittedDetector
-from calibrate.fitters.level import fit_level
+from calibrate.fitters.loudness import fit_loudness
 from calibrate.fitters.standard import standardise
 from calibrate.folds import Folds
 from calibrate.held_out import HeldOut
@@ -30,14 +30,14 @@ class Trained:
 
     kind: type[Detector]
     feature: str  # the detector's own
-    recordings: list[Recording]  # all of which hold sound
+    recordings: list[Recording]
     held_out: HeldOut  # of these
     blobs: Mapping[str, bytes]
-    arrays: Mapping[str, Mapping[str, NDArray[np.generic]]]  # but for those of the two features
+    arrays: Mapping[str, Mapping[str, NDArray[np.generic]]]  # but for those of its own feature and of the loudness
 
 
 def judged(trained: Trained, backbone: AnyBackbone, bandwidth_hz: float, seed: int, mode: Mode, least: float = 0.0) -> FittedDetector:
-    """Fit the level, and bring what the detector makes of the held-out fold to the scale of normal sound.
+    """Fit the loudness, and bring what the detector makes of the held-out fold to the scale of normal sound.
 
     Parameters
     ----------
@@ -50,16 +50,16 @@ def judged(trained: Trained, backbone: AnyBackbone, bandwidth_hz: float, seed: i
         When nothing was heard in that fold.
     """
     bands = mels_below(backbone.front_end, bandwidth_hz) // CELL_MELS
-    level = fit_level(trained.recordings, backbone.front_end, bandwidth_hz, Folds(trained.recordings), seed)
+    loudness = fit_loudness(trained.recordings, backbone.front_end, bandwidth_hz, Folds(trained.recordings), seed)
     plain = {"mean": np.zeros(bands, np.float32), "deviation": np.ones(bands, np.float32)}
     arrays: dict[str, dict[str, NDArray[np.generic]]] = {
         **{name: dict(one) for name, one in trained.arrays.items()},
         trained.feature: {**plain},
-        LEVEL: level.arrays[LEVEL],
+        **loudness.arrays,
     }
     detector = trained.kind.load(Parts(arrays, bands, trained.blobs, backbone.front_end))
     maps = []
-    for index, one in enumerate(progress(level.deviations, label="calibrating")):
+    for index, one in zip(progress(loudness.heard, label="calibrating"), loudness.deviations, strict=True):
         values = np.full((len(one[LEVEL]), bands), np.nan, np.float32)
         if not trained.held_out.has_none(index):
             _put_plain(values, trained, index, detector, backbone, bandwidth_hz)
@@ -67,8 +67,8 @@ def judged(trained: Trained, backbone: AnyBackbone, bandwidth_hz: float, seed: i
     if not any(np.isfinite(values).any() for values in maps):
         raise AudioError("recordings", "hold no sound where some would be kept from the training; more of them are needed")
     arrays[trained.feature] = {**standardise(maps, mode, least)}
-    deviations = [{trained.feature: own, LEVEL: one[LEVEL]} for own, one in zip(maps, level.deviations, strict=True)]
-    return FittedDetector(arrays, {trained.feature: bands, LEVEL: 1}, deviations, trained.blobs)
+    features = {trained.feature: bands, **loudness.features}
+    return FittedDetector(arrays, features, loudness.beside(trained.feature, maps), trained.blobs)
 
 
 def _put_plain(values: Float32, trained: Trained, index: int, detector: Detector, backbone: AnyBackbone, bandwidth_hz: float) -> None:

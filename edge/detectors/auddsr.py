@@ -16,8 +16,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.detectors.comparison import Comparison
-from edge.detectors.detector import LEVEL, Deviation, Parts
+from edge.detectors.detector import Deviation, Parts
+from edge.detectors.loudness import Loudness, LoudnessStream
 from edge.detectors.network import Network
 from edge.detectors.standard import Standard
 from edge.features.feature_stream import CONTEXT_FRAMES as SHOWN_FRAMES
@@ -34,7 +34,7 @@ CONTEXT_CELLS = CONTEXT_BLOCKS * BLOCK_CELLS
 CONTEXT_FRAMES = CONTEXT_BLOCKS * BLOCK_FRAMES
 SEEN_BLOCKS = CHUNK_BLOCKS + 2 * CONTEXT_BLOCKS
 SEEN_FRAMES = SEEN_BLOCKS * BLOCK_FRAMES  # 256
-SEEN_CELLS = SEEN_BLOCKS * BLOCK_CELLS
+LAG_CELLS = (CHUNK_BLOCKS - 1 + CONTEXT_BLOCKS) * BLOCK_CELLS  # the first of a chunk
 
 
 class AudDsr:
@@ -43,14 +43,14 @@ class AudDsr:
     lag_blocks = CHUNK_BLOCKS - 1 + CONTEXT_BLOCKS
 
     def __init__(self, parts: Parts) -> None:
-        """`parts` hold `auddsr.onnx`, what a `Standard` of its map needs and what a `Comparison` of the level needs.
+        """`parts` hold `auddsr.onnx`, what a `Standard` of its map needs and what a `Loudness` takes.
 
         Raises KeyError, ValueError or BundleError when they do not belong together.
         """
         self.bands = parts.bands
-        self.features: Mapping[str, int] = {AUDDSR: self.bands, LEVEL: 1}
         self._standard = Standard(AUDDSR, parts.arrays[AUDDSR], self.bands)
-        self._level = Comparison(LEVEL, parts.arrays[LEVEL], 1, 1)
+        self._loudness = Loudness(parts.arrays, self.bands)
+        self.features: Mapping[str, int] = {AUDDSR: self.bands, **self._loudness.features}
         self.mels = parts.front_end.mel_bands
         self._network = Network(parts, MEMBER, (SEEN_FRAMES, self.mels), (CHUNK_CELLS, parts.front_end.bands))
 
@@ -67,9 +67,13 @@ class AudDsr:
         """How far each cell of a chunk is taken for a fault, shape = (16, band) in 0 .. 1, of it and its context, (256, mel) dB."""
         return self._network(frames)[:, : self.bands]
 
-    def deviations(self, first_cell: int, anomalies: Float32, levels_db: Float32) -> list[Deviation]:
-        """How far cells are from normal, by a map of shape = (time, band) and levels of shape = (time,)."""
-        return [self._standard.deviation(first_cell, anomalies), self._level.deviation(first_cell, levels_db[:, None, None])]
+    def loudness(self) -> LoudnessStream:
+        """The loudness of a new segment, of the cells of a chunk."""
+        return self._loudness.stream(LAG_CELLS)
+
+    def deviation(self, first_cell: int, anomalies: Float32) -> Deviation:
+        """How far the map, shape = (time, band), is from that of normal sound."""
+        return self._standard.deviation(first_cell, anomalies)
 
 
 class AudDsrStream:
@@ -78,7 +82,7 @@ class AudDsrStream:
     def __init__(self, detector: AudDsr) -> None:
         self._detector = detector
         self._frames = np.zeros((SEEN_FRAMES, detector.mels), np.float32)  # (frame, mel) dB, the latest last
-        self._levels_db = np.zeros(SEEN_CELLS, np.float32)  # (cell,) of these frames
+        self._loudness = detector.loudness()
 
     def push(self, block: FeatureBlock, cells: int) -> list[Deviation]:
         """Take one block; judge the chunk whose context it completes, if there is one. See `DetectorStream.push`."""
@@ -86,13 +90,12 @@ class AudDsrStream:
             return []
         self._frames[:-BLOCK_FRAMES] = self._frames[BLOCK_FRAMES:]
         self._frames[-BLOCK_FRAMES:] = block.log_mel[SHOWN_FRAMES : SHOWN_FRAMES + BLOCK_FRAMES]
-        self._levels_db[:-BLOCK_CELLS] = self._levels_db[BLOCK_CELLS:]
-        self._levels_db[-BLOCK_CELLS:] = block.level_db
-        first_cell = block.first_cell - (CHUNK_BLOCKS + CONTEXT_BLOCKS - 1) * BLOCK_CELLS
+        self._loudness.push(block)
+        first_cell = block.first_cell - LAG_CELLS
         if first_cell < 0 or first_cell % CHUNK_CELLS or first_cell >= cells:
             return []
         if first_cell == 0:
             self._frames[:CONTEXT_FRAMES] = self._frames[2 * CONTEXT_FRAMES : CONTEXT_FRAMES : -1]
         judged = min(CHUNK_CELLS, cells - first_cell)
-        levels_db = self._levels_db[CONTEXT_CELLS : CONTEXT_CELLS + judged]
-        return self._detector.deviations(first_cell, self._detector.anomalies(self._frames)[:judged], levels_db)
+        own = self._detector.deviation(first_cell, self._detector.anomalies(self._frames)[:judged])
+        return [own, *self._loudness.deviations(first_cell, judged)]

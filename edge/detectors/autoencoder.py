@@ -12,12 +12,12 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.detectors.comparison import Comparison
-from edge.detectors.detector import LEVEL, Deviation, Parts, real_cells
+from edge.detectors.detector import Deviation, Parts, real_cells
+from edge.detectors.loudness import Loudness, LoudnessStream
 from edge.detectors.network import Network
 from edge.detectors.standard import Standard
 from edge.features.feature_stream import CONTEXT_FRAMES, FeatureBlock
-from edge.features.frontend import BLOCK_CELLS, BLOCK_FRAMES, CELL_FRAMES, CELL_MELS
+from edge.features.frontend import BLOCK_FRAMES, CELL_FRAMES, CELL_MELS
 
 Float32 = NDArray[np.float32]
 
@@ -37,14 +37,14 @@ class Autoencoder:
     lag_blocks = 1
 
     def __init__(self, parts: Parts) -> None:
-        """`parts` hold `autoencoder.onnx`, what a `Standard` of the errors needs and what a `Comparison` of the level needs.
+        """`parts` hold `autoencoder.onnx`, what a `Standard` of the errors needs and what a `Loudness` takes.
 
         Raises KeyError, ValueError or BundleError when they do not belong together.
         """
         self.bands = parts.bands
-        self.features: Mapping[str, int] = {AUTOENCODER: self.bands, LEVEL: 1}
         self._standard = Standard(AUTOENCODER, parts.arrays[AUTOENCODER], self.bands)
-        self._level = Comparison(LEVEL, parts.arrays[LEVEL], 1, 1)
+        self._loudness = Loudness(parts.arrays, self.bands)
+        self.features: Mapping[str, int] = {AUTOENCODER: self.bands, **self._loudness.features}
         shape = (STACKS, STACKED * self.bands * CELL_MELS)
         self._network = Network(parts, MEMBER, shape, shape)
 
@@ -66,9 +66,13 @@ class Autoencoder:
         difference = self._network(stacks) - stacks
         return over_cells(over_stacks(np.square(difference).reshape(STACKS, STACKED, -1)))
 
-    def deviations(self, first_cell: int, errors: Float32, levels_db: Float32) -> list[Deviation]:
-        """How far cells are from normal, by errors of shape = (time, band) and levels of shape = (time,)."""
-        return [self._standard.deviation(first_cell, errors), self._level.deviation(first_cell, levels_db[:, None, None])]
+    def loudness(self) -> LoudnessStream:
+        """The loudness of a new segment, of the cells that the errors are about."""
+        return self._loudness.stream(LAG_CELLS)
+
+    def deviation(self, first_cell: int, errors: Float32) -> Deviation:
+        """How far errors, shape = (time, band), are from normal ones."""
+        return self._standard.deviation(first_cell, errors)
 
 
 class AutoencoderStream:
@@ -78,19 +82,19 @@ class AutoencoderStream:
         self._detector = detector
         self._mels = detector.bands * CELL_MELS
         self._frames = np.zeros((FRAMES, self._mels), np.float32)  # (frame, mel) dB
-        self._levels_db = np.zeros(LAG_CELLS + BLOCK_CELLS, np.float32)  # (cell,)
+        self._loudness = detector.loudness()
 
     def push(self, block: FeatureBlock, cells: int) -> list[Deviation]:
         """Judge the cells `block.first_cell - 1 ... block.first_cell + 6`; see `DetectorStream.push`."""
         self._frames[:-BLOCK_FRAMES] = self._frames[BLOCK_FRAMES:]
         self._frames[-BLOCK_FRAMES:] = block.log_mel[CONTEXT_FRAMES : CONTEXT_FRAMES + BLOCK_FRAMES, : self._mels]
-        self._levels_db[:LAG_CELLS] = self._levels_db[BLOCK_CELLS:]
-        self._levels_db[LAG_CELLS:] = block.level_db
-        first_cell = block.first_cell - LAG_CELLS
-        real = real_cells(first_cell, cells)
+        self._loudness.push(block)
+        real = real_cells(block.first_cell - LAG_CELLS, cells)
         if real.stop == real.start:
             return []
-        return self._detector.deviations(first_cell + real.start, self._detector.errors(self._frames)[real], self._levels_db[real])
+        first_cell = block.first_cell - LAG_CELLS + real.start
+        own = self._detector.deviation(first_cell, self._detector.errors(self._frames)[real])
+        return [own, *self._loudness.deviations(first_cell, len(own.values))]
 
 
 def stacked(frames: Float32) -> Float32:

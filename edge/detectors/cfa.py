@@ -12,8 +12,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.detectors.cellwise import CellwiseStream, level_comparison
-from edge.detectors.detector import LEVEL, Parts, require_network
+from edge.detectors.cellwise import CellwiseStream
+from edge.detectors.detector import Parts, require_network
+from edge.detectors.loudness import Loudness
 from edge.detectors.network import Network
 from edge.detectors.selection import CHANNELS, Selection
 from edge.detectors.standard import Standard, numbers
@@ -33,12 +34,11 @@ class Cfa:
     lag_blocks = 0
 
     def __init__(self, parts: Parts) -> None:
-        """`parts` hold `cfa.onnx`, the arrays `spheres` (`centres`, shape = (band, centre, dimension)), `cfa` and `level`.
+        """`parts` hold `cfa.onnx`, the arrays `spheres` (`centres`, shape = (band, centre, dimension)), `cfa` and what a `Loudness` takes.
 
         Raises KeyError, ValueError or BundleError when they do not belong together.
         """
         self.bands = parts.bands
-        self.features: Mapping[str, int] = {CFA: self.bands, LEVEL: 1}
         self._centres = numbers("spheres.centres", parts.arrays["spheres"]["centres"], (self.bands, None, None))
         if self._centres.shape[1] < NEAREST:
             raise ValueError(f"spheres.centres are {self._centres.shape[1]} for each band; {NEAREST} are the least")
@@ -47,7 +47,8 @@ class Cfa:
         self._network = Network(parts, MEMBER, (BLOCK_CELLS, self.bands, CHANNELS), (BLOCK_CELLS, self.bands, self._centres.shape[2]))
         self._selection = Selection(np.arange(CHANNELS), self.bands)
         self._standard = Standard(CFA, parts.arrays[CFA], self.bands)
-        self._level = level_comparison(parts.arrays[LEVEL])
+        self._loudness = Loudness(parts.arrays, self.bands)
+        self.features: Mapping[str, int] = {CFA: self.bands, **self._loudness.features}
 
     @classmethod
     def load(cls, parts: Parts) -> Cfa:
@@ -57,7 +58,7 @@ class Cfa:
 
     def stream(self) -> CellwiseStream:
         """Start a segment."""
-        return CellwiseStream(self.distances, self._standard, self._level)
+        return CellwiseStream(self.distances, self._standard, self._loudness)
 
     def distances(self, block: FeatureBlock) -> Float32:
         """The score of each of 8 cells, shape = (8, band)."""

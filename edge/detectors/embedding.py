@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.detectors.loudness import RecentLoudness
 from edge.features.backbone import Features
 from edge.features.feature_stream import CONTEXT_FRAMES, FeatureBlock
 from edge.features.frontend import BLOCK_CELLS, BLOCK_FRAMES, CELL_FRAMES, CELL_MELS
@@ -30,14 +31,8 @@ class Embeddings:
     first_cell: int  # of the segment
     cnn14: Float32  # (8, band, 64) float32; no dimensions where the backbone has no network
     logmel: Float32  # (8, band, 32) float32
+    excess: Float32  # (8, band, 1) float32 dB, level-normalised
     level: Float32  # (8, 1, 1) float32 dB
-
-    @property
-    def excess(self) -> Float32:
-        """How loud each band is, shape = (8, band, 1) float32 dB, level-normalised: the mean over a cell's own frames and mels."""
-        patches = self.logmel.reshape(*self.logmel.shape[:2], -1, CELL_MELS)  # (8, band, frame, mel)
-        loudness: Float32 = patches[:, :, CONTEXT_FRAMES:-CONTEXT_FRAMES].mean(axis=(2, 3))[..., None]
-        return loudness
 
     def of(self, feature: str) -> Float32:
         """The patches of a feature, shape = (8, band, dimension)."""
@@ -55,7 +50,7 @@ class Embedder:
         dimensions = projection["block2"].shape[1] if projection else 0
         self._cnn14 = np.zeros((BLOCK_CELLS + 2, 16, dimensions), np.float32)  # (time, mel, dimension), two cells from before
         self._logmel = np.zeros((BLOCK_CELLS + LAG_CELLS, bands, LOGMEL_DIMENSIONS), np.float32)
-        self._level_db = np.zeros(BLOCK_CELLS + LAG_CELLS, np.float32)
+        self._loudness = RecentLoudness(bands, LAG_CELLS)
 
     def push(self, block: FeatureBlock) -> Embeddings:
         """Embed one block; the result is about the cells `block.first_cell - 1 ... block.first_cell + 6`."""
@@ -64,13 +59,15 @@ class Embedder:
             self._cnn14[2:] = self._align(block.features)
         self._logmel[:LAG_CELLS] = self._logmel[BLOCK_CELLS:]
         self._logmel[LAG_CELLS:] = self._log_mel_patches(block.log_mel)
-        self._level_db[:LAG_CELLS] = self._level_db[BLOCK_CELLS:]
-        self._level_db[LAG_CELLS:] = block.level_db
+        self._loudness.push(block)
+        first_cell = block.first_cell - LAG_CELLS
+        bands_db, levels_db = self._loudness.of(first_cell, BLOCK_CELLS)
         return Embeddings(
-            block.first_cell - LAG_CELLS,
+            first_cell,
             average_neighbours(self._cnn14)[:, : self._bands],
             self._logmel[:BLOCK_CELLS].copy(),
-            self._level_db[:BLOCK_CELLS, None, None].copy(),
+            bands_db[..., None].copy(),
+            levels_db[:, None, None].copy(),
         )
 
     def _align(self, features: Features) -> Float32:

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundles.npz import Arrays
-from edge.detectors.cellwise import CellwiseStream, level_comparison
-from edge.detectors.detector import LEVEL, Parts, require_network
+from edge.detectors.cellwise import CellwiseStream
+from edge.detectors.detector import Parts, require_network
 from edge.detectors.gaussians import Gaussians
+from edge.detectors.loudness import Loudness
 from edge.detectors.selection import Selection
 from edge.detectors.standard import Standard, numbers
 from edge.features.feature_stream import FeatureBlock
@@ -31,19 +32,19 @@ class Padim:
     lag_blocks = 0
 
     def __init__(self, arrays: Mapping[str, Arrays], bands: int) -> None:
-        """`arrays` are a bundle's: `gaussians`, `padim` and `level`.
+        """`arrays` are a bundle's: `gaussians`, `padim` and what a `Loudness` takes.
 
         `gaussians` holds what `Gaussians` takes, and `dimensions` and `scale`, each shape = (d,): what is chosen, and multiplied by what.
         Raises KeyError or ValueError when they do not belong together.
         """
         fitted = arrays["gaussians"]
         self.bands = bands
-        self.features: Mapping[str, int] = {PADIM: bands, LEVEL: 1}
         self._selection = Selection(fitted["dimensions"], bands)
         self._scale = numbers("gaussians.scale", fitted["scale"], (self._selection.count,))
         self._gaussians = Gaussians(fitted, bands, self._selection.count)
         self._standard = Standard(PADIM, arrays[PADIM], bands)
-        self._level = level_comparison(arrays[LEVEL])
+        self._loudness = Loudness(arrays, bands)
+        self.features: Mapping[str, int] = {PADIM: bands, **self._loudness.features}
 
     @classmethod
     def load(cls, parts: Parts) -> Padim:
@@ -53,7 +54,7 @@ class Padim:
 
     def stream(self) -> CellwiseStream:
         """Start a segment."""
-        return CellwiseStream(self.distances, self._standard, self._level)
+        return CellwiseStream(self.distances, self._standard, self._loudness)
 
     def distances(self, block: FeatureBlock) -> Float32:
         """The Mahalanobis distance of each of 8 cells, shape = (8, band)."""

@@ -1,9 +1,7 @@
 """PatchCore for endless sound (Roth et al. 2022; "From Vision to Sound", section 2.2), on several features.
 
-CNN14 and log-mel patches hear different faults, and both see sound whose level was normalised; so the level itself is a feature too. These
-features have banks, and their distances are brought to one scale by what normal sound reached that was not in the bank
-(calibrate/fitters/patchcore.py). The loudness of each band needs no bank: what it has beyond the moments around it is strange by itself
-(edge/judgement/heads.py), in units of how much normal sound varies within ten seconds (calibrate/fitters/excess.py).
+CNN14 and log-mel patches hear different faults. Both have banks, and their distances are brought to one scale by what normal sound reached
+that was not in the bank (calibrate/fitters/patchcore.py).
 """
 
 from __future__ import annotations
@@ -16,15 +14,16 @@ from numpy.typing import NDArray
 from edge.bundles.npz import Arrays
 from edge.detectors.comparison import Comparison
 from edge.detectors.detector import EXCESS, LEVEL, LOGMEL, Deviation, Parts, real_cells, require_network
-from edge.detectors.embedding import LOGMEL_DIMENSIONS, Embedder
-from edge.detectors.standard import Standard, numbers
+from edge.detectors.embedding import LOGMEL_DIMENSIONS, Embedder, Embeddings
+from edge.detectors.loudness import Loudness
+from edge.detectors.standard import numbers
 from edge.features.backbone import BLOCK_SHAPES
 from edge.features.feature_stream import FeatureBlock
 
 Float32 = NDArray[np.float32]
 
-BANKED = ("cnn14", LOGMEL, LEVEL)
-FEATURES = (*BANKED[:-1], EXCESS, LEVEL)
+PATCHES = ("cnn14", LOGMEL)
+FEATURES = (*PATCHES, EXCESS, LEVEL)
 
 
 class PatchCore:
@@ -33,23 +32,22 @@ class PatchCore:
     lag_blocks = 1  # a cell waits for its right-hand neighbour
 
     def __init__(self, arrays: Mapping[str, Arrays]) -> None:
-        """`arrays` are a bundle's: `projection` (block2..4), for each feature what a `Comparison` needs, and for `excess` a `Standard`.
+        """`arrays` are a bundle's: `projection` (block2..4), what a `Comparison` takes for each kind of patches, and what a `Loudness`.
 
-        Bundles of versions before there was an excess are judged without. Raises KeyError or ValueError when they do not belong together.
+        Raises KeyError or ValueError when they do not belong together.
         """
         self.bands = len(arrays[LOGMEL]["mean"])
         self._projection: dict[str, Float32] = {}
-        widths = {LOGMEL: LOGMEL_DIMENSIONS, LEVEL: 1}
+        widths = {LOGMEL: LOGMEL_DIMENSIONS}
         if "cnn14" in arrays:
             widths["cnn14"] = arrays["projection"]["block2"].shape[-1]
             self._projection = {
                 name: numbers(f"projection.{name}", arrays["projection"][name], (channels, widths["cnn14"]))
                 for name, (_, _, channels) in BLOCK_SHAPES.items()
             }
-        there = {*widths, EXCESS} if EXCESS in arrays else {*widths}
-        self.features: Mapping[str, int] = {name: 1 if name == LEVEL else self.bands for name in FEATURES if name in there}
-        self._comparisons = {name: Comparison(name, arrays[name], self.features[name], width) for name, width in widths.items()}
-        self._excess = Standard(EXCESS, arrays[EXCESS], self.bands) if EXCESS in arrays else None
+        self._comparisons = {name: Comparison(name, arrays[name], self.bands, widths[name]) for name in PATCHES if name in widths}
+        self._loudness = Loudness(arrays, self.bands)
+        self.features: Mapping[str, int] = {**dict.fromkeys(self._comparisons, self.bands), **self._loudness.features}
 
     @classmethod
     def load(cls, parts: Parts) -> PatchCore:
@@ -66,11 +64,11 @@ class PatchCore:
         """A new embedder with this detector's projection."""
         return Embedder(self._projection, self.bands)
 
-    def deviation(self, feature: str, first_cell: int, patches: Float32) -> Deviation:
-        """How far patches, shape = (time, band, dimension), are from the normal ones in their own band."""
-        if feature == EXCESS and self._excess is not None:
-            return self._excess.deviation(first_cell, patches[..., 0])
-        return self._comparisons[feature].deviation(first_cell, patches)
+    def deviations(self, embeddings: Embeddings, real: slice) -> list[Deviation]:
+        """How far some of eight cells are from normal: patches from the normal ones in their own band, and how loud they are."""
+        first_cell = embeddings.first_cell + real.start
+        patches = [comparison.deviation(first_cell, embeddings.of(name)[real]) for name, comparison in self._comparisons.items()]
+        return [*patches, *self._loudness.deviations(first_cell, embeddings.excess[real, :, 0], embeddings.level[real, 0, 0])]
 
 
 class PatchCoreStream:
@@ -84,8 +82,4 @@ class PatchCoreStream:
         """Judge one block; see `DetectorStream.push`."""
         embeddings = self._embedder.push(block)
         real = real_cells(embeddings.first_cell, cells)
-        return [
-            self._detector.deviation(feature, embeddings.first_cell + real.start, embeddings.of(feature)[real])
-            for feature in self._detector.features
-            if real.stop > real.start
-        ]
+        return self._detector.deviations(embeddings, real) if real.stop > real.start else []

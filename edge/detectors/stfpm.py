@@ -1,7 +1,6 @@
 """STFPM for endless sound (Wang et al. 2021; "From Vision to Sound", section 2.2): a student network that imitates the backbone.
 
-It learned to, on normal sound only (calibrate/fitters/stfpm.py); of other sound the two say different things. Both see sound whose level
-was normalised, so the level itself is a feature too.
+It learned to, on normal sound only (calibrate/fitters/stfpm.py); of other sound the two say different things.
 """
 
 from __future__ import annotations
@@ -13,20 +12,18 @@ from numpy.typing import NDArray
 
 from edge.bundles.bundle import AGAIN
 from edge.bundles.npz import Arrays
-from edge.detectors.comparison import Comparison
-from edge.detectors.detector import LEVEL, Deviation, Parts, real_cells
+from edge.detectors.detector import Deviation, Parts, real_cells
+from edge.detectors.loudness import Loudness, LoudnessStream
 from edge.detectors.pyramid import LAG_CELLS, PyramidStream
 from edge.detectors.standard import Standard
 from edge.errors import BackboneError, BundleError
 from edge.features.backbone import Backbone
 from edge.features.card import decode_card
 from edge.features.feature_stream import FeatureBlock
-from edge.features.frontend import BLOCK_CELLS
 
 Float32 = NDArray[np.float32]
 
 STFPM = "stfpm"
-FEATURES = (STFPM, LEVEL)
 STUDENT_MEMBER, CARD_MEMBER = "student.onnx", "student.json"
 
 
@@ -36,15 +33,15 @@ class Stfpm:
     lag_blocks = 1  # interpolation needs the cell that follows
 
     def __init__(self, student: Backbone, arrays: Mapping[str, Arrays], bands: int) -> None:
-        """`arrays` are a bundle's: `stfpm` is what a `Standard` needs, and `level` a `Comparison`.
+        """`arrays` are a bundle's: `stfpm` is what a `Standard` needs; beside it is what a `Loudness` takes.
 
         Raises KeyError or ValueError when they are not.
         """
         self.bands = bands
-        self.features: Mapping[str, int] = {STFPM: bands, LEVEL: 1}
         self._student = student
         self._standard = Standard(STFPM, arrays[STFPM], bands)
-        self._level = Comparison(LEVEL, arrays[LEVEL], 1, 1)
+        self._loudness = Loudness(arrays, bands)
+        self.features: Mapping[str, int] = {STFPM: bands, **self._loudness.features}
 
     @classmethod
     def load(cls, parts: Parts) -> Stfpm:
@@ -68,9 +65,13 @@ class Stfpm:
         """The student's state for a new segment."""
         return PyramidStream(self._student)
 
-    def deviations(self, first_cell: int, distances: Float32, levels_db: Float32) -> list[Deviation]:
-        """How far distances, shape = (time, band), and levels, shape = (time,), are from normal ones."""
-        return [self._standard.deviation(first_cell, distances), self._level.deviation(first_cell, levels_db[:, None, None])]
+    def loudness(self) -> LoudnessStream:
+        """The loudness of a new segment, of the cells that the map is about."""
+        return self._loudness.stream(LAG_CELLS)
+
+    def deviation(self, first_cell: int, distances: Float32) -> Deviation:
+        """How far distances, shape = (time, band), are from normal ones."""
+        return self._standard.deviation(first_cell, distances)
 
 
 class StfpmStream:
@@ -79,15 +80,15 @@ class StfpmStream:
     def __init__(self, detector: Stfpm) -> None:
         self._detector = detector
         self._pyramid = detector.pyramid()
-        self._levels_db = np.zeros(LAG_CELLS + BLOCK_CELLS, np.float32)  # (cell,)
+        self._loudness = detector.loudness()
 
     def push(self, block: FeatureBlock, cells: int) -> list[Deviation]:
         """Judge one block; see `DetectorStream.push`."""
         distances = self._pyramid.push(block)[:, : self._detector.bands]
-        self._levels_db[:LAG_CELLS] = self._levels_db[BLOCK_CELLS:]
-        self._levels_db[LAG_CELLS:] = block.level_db
-        first_cell = block.first_cell - LAG_CELLS
-        real = real_cells(first_cell, cells)
+        self._loudness.push(block)
+        real = real_cells(block.first_cell - LAG_CELLS, cells)
         if real.stop <= real.start:
             return []
-        return self._detector.deviations(first_cell + real.start, distances[real], self._levels_db[:BLOCK_CELLS][real])
+        first_cell = block.first_cell - LAG_CELLS + real.start
+        own = self._detector.deviation(first_cell, distances[real])
+        return [own, *self._loudness.deviations(first_cell, len(own.values))]

@@ -12,9 +12,8 @@ Contrast is deviation less three quarters of what is usual in the window: its me
 microphone makes a whole window deviate by as much, and a moment is what differs from its surroundings; what they have in common is for the
 sustained head to judge. (Not all of it: a fault that lasts for most of a short recording is usual there.)
 
-excess     is a feature of moments only, and all that is usual is taken off it: the loudness of each band beyond that of the window. A fault
-           adds sound more often than not. How loud the whole window is, is for the level.
-logmel     has the sustained head only where there is an excess: of a moment, the excess says the same, and more clearly.
+The excess of each band is a feature of moments only, and all that is usual is taken off it: a fault adds sound more often than not, and how
+loud the whole window is, is for the level.
 
 largest    The largest deviation of any cell of a window. It is the score of the published systems, for comparison with them; it is had only
            when asked for.
@@ -36,7 +35,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.detectors.detector import EXCESS, LOGMEL
+from edge.detectors.detector import EXCESS
 from edge.judgement.window import ALARM
 
 Float32 = NDArray[np.float32]
@@ -145,7 +144,7 @@ def head_names(features: Mapping[str, int]) -> tuple[str, ...]:
     """All heads that streams are judged by."""
     names = []
     for feature, bands in features.items():
-        if bands > 1 and not (feature == LOGMEL and EXCESS in features):
+        if bands > 1:
             names.append(moment_name(feature, bands))
         if feature != EXCESS:
             names.append(sustained_name(feature, bands))

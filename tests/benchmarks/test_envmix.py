@@ -128,6 +128,8 @@ def test_envmix_in_text_is_a_table(manifest: Path, capsys: pytest.CaptureFixture
         (["--classes", "drums"], "drums: no such class in the manifest; it has drilling, siren"),
         (["--snr", "loud"], "argument --snr"),
         (["--repeats", "0"], "argument --repeats"),
+        (["--share", "1"], "argument --share: must be a part of a whole, such as 0.5, not '1'"),
+        (["--snr-over", "day"], "argument --snr-over"),
     ],
 )
 def test_envmix_with_a_mistake_is_one_line_and_exit_code_two(
@@ -164,6 +166,12 @@ def test_measure_class_never_learns_from_a_recording_that_it_tests_nor_from_more
             measure_class(mix, drilling, [0.0], most=most, learn=keep)
     assert [len(fit) for fit in learned] == [1, 2, 3, 3]
     assert learned[0] < learned[1] < learned[2] == learned[3]
+
+    learned.clear()
+    for share in (0.2, 0.5, 0.8):
+        with pytest.raises(EnoughError):
+            measure_class(replace(mix, share=share), drilling, [0.0], learn=keep)
+    assert [len(fit) for fit in learned] == [2, 3, 5]
 
 
 def test_measure_class_of_published_folders_learns_other_folds_than_it_tests(tmp_path: Path) -> None:

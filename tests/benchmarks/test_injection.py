@@ -54,6 +54,16 @@ def test_injection_has_the_ratio_that_was_asked_for_while_it_lasts_and_leaves_th
     assert added == pytest.approx(injection.alone(len(added)) * np.std(added[span]), abs=1e-5)
 
 
+@pytest.mark.parametrize("snr_db", [6.0, -6.0])
+def test_injection_over_the_clip_has_the_ratio_over_all_of_it_and_is_louder_while_it_lasts(snr_db: float) -> None:
+    recording = noise(4.0, 0.05)
+    injection = place(bark(), recording, np.random.default_rng(1))
+    added = injection.into(recording, snr_db, over="clip").samples - recording.samples
+    assert 10 * np.log10(np.mean(np.square(added)) / recording.power) == pytest.approx(snr_db, abs=0.01)
+    usual = injection.into(recording, snr_db).samples - recording.samples
+    assert np.var(added) / np.var(usual) == pytest.approx(len(added) / len(injection.sound), rel=0.1)
+
+
 def test_injection_into_a_silent_moment_stays_at_a_ratio_to_the_recording() -> None:
     recording = noise(4.0, 0.1)
     silent = Clip(recording.samples * np.r_[np.ones(RATE_HZ), np.zeros(2 * RATE_HZ), np.ones(RATE_HZ)].astype(np.float32), RATE_HZ)

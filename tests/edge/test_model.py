@@ -33,7 +33,7 @@ def test_model_of_a_fresh_bundle_knows_its_window_threshold_and_features(machine
     model = machine.model
     assert (model.window_s, model.hop_s, model.window_cells) == (10.0, 0.5, 250)
     assert model.alarm_surprise == model.bundle.manifest.threshold.score_scale > 0
-    assert (model.detector.bands, dict(model.detector.features)) == (16, {"cnn14": 16, "logmel": 16, "level": 1})
+    assert (model.detector.bands, dict(model.detector.features)) == (16, {"cnn14": 16, "logmel": 16, "excess": 16, "level": 1})
 
 
 def test_model_anomaly_map_is_the_surprise_of_each_cell_in_units_of_the_threshold(machine: CalibratedMachine) -> None:

@@ -58,7 +58,7 @@ def test_autoencoder_hears_a_tone_that_it_never_heard(site: Site) -> None:
     assert tone.score > 1.0
     assert tone.score > 5 * fresh.score
     worst = max(tone.windows, key=lambda window: window.score or 0.0)
-    assert worst.heads.keys() == {"autoencoder_moment", "autoencoder_sustained", "level"}
+    assert worst.heads.keys() == {"autoencoder_moment", "autoencoder_sustained", "excess_moment", "level"}
     assert max(worst.heads, key=lambda head: worst.heads[head]).startswith("autoencoder")
     loudest = max(worst.localization.regions, key=lambda region: region.score)
     assert loudest.f_lo_hz < 3150.0 < loudest.f_hi_hz

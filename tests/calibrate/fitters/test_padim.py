@@ -46,7 +46,7 @@ def test_fit_judges_each_recording_by_the_gaussians_of_the_others(tmp_path: Path
     fitted = PadimFitter(backbone, BANDWIDTH_HZ, SMALL).fit(recordings)
     gaussians, standard = fitted.arrays["gaussians"], fitted.arrays["padim"]
     bands = fitted.features["padim"]
-    assert fitted.features == {"padim": bands, "level": 1}
+    assert fitted.features == {"padim": bands, "excess": bands, "level": 1}
     assert gaussians["centre"].shape == (3, 1, bands, 20)
     scale = gaussians["scale"].astype(np.float64)
     heard = [features(recording, backbone, Selection(gaussians["dimensions"], bands)) * scale for recording in recordings]
@@ -89,6 +89,7 @@ def test_fit_leaves_the_cells_of_a_gap_out(tmp_path: Path, backbone: Backbone) -
     unheard = np.isnan(one["padim"]).any(axis=1)
     assert np.flatnonzero(unheard).tolist() == list(range(75, 125))
     np.testing.assert_array_equal(unheard, np.isnan(one["level"][:, 0]))
+    np.testing.assert_array_equal(unheard, np.isnan(one["excess"]).all(axis=1))
 
 
 def test_fit_of_clips_has_a_gaussian_for_each_cell_and_one_scale_for_all(tmp_path: Path, backbone: Backbone) -> None:

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.detectors.auddsr import AUDDSR, CHUNK_CELLS, CONTEXT_FRAMES, MEMBER, SEEN_FRAMES, AudDsr
-from edge.detectors.detector import LEVEL, Parts
+from edge.detectors.autoencoder import over_cells
+from edge.detectors.detector import EXCESS, LEVEL, Parts
 from edge.errors import BundleError
 from edge.features.feature_stream import FeatureBlock
 from edge.features.logmel_backbone import NOTHING
@@ -42,6 +43,7 @@ def test_auddsr_map_is_the_same_for_any_sizes_of_the_pushes(detector: AudDsr, pi
     again = said(detector, sound(seconds), pieces)
     cells = (round(seconds * RATE_HZ) // 512 + 1) // 4
     assert whole[AUDDSR].shape == (cells, 32)
+    assert whole[EXCESS].shape == (cells, 32)
     assert whole[LEVEL].shape == (cells, 1)
     for feature in whole:
         np.testing.assert_array_equal(again[feature], whole[feature])
@@ -83,6 +85,13 @@ def test_auddsr_level_is_that_of_the_same_cells(detector: AudDsr) -> None:
     values = np.concatenate([one.values[:, 0] for one in found if one.feature == LEVEL])
     # The bank holds -50 and -40 dB, each a fold of its own: the mean distance to both, of the levels -40, -39, ... dB.
     np.testing.assert_allclose(values, 5.0 + np.arange(40), atol=1e-4)
+
+
+@pytest.mark.parametrize("seconds", [3.0, 9.3])
+def test_auddsr_excess_is_the_loudness_of_the_same_cells(detector: AudDsr, seconds: float) -> None:
+    samples = sound(seconds)
+    loudness = over_cells(frames_of(samples))
+    np.testing.assert_allclose(said(detector, samples, [777])[EXCESS], loudness, rtol=1e-5)
 
 
 def test_auddsr_bands_without_sound_are_no_part_of_it() -> None:

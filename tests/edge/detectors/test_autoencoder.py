@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.detectors.autoencoder import AUTOENCODER, MEMBER, Autoencoder, over_cells, over_stacks, stacked
-from edge.detectors.detector import LEVEL, Parts
+from edge.detectors.detector import EXCESS, LEVEL, Parts
 from edge.errors import BundleError
 from tests.networks import RATE_HZ, autoencoder_network, frames_of, parts_of, said, sound
 
@@ -73,6 +73,7 @@ def test_autoencoder_map_is_the_same_for_any_sizes_of_the_pushes(detector: Autoe
     again = said(detector, sound(seconds), pieces)
     cells = (round(seconds * RATE_HZ) // 512 + 1) // 4
     assert whole[AUTOENCODER].shape == (cells, 32)
+    assert whole[EXCESS].shape == (cells, 32)
     assert whole[LEVEL].shape == (cells, 1)
     for feature in whole:
         np.testing.assert_array_equal(again[feature], whole[feature])
@@ -82,7 +83,7 @@ def test_autoencoder_bands_without_sound_are_no_part_of_it() -> None:
     narrow = Autoencoder.load(parts_of(AUTOENCODER, 20))
     values = said(narrow, sound(2.0), [16000], bandwidth_hz=3000.0)[AUTOENCODER]
     assert values.shape == (15, 20)
-    assert dict(narrow.features) == {AUTOENCODER: 20, LEVEL: 1}
+    assert dict(narrow.features) == {AUTOENCODER: 20, EXCESS: 20, LEVEL: 1}
 
 
 def test_autoencoder_level_is_that_of_the_same_cells(detector: Autoencoder) -> None:
@@ -91,6 +92,12 @@ def test_autoencoder_level_is_that_of_the_same_cells(detector: Autoencoder) -> N
     far = np.abs(np.diff(found[LEVEL][:, 0]))
     assert far[14:17].max() > 5.0
     assert len(found[LEVEL]) == len(found[AUTOENCODER])
+
+
+def test_autoencoder_excess_is_the_loudness_of_the_same_cells(detector: Autoencoder) -> None:
+    samples = sound(4.0)
+    loudness = over_cells(frames_of(samples))
+    np.testing.assert_allclose(said(detector, samples, [777])[EXCESS], loudness, rtol=1e-5)
 
 
 @pytest.mark.parametrize("member", [AUTOENCODER, LEVEL])

@@ -45,6 +45,7 @@ def arrays() -> Fitted:
     return {
         "spheres": {"centres": np.random.default_rng(0).standard_normal((BANDS, CENTRES, DIMENSIONS)).astype(np.float16)},
         "cfa": {"mean": 1.0 + np.arange(BANDS, dtype=np.float32), "deviation": np.full(BANDS, 0.5, np.float32)},
+        "excess": {"mean": np.full(BANDS, 3.0, np.float32), "deviation": np.full(BANDS, 2.0, np.float32)},
         "level": {
             "bank_0": np.array([[-30.0]], np.float16),
             "folds": np.array([1]),
@@ -74,8 +75,13 @@ def test_softmin_weighted_of_distances_worked_out_by_hand() -> None:
 
 def test_cfa_deviation_is_the_weighted_distance_of_the_descriptor_from_the_centres_of_its_band() -> None:
     heard = block(40)
-    own, level = Cfa(parts()).stream().push(heard, 1000)
-    assert [(one.feature, one.first_cell, one.values.shape) for one in (own, level)] == [("cfa", 40, (8, BANDS)), ("level", 40, (8, 1))]
+    own, excess, level = Cfa(parts()).stream().push(heard, 1000)
+    assert [(one.feature, one.first_cell, one.values.shape) for one in (own, excess, level)] == [
+        ("cfa", 40, (8, BANDS)),
+        ("excess", 40, (8, BANDS)),
+        ("level", 40, (8, 1)),
+    ]
+    np.testing.assert_array_equal(excess.values, np.full((8, BANDS), -1.5))
     weight = Layer().weight.detach().numpy().astype(np.float64)
     centres = arrays()["spheres"]["centres"].astype(np.float64)
     for t in range(8):
@@ -90,7 +96,7 @@ def test_cfa_deviation_is_the_weighted_distance_of_the_descriptor_from_the_centr
 
 def test_cfa_cell_does_not_depend_on_how_many_of_its_block_are_real() -> None:
     detector = Cfa.load(parts())
-    assert (detector.bands, dict(detector.features)) == (BANDS, {"cfa": BANDS, "level": 1})
+    assert (detector.bands, dict(detector.features)) == (BANDS, {"cfa": BANDS, "excess": BANDS, "level": 1})
     whole, part = detector.stream().push(block(8), 100), detector.stream().push(block(8), 11)
     for one, other in zip(part, whole, strict=True):
         np.testing.assert_array_equal(one.values, other.values[:3])

@@ -30,6 +30,7 @@ def arrays(moments: int = 1) -> Fitted:
             "whitening": packed(np.tril(rng.standard_normal((2, moments, BANDS, size, size)))),
         },
         "padim": {"mean": 2.0 + np.arange(BANDS, dtype=np.float32), "deviation": np.full(BANDS, 0.5, np.float32)},
+        "excess": {"mean": np.full(BANDS, 3.0, np.float32), "deviation": np.full(BANDS, 2.0, np.float32)},
         "level": {
             "bank_0": np.array([[-30.0], [-20.0]], np.float16),
             "folds": np.array([1, 1]),
@@ -49,9 +50,10 @@ def block(first_cell: int, seed: int = 1) -> FeatureBlock:
 def test_padim_deviation_is_the_distance_of_chosen_features_from_the_gaussians_of_their_place(moments: int, first_cell: int) -> None:
     fitted = arrays(moments)
     heard = block(first_cell)
-    own, level = Padim(fitted, BANDS).stream().push(heard, 1000)
-    assert (own.feature, level.feature) == ("padim", "level")
-    assert (own.first_cell, level.first_cell) == (first_cell, first_cell)
+    own, excess, level = Padim(fitted, BANDS).stream().push(heard, 1000)
+    assert (own.feature, excess.feature, level.feature) == ("padim", "excess", "level")
+    assert (own.first_cell, excess.first_cell, level.first_cell) == (first_cell,) * 3
+    np.testing.assert_array_equal(excess.values, np.full((8, BANDS), -1.5))
     gaussians = fitted["gaussians"]
     for t in range(8):
         for band in range(BANDS):
@@ -70,14 +72,14 @@ def test_padim_deviation_is_the_distance_of_chosen_features_from_the_gaussians_o
     np.testing.assert_allclose(level.values[:, 0], expected, atol=1e-5)
 
 
-def test_padim_stream_gives_both_features_for_the_same_real_cells_without_lag() -> None:
+def test_padim_stream_gives_all_features_for_the_same_real_cells_without_lag() -> None:
     stream = Padim(arrays(), BANDS).stream()
     said = [
         [(one.feature, one.first_cell, one.values.shape) for one in stream.push(block(first, first + 9), 13)] for first in (-8, 0, 8, 16)
     ]
     assert said[0] == said[3] == []
-    assert said[1] == [("padim", 0, (8, BANDS)), ("level", 0, (8, 1))]
-    assert said[2] == [("padim", 8, (5, BANDS)), ("level", 8, (5, 1))]
+    assert said[1] == [("padim", 0, (8, BANDS)), ("excess", 0, (8, BANDS)), ("level", 0, (8, 1))]
+    assert said[2] == [("padim", 8, (5, BANDS)), ("excess", 8, (5, BANDS)), ("level", 8, (5, 1))]
 
 
 def test_padim_cell_does_not_depend_on_how_many_of_its_block_are_real() -> None:
@@ -90,7 +92,7 @@ def test_padim_cell_does_not_depend_on_how_many_of_its_block_are_real() -> None:
 
 def test_padim_load_takes_the_bands_of_the_bundle() -> None:
     detector = Padim.load(Parts(arrays(), BANDS))
-    assert (detector.bands, dict(detector.features)) == (BANDS, {"padim": BANDS, "level": 1})
+    assert (detector.bands, dict(detector.features)) == (BANDS, {"padim": BANDS, "excess": BANDS, "level": 1})
 
 
 def lose(*path: str) -> Callable[[Fitted], None]:

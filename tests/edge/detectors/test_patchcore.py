@@ -26,7 +26,8 @@ Fitted = dict[str, dict[str, NDArray[Any]]]
 def embeddings_of(first: int) -> Embeddings:
     """Eight cells that say which they are."""
     numbers = (first + np.arange(8)).astype(np.float32)[:, None, None]
-    return Embeddings(first, *(np.broadcast_to(numbers, (8, *shape)).copy() for shape in ((BANDS, DIMENSIONS), (BANDS, 32), (1, 1))))
+    shapes = ((BANDS, DIMENSIONS), (BANDS, 32), (BANDS, 1), (1, 1))
+    return Embeddings(first, *(np.broadcast_to(numbers, (8, *shape)).copy() for shape in shapes))
 
 
 @settings(max_examples=60, deadline=None)
@@ -64,14 +65,16 @@ def test_patchcore_deviation_is_the_distance_in_standard_deviations_of_its_band(
     fitted = arrays()
     detector = PatchCore(fitted)
     bands = 1 if feature == "level" else BANDS
-    rows = np.random.default_rng(1).standard_normal((4, bands, WIDTHS[feature])).astype(np.float32)
-    found = detector.deviation(feature, 40, rows)
-    assert (found.feature, found.first_cell) == (feature, 40)
+    embeddings = embeddings_of(40)
+    rows = np.random.default_rng(1).standard_normal((8, bands, WIDTHS[feature])).astype(np.float32)
+    embeddings.of(feature)[:] = rows
+    (found,) = (one for one in detector.deviations(embeddings, slice(2, 6)) if one.feature == feature)
+    assert (found.first_cell, found.values.shape) == (42, (4, bands))
     assert found.values.dtype == np.float32
     for t in range(4):
         for band in range(bands):
             bank = fitted[feature][f"bank_{band}"].astype(np.float32)
-            apart = np.linalg.norm(bank - rows[t, band], axis=1)
+            apart = np.linalg.norm(bank - rows[2 + t, band], axis=1)
             distance = (apart[:4].min() + apart[4:].min()) / 2  # two folds: each is left out once
             assert found.values[t, band] == pytest.approx((distance - (0.5 + band)) / 0.25, rel=1e-4, abs=1e-4)
 
@@ -79,6 +82,18 @@ def test_patchcore_deviation_is_the_distance_in_standard_deviations_of_its_band(
 def test_patchcore_knows_its_features_and_their_bands() -> None:
     assert dict(PatchCore(arrays()).features) == {"cnn14": BANDS, "logmel": BANDS, "level": 1}
     assert PatchCore(arrays()).bands == BANDS
+
+
+def test_patchcore_with_an_excess_judges_by_it_and_by_all_else_as_before() -> None:
+    scale: dict[str, NDArray[Any]] = {"mean": np.full(BANDS, 40.0, np.float32), "deviation": np.array([1.0, 2.0, 4.0], np.float32)}
+    detector, earlier = PatchCore({**arrays(), "excess": scale}), PatchCore(arrays())
+    assert list(detector.features.items()) == [("cnn14", BANDS), ("logmel", BANDS), ("excess", BANDS), ("level", 1)]
+    said = detector.deviations(embeddings_of(40), slice(1, 8))
+    assert [one.feature for one in said] == list(detector.features)
+    np.testing.assert_array_equal(said[2].values, np.arange(1, 8)[:, None] / [1.0, 2.0, 4.0])
+    for one, before in zip(said[:2] + said[3:], earlier.deviations(embeddings_of(40), slice(1, 8)), strict=True):
+        assert (one.feature, one.first_cell) == (before.feature, before.first_cell)
+        np.testing.assert_array_equal(one.values, before.values)
 
 
 def test_patchcore_without_a_network_has_no_such_feature() -> None:

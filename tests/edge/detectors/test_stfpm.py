@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.detectors.detector import LEVEL, Parts
+from edge.detectors.detector import EXCESS, LEVEL, Parts
 from edge.detectors.pyramid import LAG_CELLS, PyramidStream
 from edge.detectors.stfpm import CARD_MEMBER, STFPM, STUDENT_MEMBER, Stfpm
 from edge.errors import BundleError
@@ -35,6 +35,7 @@ def parts() -> Parts:
     return Parts(
         arrays={
             STFPM: {"mean": np.linspace(0.2, 0.4, BANDS, dtype=np.float32), "deviation": np.full(BANDS, 0.05, np.float32)},
+            EXCESS: {"mean": np.full(BANDS, -20.0, np.float32), "deviation": np.full(BANDS, 4.0, np.float32)},
             LEVEL: {
                 "bank_0": np.array([[-40.0], [-30.0]], np.float16),
                 "folds": np.array([1, 1]),
@@ -51,33 +52,37 @@ def parts() -> Parts:
     )
 
 
-def test_stfpm_tells_of_every_real_cell_once_what_map_and_level_are(teacher: Backbone) -> None:
+def test_stfpm_tells_of_every_real_cell_once_what_map_and_loudness_are(teacher: Backbone) -> None:
     fitted = parts()
     detector = Stfpm.load(fitted)
-    assert dict(detector.features) == {STFPM: BANDS, LEVEL: 1}
+    assert dict(detector.features) == {STFPM: BANDS, EXCESS: BANDS, LEVEL: 1}
     assert detector.bands == BANDS
     stream, pyramid = detector.stream(), PyramidStream(Backbone.load(STUDENT))
     features = FeatureStream(teacher, BANDWIDTH_HZ)
     samples = 0.05 * np.random.default_rng(0).standard_normal(32000 * 3 + 777).astype(np.float32)
-    said: dict[str, list[Float32]] = {STFPM: [], LEVEL: []}
+    said: dict[str, list[Float32]] = {STFPM: [], EXCESS: [], LEVEL: []}
     maps: list[Float32] = []
     levels: list[Float32] = []
+    frames: list[Float32] = []
     for pushed in (features.push(samples), features.finish()):
         for block in pushed:
             maps.append(pyramid.push(block))
             levels.append(block.level_db.copy())
+            frames.append(block.log_mel[2:34].copy())
             deviations = stream.push(block, features.cells)
-            assert [one.feature for one in deviations] in ([], [STFPM, LEVEL])
+            assert [one.feature for one in deviations] in ([], [STFPM, EXCESS, LEVEL])
             for one in deviations:
                 assert one.first_cell == sum(map(len, said[one.feature]))
                 said[one.feature].append(one.values)
-    assert [len(np.concatenate(values)) for values in said.values()] == [features.cells] * 2
+    assert [len(np.concatenate(values)) for values in said.values()] == [features.cells] * 3
     cells = np.concatenate(maps)[8 + LAG_CELLS :][: features.cells, :BANDS]
     expected = (cells - np.linspace(0.2, 0.4, BANDS, dtype=np.float32)) / 0.05
     np.testing.assert_allclose(np.concatenate(said[STFPM]), expected, rtol=1e-5, atol=1e-5)
     level = np.concatenate(levels)[8:][: features.cells]
     apart = (np.abs(level + 40.0) + np.abs(level + 30.0)) / 2  # of two folds with one level each
     np.testing.assert_allclose(np.concatenate(said[LEVEL])[:, 0], apart, rtol=1e-4)
+    loudness = np.concatenate(frames).reshape(-1, 4, 16, 4).mean(axis=(1, 3))[8:][: features.cells, :BANDS]
+    np.testing.assert_allclose(np.concatenate(said[EXCESS]), (loudness + 20.0) / 4.0, atol=1e-4)
 
 
 def test_stfpm_streams_do_not_disturb_each_other(teacher: Backbone) -> None:

@@ -1,0 +1,99 @@
+"""How loud a cell is: what every detector judges by beside its own map, which is of sound whose level was normalised.
+
+level    How loud a cell is in all bands together, absolute: compared with the levels of normal sound.
+excess   How loud each band of a cell is, level-normalised, in units of how much normal sound varies within ten seconds. What it has beyond
+         the moments around it is strange by itself (edge/judgement/heads.py), so it is compared with nothing.
+
+Fitted by calibrate/fitters/loudness.py. Bundles of versions before there was an excess have none, and are judged without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundles.npz import Arrays
+from edge.detectors.comparison import Comparison
+from edge.detectors.detector import EXCESS, LEVEL, Deviation
+from edge.detectors.standard import Standard
+from edge.features.feature_stream import CONTEXT_FRAMES, FeatureBlock
+from edge.features.frontend import BLOCK_CELLS, BLOCK_FRAMES, CELL_FRAMES, CELL_MELS
+
+Float32 = NDArray[np.float32]
+
+
+class Loudness:
+    """What a bundle knows of how loud the machine is."""
+
+    def __init__(self, arrays: Mapping[str, Arrays], bands: int) -> None:
+        """`arrays` are a bundle's: `level` is what a `Comparison` needs, and `excess`, if there is one, a `Standard`.
+
+        Raises KeyError or ValueError when they are not.
+        """
+        self.bands = bands
+        self._excess = Standard(EXCESS, arrays[EXCESS], bands) if EXCESS in arrays else None
+        self._level = Comparison(LEVEL, arrays[LEVEL], 1, 1)
+        self.features: Mapping[str, int] = {EXCESS: bands, LEVEL: 1} if self._excess else {LEVEL: 1}  # the last of a detector's
+
+    def stream(self, lag_cells: int = 0) -> LoudnessStream:
+        """Start a segment, for a detector that judges cells up to so many later than it hears them."""
+        return LoudnessStream(self, lag_cells)
+
+    def deviations(self, first_cell: int, bands_db: Float32, levels_db: Float32) -> list[Deviation]:
+        """How far cells are from normal, by the loudness of their bands, shape = (time, band), and their levels, shape = (time,)."""
+        excess = [self._excess.deviation(first_cell, bands_db)] if self._excess else []
+        return [*excess, self._level.deviation(first_cell, levels_db[:, None, None])]
+
+
+class LoudnessStream:
+    """The loudness of one segment."""
+
+    def __init__(self, loudness: Loudness, lag_cells: int) -> None:
+        self._loudness = loudness
+        self._recent = RecentLoudness(loudness.bands, lag_cells)
+
+    def push(self, block: FeatureBlock) -> None:
+        """Hear one block."""
+        self._recent.push(block)
+
+    def deviations(self, first_cell: int, count: int) -> list[Deviation]:
+        """How far cells that were heard are from normal: up to the lag before the latest block, and those of it."""
+        return self._loudness.deviations(first_cell, *self._recent.of(first_cell, count))
+
+
+class RecentLoudness:
+    """How loud the latest cells of a segment are."""
+
+    def __init__(self, bands: int, lag_cells: int) -> None:
+        """Only the lowest `bands` are of interest; `lag_cells` are kept beside those of the latest block."""
+        self._bands_db = np.zeros((lag_cells + BLOCK_CELLS, bands), np.float32)  # (cell, band), the latest last
+        self._levels_db = np.zeros(lag_cells + BLOCK_CELLS, np.float32)  # (cell,)
+        self._end_cell = 0  # of the segment
+
+    def push(self, block: FeatureBlock) -> None:
+        """Hear the block that follows."""
+        self._bands_db[:-BLOCK_CELLS] = self._bands_db[BLOCK_CELLS:]
+        self._bands_db[-BLOCK_CELLS:] = band_loudness(block, self._bands_db.shape[1])
+        self._levels_db[:-BLOCK_CELLS] = self._levels_db[BLOCK_CELLS:]
+        self._levels_db[-BLOCK_CELLS:] = block.level_db
+        self._end_cell = block.first_cell + BLOCK_CELLS
+
+    def of(self, first_cell: int, count: int) -> tuple[Float32, Float32]:
+        """Of consecutive cells the loudness of each band, shape = (count, band), and the level, shape = (count,), both in dB.
+
+        They are views that the next block overwrites.
+        """
+        first = first_cell - (self._end_cell - len(self._levels_db))
+        assert 0 <= first <= first + count <= len(self._levels_db), "cells that are not kept"
+        return self._bands_db[first : first + count], self._levels_db[first : first + count]
+
+
+def band_loudness(block: FeatureBlock, bands: int) -> Float32:
+    """The mean over the frames and mels of each cell, of the lowest `bands`, shape = (8, band) dB, level-normalised."""
+    own = block.log_mel[CONTEXT_FRAMES : CONTEXT_FRAMES + BLOCK_FRAMES, : bands * CELL_MELS]
+    # Side by side in memory, so that all of them are added in the same order.
+    cells = np.ascontiguousarray(own.reshape(BLOCK_CELLS, CELL_FRAMES, bands, CELL_MELS).transpose(0, 2, 1, 3))  # (8, band, frame, mel)
+    loudness: Float32 = cells.mean(axis=(2, 3))
+    return loudness
