@@ -31,7 +31,7 @@ class Embeddings:
     first_cell: int  # of the segment
     cnn14: Float32  # (8, band, 64) float32; no dimensions where the backbone has no network
     logmel: Float32  # (8, band, 32) float32
-    excess: Float32  # (8, band, 1) float32 dB, level-normalised
+    excess: Float32  # (8, band, 4) float32 dB, level-normalised: of each mel
     level: Float32  # (8, 1, 1) float32 dB
 
     def of(self, feature: str) -> Float32:
@@ -61,12 +61,12 @@ class Embedder:
         self._logmel[LAG_CELLS:] = self._log_mel_patches(block.log_mel)
         self._loudness.push(block)
         first_cell = block.first_cell - LAG_CELLS
-        bands_db, levels_db = self._loudness.of(first_cell, BLOCK_CELLS)
+        mels_db, levels_db = self._loudness.of(first_cell, BLOCK_CELLS)
         return Embeddings(
             first_cell,
             average_neighbours(self._cnn14)[:, : self._bands],
             self._logmel[:BLOCK_CELLS].copy(),
-            bands_db[..., None].copy(),
+            mels_db.copy(),
             levels_db[:, None, None].copy(),
         )
 

@@ -1,8 +1,9 @@
 """How loud a cell is: what every detector judges by beside its own map, which is of sound whose level was normalised.
 
 level    How loud a cell is in all bands together, absolute: compared with the levels of normal sound.
-excess   How loud each band of a cell is, level-normalised, in units of how much normal sound varies within ten seconds. What it has beyond
-         the moments around it is strange by itself (edge/judgement/heads.py), so it is compared with nothing.
+excess   How loud each mel of a cell is, level-normalised, beyond its mean and in units of how much it varies within ten seconds of normal
+         sound; of a band, the loudest of its mels by that measure, for a tone has but one. What it has beyond the moments around it is
+         strange by itself (edge/judgement/heads.py), so it is compared with nothing.
 
 Fitted by calibrate/fitters/loudness.py. Bundles of versions before there was an excess have none, and are judged without.
 """
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from edge.bundles.npz import Arrays
 from edge.detectors.comparison import Comparison
 from edge.detectors.detector import EXCESS, LEVEL, Deviation
-from edge.detectors.standard import Standard
+from edge.detectors.standard import numbers
 from edge.features.feature_stream import CONTEXT_FRAMES, FeatureBlock
 from edge.features.frontend import BLOCK_CELLS, BLOCK_FRAMES, CELL_FRAMES, CELL_MELS
 
@@ -28,12 +29,12 @@ class Loudness:
     """What a bundle knows of how loud the machine is."""
 
     def __init__(self, arrays: Mapping[str, Arrays], bands: int) -> None:
-        """`arrays` are a bundle's: `level` is what a `Comparison` needs, and `excess`, if there is one, a `Standard`.
+        """`arrays` are a bundle's: `level` is what a `Comparison` needs, and `excess`, if there is one, an `Excess`.
 
         Raises KeyError or ValueError when they are not.
         """
         self.bands = bands
-        self._excess = Standard(EXCESS, arrays[EXCESS], bands) if EXCESS in arrays else None
+        self._excess = Excess(arrays[EXCESS], bands) if EXCESS in arrays else None
         self._level = Comparison(LEVEL, arrays[LEVEL], 1, 1)
         self.features: Mapping[str, int] = {EXCESS: bands, LEVEL: 1} if self._excess else {LEVEL: 1}  # the last of a detector's
 
@@ -41,10 +42,26 @@ class Loudness:
         """Start a segment, for a detector that judges cells up to so many later than it hears them."""
         return LoudnessStream(self, lag_cells)
 
-    def deviations(self, first_cell: int, bands_db: Float32, levels_db: Float32) -> list[Deviation]:
-        """How far cells are from normal, by the loudness of their bands, shape = (time, band), and their levels, shape = (time,)."""
-        excess = [self._excess.deviation(first_cell, bands_db)] if self._excess else []
+    def deviations(self, first_cell: int, mels_db: Float32, levels_db: Float32) -> list[Deviation]:
+        """How far cells are from normal, by the loudness of their mels, shape = (time, band, 4), and their levels, shape = (time,)."""
+        excess = [Deviation(EXCESS, first_cell, self._excess.of(mels_db))] if self._excess else []
         return [*excess, self._level.deviation(first_cell, levels_db[:, None, None])]
+
+
+class Excess:
+    """How much louder bands are than usual."""
+
+    def __init__(self, fitted: Arrays, bands: int) -> None:
+        """`fitted` holds `mean` and `deviation` in dB, each shape = (band, 4); KeyError or ValueError when it does not."""
+        self._mean = numbers("excess.mean", fitted["mean"], (bands, CELL_MELS))
+        self._deviation = numbers("excess.deviation", fitted["deviation"], (bands, CELL_MELS))
+        if not (self._deviation > 0).all():
+            raise ValueError("excess.deviation is not positive")
+
+    def of(self, mels_db: Float32) -> Float32:
+        """The excess of each band, shape = (time, band), in deviations, of the loudness of its mels, (time, band, 4) dB."""
+        excess: Float32 = ((mels_db - self._mean) / self._deviation).max(axis=2)
+        return excess
 
 
 class LoudnessStream:
@@ -68,32 +85,30 @@ class RecentLoudness:
 
     def __init__(self, bands: int, lag_cells: int) -> None:
         """Only the lowest `bands` are of interest; `lag_cells` are kept beside those of the latest block."""
-        self._bands_db = np.zeros((lag_cells + BLOCK_CELLS, bands), np.float32)  # (cell, band), the latest last
+        self._mels_db = np.zeros((lag_cells + BLOCK_CELLS, bands, CELL_MELS), np.float32)  # (cell, band, mel), the latest last
         self._levels_db = np.zeros(lag_cells + BLOCK_CELLS, np.float32)  # (cell,)
         self._end_cell = 0  # of the segment
 
     def push(self, block: FeatureBlock) -> None:
         """Hear the block that follows."""
-        self._bands_db[:-BLOCK_CELLS] = self._bands_db[BLOCK_CELLS:]
-        self._bands_db[-BLOCK_CELLS:] = band_loudness(block, self._bands_db.shape[1])
+        self._mels_db[:-BLOCK_CELLS] = self._mels_db[BLOCK_CELLS:]
+        self._mels_db[-BLOCK_CELLS:] = mel_loudness(block, self._mels_db.shape[1])
         self._levels_db[:-BLOCK_CELLS] = self._levels_db[BLOCK_CELLS:]
         self._levels_db[-BLOCK_CELLS:] = block.level_db
         self._end_cell = block.first_cell + BLOCK_CELLS
 
     def of(self, first_cell: int, count: int) -> tuple[Float32, Float32]:
-        """Of consecutive cells the loudness of each band, shape = (count, band), and the level, shape = (count,), both in dB.
+        """Of consecutive cells the loudness of each mel, shape = (count, band, 4), and the level, shape = (count,), both in dB.
 
         They are views that the next block overwrites.
         """
         first = first_cell - (self._end_cell - len(self._levels_db))
         assert 0 <= first <= first + count <= len(self._levels_db), "cells that are not kept"
-        return self._bands_db[first : first + count], self._levels_db[first : first + count]
+        return self._mels_db[first : first + count], self._levels_db[first : first + count]
 
 
-def band_loudness(block: FeatureBlock, bands: int) -> Float32:
-    """The mean over the frames and mels of each cell, of the lowest `bands`, shape = (8, band) dB, level-normalised."""
+def mel_loudness(block: FeatureBlock, bands: int) -> Float32:
+    """The mean over the frames of each cell, of the lowest `bands`, shape = (8, band, 4) dB, level-normalised."""
     own = block.log_mel[CONTEXT_FRAMES : CONTEXT_FRAMES + BLOCK_FRAMES, : bands * CELL_MELS]
-    # Side by side in memory, so that all of them are added in the same order.
-    cells = np.ascontiguousarray(own.reshape(BLOCK_CELLS, CELL_FRAMES, bands, CELL_MELS).transpose(0, 2, 1, 3))  # (8, band, frame, mel)
-    loudness: Float32 = cells.mean(axis=(2, 3))
+    loudness: Float32 = own.reshape(BLOCK_CELLS, CELL_FRAMES, bands, CELL_MELS).mean(axis=1)
     return loudness

@@ -68,7 +68,7 @@ class PatchCore:
         """How far some of eight cells are from normal: patches from the normal ones in their own band, and how loud they are."""
         first_cell = embeddings.first_cell + real.start
         patches = [comparison.deviation(first_cell, embeddings.of(name)[real]) for name, comparison in self._comparisons.items()]
-        return [*patches, *self._loudness.deviations(first_cell, embeddings.excess[real, :, 0], embeddings.level[real, 0, 0])]
+        return [*patches, *self._loudness.deviations(first_cell, embeddings.excess[real], embeddings.level[real, 0, 0])]
 
 
 class PatchCoreStream:

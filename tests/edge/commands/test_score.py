@@ -36,7 +36,14 @@ def test_score_prints_a_json_line_per_file(machine: CalibratedMachine, recording
         assert list(result) == ["file", "score", "seconds", "windows"]
         for window in result["windows"]:
             assert set(window) == {"t_start_s", "t_end_s", "score", "p_value", "anomalous", "heads", "lost_s", "localization"}
-            assert set(window["heads"]) == {"cnn14_moment", "cnn14_sustained", "logmel_moment", "logmel_sustained", "excess_moment", "level"}
+            assert set(window["heads"]) == {
+                "cnn14_moment",
+                "cnn14_sustained",
+                "logmel_moment",
+                "logmel_sustained",
+                "excess_moment",
+                "level",
+            }
             assert sum(window["heads"].values()) == pytest.approx(window["score"], rel=0.01)
             assert window["anomalous"] == (window["score"] >= 1.0)
             assert 0.0 <= window["p_value"] <= 1.0

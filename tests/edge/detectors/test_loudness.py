@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from edge.bundles.npz import Arrays
 from edge.detectors.detector import EXCESS, LEVEL
 from edge.detectors.embedding import Embedder
-from edge.detectors.loudness import Loudness, RecentLoudness, band_loudness
+from edge.detectors.loudness import Loudness, RecentLoudness, mel_loudness
 from edge.features.feature_stream import FeatureBlock, FeatureStream
 from edge.features.frontend import DCASE, PANNS, FrontEnd
 from edge.features.logmel_backbone import NOTHING, LogMelBackbone
@@ -21,7 +21,10 @@ BANDS = 3
 
 def arrays(bands: int = BANDS) -> dict[str, Arrays]:
     return {
-        EXCESS: {"mean": -20.0 + np.arange(bands, dtype=np.float32), "deviation": np.full(bands, 2.0, np.float32)},
+        EXCESS: {
+            "mean": np.repeat(-20.0 + np.arange(bands, dtype=np.float32)[:, None], 4, axis=1),
+            "deviation": np.tile(np.array([2.0, 2.0, 2.0, 1.0], np.float32), (bands, 1)),
+        },
         LEVEL: {
             "bank_0": np.array([[-50.0], [-40.0]], np.float16),
             "folds": np.array([1, 1]),
@@ -39,15 +42,16 @@ def block(first_cell: int, seed: int = 0, mels: int = 64) -> FeatureBlock:
 
 
 def slow_loudness(frames: Float32, bands: int) -> NDArray[np.float64]:
-    """Cell by cell, shape = (cell, band), of (frame, mel)."""
+    """Cell by cell, shape = (cell, band, mel), of (frame, mel)."""
     cells = len(frames) // 4
-    return np.array([[frames[4 * c : 4 * c + 4, 4 * b : 4 * b + 4].astype(float).mean() for b in range(bands)] for c in range(cells)])
+    means = [[frames[4 * c : 4 * c + 4, mel].astype(float).mean() for mel in range(4 * bands)] for c in range(cells)]
+    return np.array(means).reshape(cells, bands, 4)
 
 
 @pytest.mark.parametrize(("mels", "bands"), [(64, 16), (64, 11), (128, 32), (128, 1)])
-def test_band_loudness_is_the_mean_of_a_cells_own_frames_and_mels(mels: int, bands: int) -> None:
+def test_mel_loudness_is_the_mean_of_a_cells_own_frames(mels: int, bands: int) -> None:
     heard = block(0, mels=mels)
-    np.testing.assert_allclose(band_loudness(heard, bands), slow_loudness(heard.log_mel[2:34], bands), rtol=1e-5)
+    np.testing.assert_allclose(mel_loudness(heard, bands), slow_loudness(heard.log_mel[2:34], bands), rtol=1e-5)
 
 
 @settings(max_examples=40, deadline=None)
@@ -124,10 +128,12 @@ def test_loudness_of_a_cell_does_not_depend_on_the_lag_or_on_how_the_sound_came_
 def test_loudness_deviations_are_in_units_of_what_normal_sound_varies_by() -> None:
     loudness = Loudness(arrays(), BANDS)
     assert dict(loudness.features) == {EXCESS: BANDS, LEVEL: 1}
-    bands_db = np.array([[-20.0, -15.0, -18.0], [-16.0, -19.0, -28.0]], np.float32)
-    excess, level = loudness.deviations(40, bands_db, np.array([-45.0, -30.0], np.float32))
+    mels_db = np.repeat(np.array([[-20.0, -15.0, -18.0], [-16.0, -19.0, -28.0]], np.float32)[:, :, None], 4, axis=2)
+    mels_db[:, :, 3] = -40.0
+    mels_db[0, 2, 3] = -11.0  # a tone
+    excess, level = loudness.deviations(40, mels_db, np.array([-45.0, -30.0], np.float32))
     assert (excess.feature, excess.first_cell, level.feature, level.first_cell) == (EXCESS, 40, LEVEL, 40)
-    np.testing.assert_allclose(excess.values, [[0.0, 2.0, 0.0], [2.0, 0.0, -5.0]])
+    np.testing.assert_allclose(excess.values, [[0.0, 2.0, 7.0], [2.0, 0.0, -5.0]])
     np.testing.assert_allclose(level.values, [[0.0], [5.0]], atol=1e-5)  # both folds left out in turn: 5 and 15 dB away
 
 
@@ -149,19 +155,20 @@ def test_loudness_is_what_the_embedder_says_of_the_same_cells() -> None:
         heard = block(first_cell, first_cell)
         embeddings = embedder.push(heard)
         recent.push(heard)
-        bands_db, levels_db = recent.of(embeddings.first_cell, 8)
-        np.testing.assert_array_equal(embeddings.of(EXCESS), bands_db[..., None])
+        mels_db, levels_db = recent.of(embeddings.first_cell, 8)
+        np.testing.assert_array_equal(embeddings.of(EXCESS), mels_db)
         np.testing.assert_array_equal(embeddings.of(LEVEL), levels_db[:, None, None])
-        own = embeddings.logmel.reshape(8, 11, 8, 4)[:, :, 2:-2].mean(axis=(2, 3))  # the frames of the cell itself among those of its patch
-        np.testing.assert_allclose(bands_db, own, rtol=1e-5)
+        own = embeddings.logmel.reshape(8, 11, 8, 4)[:, :, 2:-2].mean(axis=2)  # the frames of the cell itself among those of its patch
+        np.testing.assert_allclose(mels_db, own, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
     ("feature", "name", "array"),
     [
-        (EXCESS, "mean", np.zeros(BANDS + 1, np.float32)),
-        (EXCESS, "deviation", np.array([1.0, 0.0, 1.0], np.float32)),
-        (EXCESS, "deviation", np.array([1.0, np.nan, 1.0], np.float32)),
+        (EXCESS, "mean", np.zeros((BANDS + 1, 4), np.float32)),
+        (EXCESS, "mean", np.zeros(BANDS, np.float32)),
+        (EXCESS, "deviation", np.eye(BANDS, 4, dtype=np.float32)),
+        (EXCESS, "deviation", np.full((BANDS, 4), np.nan, np.float32)),
         (LEVEL, "bank_0", np.zeros((2, 2), np.float16)),
         (LEVEL, "folds", np.array([1, 2])),
     ],
