@@ -39,7 +39,6 @@ def test_score_prints_a_json_line_per_file(machine: CalibratedMachine, recording
             assert set(window["heads"]) == {
                 "cnn14_moment",
                 "cnn14_sustained",
-                "logmel_moment",
                 "logmel_sustained",
                 "excess_moment",
                 "level",

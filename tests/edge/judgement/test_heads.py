@@ -71,9 +71,9 @@ def test_head_names_a_feature_without_bands_has_one_that_is_called_like_it() -> 
     assert head_names({"logmel": 1, "level": 1}) == ("logmel", "level")
 
 
-def test_head_names_an_excess_is_heard_in_moments_only() -> None:
+def test_head_names_an_excess_is_heard_in_moments_only_and_in_place_of_log_mel_patches() -> None:
     features = {"cnn14": BANDS, "logmel": BANDS, "excess": BANDS, "level": 1}
-    assert head_names(features) == (*NAMES[:4], "excess_moment", "level")
+    assert head_names(features) == ("cnn14_moment", "cnn14_sustained", "logmel_sustained", "excess_moment", "level")
     assert set(comparable_names(features)) == {
         *(f"{feature}_{head}" for feature in ("cnn14", "logmel", "excess") for head in ("moment", "sustained", "largest")),
         "level",
