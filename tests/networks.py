@@ -48,7 +48,11 @@ def parts_of(feature: str, bands: int) -> Parts:
     """What a bundle holds for the detector of that feature, whose deviations are its plain values."""
     arrays: dict[str, Arrays] = {
         feature: {"mean": np.zeros(bands, np.float32), "deviation": np.ones(bands, np.float32)},
-        EXCESS: {"mean": np.zeros((bands, CELL_MELS), np.float32), "deviation": np.ones((bands, CELL_MELS), np.float32)},
+        EXCESS: {
+            "mean": np.zeros((bands, CELL_MELS), np.float32),
+            "deviation": np.ones((bands, CELL_MELS), np.float32),
+            "unit": np.ones(bands, np.float32),
+        },
         LEVEL: {
             "bank_0": np.array([[-50.0], [-40.0]], np.float16),
             "folds": np.array([1, 1]),

@@ -2,41 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.embeddings import EmbeddingStore
-from calibrate.fitters.standard import laid_out
 from edge.detectors.detector import EXCESS
 from edge.detectors.loudness import Excess
 
 Float32 = NDArray[np.float32]
-
+Float64 = NDArray[np.float64]
 PIECE_S = 10.0  # as long as a window
 LEAST_DEVIATION = 0.5  # dB: what a steady machine varies by is less than one hears
+LEAST_UNIT = 0.1
+AT_ONCE = 1024  # cells
 
 
 def fit_excess(store: EmbeddingStore, cell_s: float) -> tuple[dict[str, Float32], dict[int, Float32]]:
     """What an `Excess` needs, and by recording that of those in which anything was heard, shape = (cell, band), NaN where not.
 
-    The deviation of a mel is that from the median of the ten seconds around it: how recordings, loads and days differ is none of it. No
-    cell is compared with other recordings, so nothing has to be held out.
+    What varies is the difference from the median of the ten seconds around: how recordings, loads and days differ is none of it. No cell is
+    compared with other recordings, so nothing has to be held out.
     """
-    maps: dict[int, Float32] = {}
-    for index in range(len(store.recordings)):
-        parts = [(block.first_cell, block.patches[EXCESS].astype(np.float32)) for block in store.blocks(index)]
-        if parts:
-            maps[index] = laid_out(parts)
-    heard = [values[~np.isnan(values[:, 0, 0])] for values in maps.values()]
-    count = sum(map(len, heard))
-    mean = sum(values.sum(axis=0, dtype=np.float64) for values in heard) / count
-    squares = np.zeros(mean.shape)  # (band, mel)
+    recordings = {index: heard for index in range(len(store.recordings)) if (heard := _heard(store, index)) is not None}
     piece_cells = round(PIECE_S / cell_s)
-    for values in heard:
-        for first in range(0, len(values), piece_cells):
-            piece = values[first : first + piece_cells].astype(np.float64)
-            squares += np.square(piece - np.median(piece, axis=0)).sum(axis=0)
-    deviation = np.maximum(np.sqrt(squares / count), LEAST_DEVIATION)
-    fitted = {"mean": mean.astype(np.float32), "deviation": deviation.astype(np.float32)}
+    pieces = [one.mels_db[first : first + piece_cells] for one in recordings.values() for first in range(0, len(one.cells), piece_cells)]
+    mean = sum(piece.sum(axis=0, dtype=np.float64) for piece in pieces) / sum(map(len, pieces))
+    fitted = {
+        "mean": mean.astype(np.float32),
+        "deviation": np.maximum(_spread(pieces, lambda piece: piece), LEAST_DEVIATION).astype(np.float32),
+        "unit": np.ones(len(mean), np.float32),
+    }
+    fitted["unit"] = np.maximum(_spread(pieces, Excess(fitted, len(mean)).of), LEAST_UNIT).astype(np.float32)
     excess = Excess(fitted, len(mean))
-    return fitted, {index: excess.of(values) for index, values in maps.items()}
+    return fitted, {index: one.laid_out(excess) for index, one in recordings.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """The loudness of what was heard of a recording, in half precision, for hours of it are held at once."""
+
+    cells: NDArray[np.int64]  # (time,) of the recording
+    mels_db: NDArray[np.float16]  # (time, band, 4)
+
+    def laid_out(self, excess: Excess) -> Float32:
+        laid = np.full((int(self.cells[-1]) + 1, self.mels_db.shape[1]), np.nan, np.float32)
+        for first in range(0, len(self.cells), AT_ONCE):
+            laid[self.cells[first : first + AT_ONCE]] = excess.of(self.mels_db[first : first + AT_ONCE].astype(np.float32))
+        return laid
+
+
+def _heard(store: EmbeddingStore, index: int) -> _Heard | None:
+    blocks = [(block.first_cell, block.patches[EXCESS]) for block in store.blocks(index)]
+    if not blocks:
+        return None
+    cells = [first_cell + np.arange(len(mels_db)) for first_cell, mels_db in blocks]
+    return _Heard(np.concatenate(cells), np.concatenate([mels_db for _, mels_db in blocks]))
+
+
+def _spread(pieces: Iterable[NDArray[np.float16]], measured: Callable[[Float32], Float32]) -> Float64:
+    """The standard deviation from the median of each piece."""
+    squares, count = 0.0, 0
+    for piece in pieces:
+        values = measured(piece.astype(np.float32)).astype(np.float64)
+        squares = squares + np.square(values - np.median(values, axis=0)).sum(axis=0)
+        count += len(values)
+    spread: Float64 = np.sqrt(squares / count)
+    return spread

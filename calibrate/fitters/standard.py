@@ -33,8 +33,8 @@ def standardise(maps: list[Float32], mode: Mode, least: float = 0.0) -> dict[str
 
 
 def laid_out(parts: list[tuple[int, Float32]]) -> Float32:
-    """Rows at their cells, shape = (cell, band, ...), NaN in between, of (first cell, rows)."""
-    laid = np.full((max(first + len(rows) for first, rows in parts), *parts[0][1].shape[1:]), np.nan, np.float32)
+    """Rows at their cells, shape = (cell, band), NaN in between, of (first cell, rows)."""
+    laid = np.full((max(first + len(rows) for first, rows in parts), parts[0][1].shape[1]), np.nan, np.float32)
     for first, rows in parts:
         laid[first : first + len(rows)] = rows
     return laid

@@ -2,8 +2,8 @@
 
 level    How loud a cell is in all bands together, absolute: compared with the levels of normal sound.
 excess   How loud each mel of a cell is, level-normalised, beyond its mean and in units of how much it varies within ten seconds of normal
-         sound; of a band, the loudest of its mels by that measure, for a tone has but one. What it has beyond the moments around it is
-         strange by itself (edge/judgement/heads.py), so it is compared with nothing.
+         sound; of a band, the loudest of its mels by that measure, for a tone has but one, in units of how much that varies. What it has
+         beyond the moments around it is strange by itself (edge/judgement/heads.py), so it is compared with nothing.
 
 Fitted by calibrate/fitters/loudness.py. Bundles of versions before there was an excess have none, and are judged without.
 """
@@ -52,15 +52,19 @@ class Excess:
     """How much louder bands are than usual."""
 
     def __init__(self, fitted: Arrays, bands: int) -> None:
-        """`fitted` holds `mean` and `deviation` in dB, each shape = (band, 4); KeyError or ValueError when it does not."""
+        """`fitted` holds `mean` and `deviation` of each mel in dB, shape = (band, 4), and `unit` of each band, (band,).
+
+        KeyError or ValueError when it does not.
+        """
         self._mean = numbers("excess.mean", fitted["mean"], (bands, CELL_MELS))
         self._deviation = numbers("excess.deviation", fitted["deviation"], (bands, CELL_MELS))
-        if not (self._deviation > 0).all():
-            raise ValueError("excess.deviation is not positive")
+        self._unit = numbers("excess.unit", fitted["unit"], (bands,))
+        if not (self._deviation > 0).all() or not (self._unit > 0).all():
+            raise ValueError("excess.deviation or excess.unit is not positive")
 
     def of(self, mels_db: Float32) -> Float32:
-        """The excess of each band, shape = (time, band), in deviations, of the loudness of its mels, (time, band, 4) dB."""
-        excess: Float32 = ((mels_db - self._mean) / self._deviation).max(axis=2)
+        """The excess of each band, shape = (time, band), of the loudness of its mels, (time, band, 4) dB."""
+        excess: Float32 = ((mels_db - self._mean) / self._deviation).max(axis=2) / self._unit
         return excess
 
 

@@ -97,8 +97,14 @@ def test_machines_in_text_is_a_table(manifest: Path, capsys: pytest.CaptureFixtu
         (["--repeats", "0"], "must be a whole number of 1 or more, not '0'"),
         (["--snr", "loud"], "must be a number of decibels, not 'loud'"),
         (["--seed", "-1"], "must be a whole number of 0 or more, not '-1'"),
-        (["--heads", "cnn14_texture"], "--heads cnn14_texture: no such head; there are cnn14_moment, cnn14_sustained, logmel_moment"),
-        (["--backbone", "logmel", "--heads", "level", "cnn14_moment"], "--heads cnn14_moment: no such head; there are logmel_moment"),
+        (
+            ["--heads", "cnn14_texture"],
+            "--heads cnn14_texture: no such head; there are cnn14_moment, cnn14_sustained, logmel_sustained, excess_moment, level",
+        ),
+        (
+            ["--backbone", "logmel", "--heads", "level", "cnn14_moment"],
+            "--heads cnn14_moment: no such head; there are logmel_sustained, excess_moment, level",
+        ),
         (["--heads"], "expected at least one argument"),
     ],
 )

@@ -63,7 +63,9 @@ def bundles() -> tuple[Members, ...]:
         "deviation": np.ones(1, np.float32),
     }
     plain = {"mean": np.zeros(BANDS, np.float32), "deviation": np.ones(BANDS, np.float32)}
-    banks = {"bank_0": np.linspace(-90, 0, 4 * 32, dtype=np.float16).reshape(4, 32), "folds": np.array([2, 2]), **plain}
+    excess = {"mean": np.zeros((BANDS, 4), np.float32), "deviation": np.ones((BANDS, 4), np.float32), "unit": np.ones(BANDS, np.float32)}
+    patches = np.linspace(-90, 0, 4 * 32, dtype=np.float16).reshape(4, 32)
+    banks = {"bank_0": patches, "spacing_0": np.ones((2, 4), np.float16), "folds": np.array([2, 2]), **plain}
     backbone = tiny_backbone()
     card: dict[str, Any] = {"name": "tiny", "precision": "fp32", "front_end": "panns-32k", "sha256": hashlib.sha256(backbone).hexdigest()}
     card |= {"training_data": [], "licence": "CC0-1.0"}
@@ -71,7 +73,8 @@ def bundles() -> tuple[Members, ...]:
     projection = {name: rng.standard_normal((shape[2], 4)).astype(np.float16) for name, shape in BLOCK_SHAPES.items()}
     cnn14 = {"bank_0": np.zeros((4, 4), np.float16), "folds": np.array([2, 2]), **plain}
     return (
-        _members("patchcore", ("cnn14", "logmel"), scale, {"projection": projection, "cnn14": cnn14, "logmel": banks, "level": level},
+        _members("patchcore", ("cnn14", "logmel", "excess"), scale,
+                 {"projection": projection, "cnn14": cnn14, "logmel": banks, "excess": excess, "level": level},
                  {"backbone.onnx": backbone, "backbone.json": json.dumps(card).encode()}, {"name": "tiny", "sha256": card["sha256"]}),
         _members("autoencoder", ("autoencoder",), scale, {"autoencoder": plain, "level": level},
                  {"autoencoder.onnx": tiny_network()}, {"name": LOGMEL, "sha256": LogMelBackbone.sha256}),

@@ -45,7 +45,11 @@ def arrays() -> Fitted:
     return {
         "spheres": {"centres": np.random.default_rng(0).standard_normal((BANDS, CENTRES, DIMENSIONS)).astype(np.float16)},
         "cfa": {"mean": 1.0 + np.arange(BANDS, dtype=np.float32), "deviation": np.full(BANDS, 0.5, np.float32)},
-        "excess": {"mean": np.full((BANDS, 4), 3.0, np.float32), "deviation": np.full((BANDS, 4), 2.0, np.float32)},
+        "excess": {
+            "mean": np.full((BANDS, 4), 3.0, np.float32),
+            "deviation": np.full((BANDS, 4), 2.0, np.float32),
+            "unit": np.ones(BANDS, np.float32),
+        },
         "level": {
             "bank_0": np.array([[-30.0]], np.float16),
             "folds": np.array([1]),

@@ -24,6 +24,7 @@ def arrays(bands: int = BANDS) -> dict[str, Arrays]:
         EXCESS: {
             "mean": np.repeat(-20.0 + np.arange(bands, dtype=np.float32)[:, None], 4, axis=1),
             "deviation": np.tile(np.array([2.0, 2.0, 2.0, 1.0], np.float32), (bands, 1)),
+            "unit": np.ones(bands, np.float32),
         },
         LEVEL: {
             "bank_0": np.array([[-50.0], [-40.0]], np.float16),
@@ -167,6 +168,7 @@ def test_loudness_is_what_the_embedder_says_of_the_same_cells() -> None:
     [
         (EXCESS, "mean", np.zeros((BANDS + 1, 4), np.float32)),
         (EXCESS, "mean", np.zeros(BANDS, np.float32)),
+        (EXCESS, "unit", np.zeros(BANDS, np.float32)),
         (EXCESS, "deviation", np.eye(BANDS, 4, dtype=np.float32)),
         (EXCESS, "deviation", np.full((BANDS, 4), np.nan, np.float32)),
         (LEVEL, "bank_0", np.zeros((2, 2), np.float16)),
@@ -180,7 +182,9 @@ def test_loudness_of_arrays_that_do_not_belong_together_is_refused(feature: str,
         Loudness(fitted, BANDS)
 
 
-@pytest.mark.parametrize(("feature", "name"), [(EXCESS, "mean"), (EXCESS, "deviation"), (LEVEL, "bank_0"), (LEVEL, "folds")])
+@pytest.mark.parametrize(
+    ("feature", "name"), [(EXCESS, "mean"), (EXCESS, "deviation"), (EXCESS, "unit"), (LEVEL, "bank_0"), (LEVEL, "folds")]
+)
 def test_loudness_with_half_of_an_array_is_refused(feature: str, name: str) -> None:
     fitted = {member: dict(one) for member, one in arrays().items()}
     del fitted[feature][name]

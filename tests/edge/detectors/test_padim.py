@@ -30,7 +30,11 @@ def arrays(moments: int = 1) -> Fitted:
             "whitening": packed(np.tril(rng.standard_normal((2, moments, BANDS, size, size)))),
         },
         "padim": {"mean": 2.0 + np.arange(BANDS, dtype=np.float32), "deviation": np.full(BANDS, 0.5, np.float32)},
-        "excess": {"mean": np.full((BANDS, 4), 3.0, np.float32), "deviation": np.full((BANDS, 4), 2.0, np.float32)},
+        "excess": {
+            "mean": np.full((BANDS, 4), 3.0, np.float32),
+            "deviation": np.full((BANDS, 4), 2.0, np.float32),
+            "unit": np.ones(BANDS, np.float32),
+        },
         "level": {
             "bank_0": np.array([[-30.0], [-20.0]], np.float16),
             "folds": np.array([1, 1]),

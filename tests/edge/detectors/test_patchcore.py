@@ -85,8 +85,12 @@ def test_patchcore_knows_its_features_and_their_bands() -> None:
 
 
 def test_patchcore_with_an_excess_judges_by_it_and_by_all_else_as_before() -> None:
-    deviation = np.repeat([[1.0], [2.0], [4.0]], 4, axis=1).astype(np.float32)
-    scale: dict[str, NDArray[Any]] = {"mean": np.full((BANDS, 4), 40.0, np.float32), "deviation": deviation}
+    unit = np.array([1.0, 2.0, 4.0], np.float32)
+    scale: dict[str, NDArray[Any]] = {
+        "mean": np.full((BANDS, 4), 40.0, np.float32),
+        "deviation": np.ones((BANDS, 4), np.float32),
+        "unit": unit,
+    }
     detector, earlier = PatchCore({**arrays(), "excess": scale}), PatchCore(arrays())
     assert list(detector.features.items()) == [("cnn14", BANDS), ("logmel", BANDS), ("excess", BANDS), ("level", 1)]
     said = detector.deviations(embeddings_of(40), slice(1, 8))

@@ -35,7 +35,11 @@ def parts() -> Parts:
     return Parts(
         arrays={
             STFPM: {"mean": np.linspace(0.2, 0.4, BANDS, dtype=np.float32), "deviation": np.full(BANDS, 0.05, np.float32)},
-            EXCESS: {"mean": np.full((BANDS, 4), -20.0, np.float32), "deviation": np.full((BANDS, 4), 4.0, np.float32)},
+            EXCESS: {
+                "mean": np.full((BANDS, 4), -20.0, np.float32),
+                "deviation": np.full((BANDS, 4), 4.0, np.float32),
+                "unit": np.ones(BANDS, np.float32),
+            },
             LEVEL: {
                 "bank_0": np.array([[-40.0], [-30.0]], np.float16),
                 "folds": np.array([1, 1]),
