@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
-pytest.importorskip("torch")
-pytest.importorskip("onnx")
+pytest.importorskip("torch", reason="four of the detectors are trained: that needs the extra [train]")
+pytest.importorskip("onnx", reason="trained networks are written as ONNX: that needs the extra [train]")
 
 from calibrate.calibration import CalibrationSettings, calibrate
 from calibrate.fitters import FITTERS
