@@ -38,8 +38,8 @@ class Parts:
 class Deviation:
     """How far consecutive cells are from normal, by what one feature hears.
 
-    In standard deviations of normal sound that was not heard before, band by band: 0 is its mean (but for the excess, of which the zero does
-    not count: edge/detectors/loudness.py). It is unbounded, so faults can be ranked.
+    In standard deviations of normal sound that was not heard before, band by band: 0 is its mean. (Not of the excess, whose zero does not
+    count: edge/detectors/loudness.py.) It is unbounded, so faults can be ranked.
     """
 
     feature: str
