@@ -15,26 +15,25 @@ from numpy.typing import NDArray
 
 from edge.errors import UserError
 from edge.features.frontend import BLOCK_CELLS
-from edge.judgement.heads import (
+from edge.judgement.contrast import contrast, moments, over_a_second
+from edge.judgement.evidence import together
+from edge.judgement.head_names import (
     CELL,
     SECOND,
-    HeadScale,
-    Mode,
     comparable_names,
-    contrast,
     drawn_name,
-    evidence_of,
     head_names,
     largest_name,
     moment_name,
-    moments,
-    over_a_second,
-    shown,
     sustained_name,
-    together,
+    voices_of,
 )
+from edge.judgement.head_scale import HeadScale
+from edge.judgement.heads import Heads, Mode, shown
+from edge.judgement.seams import seams_of, within
 from edge.pipeline import HEARD_FRACTION
 
+Bool = NDArray[np.bool_]
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
@@ -51,12 +50,13 @@ Deviations = Mapping[str, Float32]  # feature -> (cell, band) of one recording; 
 
 @dataclass(frozen=True, slots=True)
 class FittedHeads:
-    """The scales by name, and per recording the surprise of the windows that end with each block, shape = (window,).
+    """The scales by name, the heads that speak together, and per recording the surprise of the windows that end with each block, (window,).
 
     It is NaN where too little of a window was heard, or new to the detector, for a score.
     """
 
     scales: dict[str, HeadScale]
+    voices: tuple[tuple[str, ...], ...]
     surprise: list[Float64]
 
 
@@ -74,41 +74,33 @@ def fit_heads(
     there = comparable_names(features)
     if unknown := [head for head in wanted if head not in there]:
         raise UserError(unknown[0], f"no such head; there are {', '.join(there)}")
-    heard = sum(int(np.count_nonzero(~np.isnan(next(iter(one.values()))[:, 0]))) for one in recordings)
+    heard = sum(int(np.count_nonzero(_known(one))) for one in recordings)
     window_cells = max(BLOCK_CELLS, min(window_cells, heard // FEWEST_WINDOWS))
+    seams = [seams_of(np.logical_or.reduce([~np.isnan(values[:, 0]) for values in one.values()])) for one in recordings]
     scales: dict[str, HeadScale] = {}
-    totals = [np.zeros(_windows(_length(one), window_cells)) for one in recordings]
     for feature, bands in features.items():
         maps = [one[feature] for one in recordings]
         if bands > 1:
-            for kind, drawn in (
-                (CELL, (_in_windows(partial(shown, feature=feature, mode=mode), values, window_cells) for values in maps)),
-                (SECOND, map(over_a_second, maps)),
-            ):
-                highest = [_block_peaks(values.max(axis=1)) for values in drawn]
-                scales[drawn_name(feature, kind)] = _fit(np.concatenate(highest), 1)
+            drawn = [_in_windows(partial(_shown, feature=feature, mode=mode), *one, window_cells) for one in zip(maps, seams, strict=True)]
+            scales[drawn_name(feature, CELL)] = _fit(np.concatenate([_block_peaks(highest) for highest in drawn]), 1)
+            seconds = [over_a_second(values).max(axis=1) for values in maps]
+            scales[drawn_name(feature, SECOND)] = _fit(np.concatenate([_block_peaks(highest) for highest in seconds]), 1)
         if (name := moment_name(feature, bands)) in wanted:
-            beyond = (_in_windows(partial(contrast, feature=feature), values, window_cells) for values in maps)
-            peaks = [_block_peaks(moments(values)) for values in beyond]  # (block,)
-            scales[name] = _fit(np.concatenate(peaks), 1)
-            for total, values in zip(totals, maps, strict=True):
-                total += evidence_of(scales[name].surprise(_largest_moments(values, feature, window_cells), 1))
+            judged = [_in_windows(partial(_moments, feature=feature), *one, window_cells) for one in zip(maps, seams, strict=True)]
+            scales[name] = _fit(np.concatenate([_block_peaks(one) for one in judged]), 1)
         if (name := largest_name(feature)) in wanted:
-            peaks = [_block_peaks(values.max(axis=1)) for values in maps]
-            scales[name] = _fit(np.concatenate(peaks), 1)
-            for total, one in zip(totals, peaks, strict=True):
-                windows = np.lib.stride_tricks.sliding_window_view(one, len(one) - len(total) + 1)  # (window, block)
-                total += evidence_of(scales[name].surprise(windows.max(axis=1), 1))
+            scales[name] = _fit(np.concatenate([_block_peaks(values.max(axis=1)) for values in maps]), 1)
         if (name := sustained_name(feature, bands)) in wanted:
             means = [_window_means(values, window_cells) for values in maps]  # (window,)
             lengths = np.concatenate([np.full(len(mean), min(window_cells, len(values))) for mean, values in zip(means, maps, strict=True)])
             lengths = lengths[np.isfinite(np.concatenate(means))]
             scales[name] = _fit(np.concatenate(means), int(np.median(lengths)))
-            for total, mean, values in zip(totals, means, maps, strict=True):
-                total += evidence_of(scales[name].surprise(mean, min(window_cells, len(values))))
-    shares = [_window_heard(next(iter(one.values())), window_cells) for one in recordings]
+    voices = voices_of(wanted, features)
+    fitted = Heads(features, scales, mode, voices)
+    shares = [_window_heard(_known(one), window_cells) for one in recordings]
     enough = min(HEARD_FRACTION, max(float(share.max()) for share in shares))
-    return FittedHeads(scales, [np.where(share >= enough, together(total), np.nan) for total, share in zip(totals, shares, strict=True)])
+    surprise = [_surprise(fitted, one, at, share >= enough, window_cells) for one, at, share in zip(recordings, seams, shares, strict=True)]
+    return FittedHeads(scales, voices, surprise)
 
 
 def _fit(statistics: Float64, cells: int) -> HeadScale:
@@ -119,13 +111,24 @@ def _fit(statistics: Float64, cells: int) -> HeadScale:
     return HeadScale(onset, scale, centre, cells)
 
 
-def _length(recording: Deviations) -> int:
-    return len(next(iter(recording.values())))
+def _known(recording: Deviations) -> Bool:
+    """Where a recording was heard, and not learned from, shape = (cell,)."""
+    return ~np.isnan(next(iter(recording.values()))[:, 0])
 
 
 def _windows(cells: int, window_cells: int) -> int:
     """How many windows end with a block."""
     return max(0, cells - window_cells) // BLOCK_CELLS + 1
+
+
+def _surprise(heads: Heads, recording: Deviations, seams: Bool, enough: Bool, window_cells: int) -> Float64:
+    """What the heads make of each window that ends with a block, shape = (window,), NaN where that is not `enough` of one."""
+    surprise = np.full(len(enough), np.nan)
+    for window in np.flatnonzero(enough):
+        cells = slice(BLOCK_CELLS * window, BLOCK_CELLS * window + window_cells)
+        said = heads.evidence({feature: values[cells] for feature, values in recording.items()}, seams[cells])
+        surprise[window] = float(together(np.array(sum(said.values()))))
+    return surprise
 
 
 def _block_peaks(moments: NDArray[np.floating]) -> Float64:
@@ -135,31 +138,33 @@ def _block_peaks(moments: NDArray[np.floating]) -> Float64:
     return peaks
 
 
-def _in_windows(judged: Callable[[Float32], Float64], deviations: Float32, window_cells: int) -> Float64:
-    """What a window is judged by, of one window after the other, shape = (cell, band); the last ends where the recording ends."""
-    laid = np.empty(deviations.shape, np.float64)
+def _shown(deviations: Float32, seams: Bool, feature: str, mode: Mode) -> Float64:
+    """What a map shows of the highest cell of each column of a window, shape = (cell,)."""
+    highest: Float64 = shown(deviations, feature, mode).max(axis=1)
+    return highest
+
+
+def _moments(deviations: Float32, seams: Bool, feature: str) -> Float64:
+    """The moments of a window, shape = (cell,), NaN where they are not judged."""
+    judged = within(~np.isnan(deviations[:, 0]), seams)
+    return np.where(judged, moments(contrast(deviations, feature)), np.nan)
+
+
+def _in_windows(judged: Callable[[Float32, Bool], Float64], deviations: Float32, seams: Bool, window_cells: int) -> Float64:
+    """What cells are judged by in one window after the other, shape = (cell,); the last window ends where the recording ends."""
+    laid = np.empty(len(deviations), np.float64)
     for first in range(0, len(deviations), window_cells):
         start = max(0, min(first, len(deviations) - window_cells))
-        laid[first : first + window_cells] = judged(deviations[start : start + window_cells])[first - start :]
+        cells = slice(start, start + window_cells)
+        laid[first : first + window_cells] = judged(deviations[cells], seams[cells])[first - start :]
     return laid
 
 
-def _largest_moments(deviations: Float32, feature: str, window_cells: int) -> Float64:
-    """The largest moment of each window that ends with a block, shape = (window,), minus infinity where nothing was heard."""
-    largest = np.full(_windows(len(deviations), window_cells), -np.inf)
-    for window in range(len(largest)):
-        values = deviations[BLOCK_CELLS * window : BLOCK_CELLS * window + window_cells]
-        heard = values[~np.isnan(values[:, 0])]
-        if len(heard):
-            largest[window] = moments(contrast(heard, feature)).max()
-    return largest
-
-
-def _window_heard(deviations: Float32, window_cells: int) -> Float64:
-    """The part of each window that was heard, and not learned from, shape = (window,)."""
-    length = min(window_cells, len(deviations))
-    counts = np.concatenate([[0], np.cumsum(~np.isnan(deviations[:, 0]))])
-    first = BLOCK_CELLS * np.arange(_windows(len(deviations), window_cells))
+def _window_heard(known: Bool, window_cells: int) -> Float64:
+    """The part of each window that is known, shape = (window,)."""
+    length = min(window_cells, len(known))
+    counts = np.concatenate([[0], np.cumsum(known)])
+    first = BLOCK_CELLS * np.arange(_windows(len(known), window_cells))
     share: Float64 = (counts[first + length] - counts[first]) / length
     return share
 

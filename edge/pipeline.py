@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edge.features.hearing import Gap, Heard, Hearing
 from edge.judgement.event import Event
 from edge.judgement.event_tracker import EventSettings, EventTracker
-from edge.judgement.heads import together
+from edge.judgement.evidence import together
 from edge.judgement.judge import Judge
 from edge.judgement.regions import find_regions
 from edge.judgement.threshold import Moved
@@ -56,7 +56,7 @@ class Listener:
         self._hearing = Hearing(model.feature_source, rate_hz, model.bandwidth_hz, self.stopwatch, model.detector.lag_blocks)
         self._timeline = Timeline(model.detector.features, model.window_cells)
         self._threshold = model.threshold.moved(moved)
-        self._judge = Judge(model.detector, self._timeline, self.stopwatch)
+        self._judge = Judge(model.detector, self._timeline, model.seam_cells, self.stopwatch)
         self._events = EventTracker(settings or EventSettings(), new_id)
         self._windows = 0  # passed on the regular grid
         self._last_window_end = 0  # absolute cell
@@ -151,7 +151,7 @@ class Listener:
         """The window score is the surprise of all its heads together, in units of the alarm threshold."""
         cell_s = self._front_end.cell_s
         cells = span.last - span.first
-        parts = self.model.heads.evidence(span.deviations)
+        parts = self.model.heads.evidence(span.deviations, span.seams)
         score = p_value = surprise = None
         if parts and cells - span.lost_cells >= HEARD_FRACTION * cells:
             evidence = sum(parts.values())

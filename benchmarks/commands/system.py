@@ -12,7 +12,8 @@ from calibrate.detector_arguments import add_detector_arguments, fitter_settings
 from edge.detectors.detector import LEVEL
 from edge.errors import UserError
 from edge.features.logmel_backbone import LOGMELS
-from edge.judgement.heads import Mode, comparable_names
+from edge.judgement.head_names import comparable_names
+from edge.judgement.heads import Mode
 
 
 def add_system_arguments(parser: argparse.ArgumentParser, *, several: bool = False, mode: Mode = "stream") -> None:

@@ -28,6 +28,7 @@ class Heard:
     base_cell: int  # absolute cell at which the stretch starts
     block: FeatureBlock
     cells: int  # of real sound in the stretch, as far as is known by now
+    ended: bool = False  # that is all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +115,11 @@ class Hearing:
 
     def _end_segment(self) -> Iterator[Heard]:
         yield from self._told(self._features.push(self._resampler.finish()))
-        yield from self._told(self._features.finish())
+        yield from self._told(self._features.finish(), ended=True)
 
-    def _told(self, blocks: Iterator[FeatureBlock]) -> Iterator[Heard]:
+    def _told(self, blocks: Iterator[FeatureBlock], ended: bool = False) -> Iterator[Heard]:
         for block in blocks:
-            yield Heard(self._segment, self._base_cell, block, self._features.cells)
+            yield Heard(self._segment, self._base_cell, block, self._features.cells, ended)
 
 
 def hear_file(path: Path, channel: Channel, source: FeatureSource, bandwidth_hz: float, lag_blocks: int = 1) -> Iterator[Heard | Gap]:

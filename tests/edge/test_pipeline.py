@@ -19,7 +19,7 @@ from calibrate.fitters.patchcore import PatchCoreSettings
 from edge.errors import BundleError
 from edge.features.backbone import BUILT_IN, DEFAULT_BACKBONE
 from edge.judgement.event import Event
-from edge.judgement.heads import head_names
+from edge.judgement.head_names import head_names
 from edge.judgement.threshold import Moved
 from edge.judgement.window import Window
 from edge.model import Model

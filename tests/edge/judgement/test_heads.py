@@ -11,20 +11,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge.features.frontend import PANNS, band_edges_hz
-from edge.judgement.heads import (
-    STANDS_OUT,
-    USUAL,
-    Heads,
-    HeadScale,
-    comparable_names,
-    contrast,
-    evidence_of,
-    head_names,
-    moments,
-    over_a_second,
-    standing_out,
-    together,
-)
+from edge.judgement.evidence import evidence_of, together
+from edge.judgement.head_names import voices_of
+from edge.judgement.head_scale import HeadScale
+from edge.judgement.heads import STANDS_OUT, Heads
 from edge.judgement.regions import find_regions
 
 Float32 = NDArray[np.float32]
@@ -66,89 +56,6 @@ def score_of(heads: Heads, deviations: dict[str, Float32]) -> float:
     return float(together(np.asarray(sum(heads.evidence(deviations).values()))))
 
 
-def test_head_names_a_feature_without_bands_has_one_that_is_called_like_it() -> None:
-    assert head_names(FEATURES) == NAMES
-    assert head_names({"logmel": 1, "level": 1}) == ("logmel", "level")
-
-
-def test_head_names_an_excess_is_heard_in_moments_only_and_in_place_of_log_mel_patches() -> None:
-    features = {"cnn14": BANDS, "logmel": BANDS, "excess": BANDS, "level": 1}
-    assert head_names(features) == ("cnn14_moment", "cnn14_sustained", "logmel_sustained", "excess_moment", "level")
-    assert set(comparable_names(features)) == {
-        *(f"{feature}_{head}" for feature in ("cnn14", "logmel", "excess") for head in ("moment", "sustained", "largest")),
-        "level",
-    }
-
-
-def test_contrast_of_an_excess_is_free_of_all_that_is_usual() -> None:
-    loudness = np.random.default_rng(0).normal(0.0, 1.0, (200, BANDS))
-    spectrum = np.linspace(-30.0, 30.0, BANDS)
-    np.testing.assert_allclose(contrast(loudness + spectrum, "excess"), contrast(loudness, "excess"), atol=1e-9)
-    assert np.abs(np.median(contrast(loudness, "excess"), axis=0)).max() < 1e-9
-    assert not np.allclose(contrast(loudness + spectrum, "cnn14"), contrast(loudness, "cnn14"), atol=1.0)
-
-
-def test_moments_are_means_of_the_five_largest_of_a_column() -> None:
-    deviations = np.array([[1, 9, 3, 7, 5, -8, 0], [0, 0, 0, 0, 0, 0, 10], [-1, -2, -3, -4, -5, -6, -7]], np.float32)
-    assert moments(deviations).tolist() == [5.0, 2.0, -3.0]
-
-
-def test_moments_of_few_bands_are_means_of_all() -> None:
-    assert moments(np.array([[1, 2, 6], [0, 0, -3]], np.float32)).tolist() == [3.0, -1.0]
-
-
-def test_contrast_is_what_is_beyond_most_of_the_median_of_each_band() -> None:
-    deviations = np.array([[1, 10], [2, -20], [9, 30]], np.float32)
-    np.testing.assert_allclose(contrast(deviations, "cnn14"), deviations - USUAL * np.array([2.0, 10.0]))
-
-
-def test_contrast_of_a_window_that_deviates_as_a_whole_is_a_part_of_it_and_a_knock_in_it_stays() -> None:
-    deviations = quiet()["cnn14"] + 8.0
-    deviations[40:42] += 10.0
-    assert moments(contrast(deviations, "cnn14"))[40:42].min() > 10.0 + 8.0 * (1 - USUAL) - 0.5
-    assert np.delete(moments(contrast(deviations, "cnn14")), (40, 41)).max() < 8.0 * (1 - USUAL) + 1.0
-
-
-def test_contrast_is_unknown_where_audio_was_lost_and_what_was_lost_is_not_usual() -> None:
-    rest = quiet(60)["cnn14"]
-    holed = np.insert(rest, 20, np.full((40, 1), np.nan, np.float32), axis=0)
-    np.testing.assert_allclose(np.delete(contrast(holed, "cnn14"), np.arange(20, 60), axis=0), contrast(rest, "cnn14"))
-    assert np.isnan(contrast(holed, "cnn14")[20:60]).all()
-    assert np.isnan(contrast(np.full((5, 3), np.nan, np.float32), "cnn14")).all()
-
-
-def test_standing_out_counts_a_cell_for_more_beside_others() -> None:
-    deviations = flat()["cnn14"]
-    deviations[20, 3] = 8.0
-    deviations[60] = 8.0
-    found = standing_out(deviations, "cnn14")
-    assert found[20, 3] == pytest.approx(8.0 + 8.0 / BANDS)
-    assert found[20, 4] == pytest.approx(8.0 / BANDS)
-    assert found[60] == pytest.approx(np.full(BANDS, 8.0 + 8.0))
-    assert not np.delete(found, (20, 60), axis=0).any()
-
-
-def test_over_a_second_is_the_mean_of_the_32_cells_around_each_of_those_that_there_are() -> None:
-    deviations = np.random.default_rng(0).standard_normal((90, 3)).astype(np.float32)
-    deviations[20:30] = np.nan
-    found = over_a_second(deviations)
-    for cell in range(90):
-        around = deviations[max(0, cell - 16) : cell + 16]
-        expected = np.full(3, np.nan) if 20 <= cell < 30 else np.nanmean(around.astype(np.float64), axis=0)
-        np.testing.assert_allclose(found[cell], expected, rtol=1e-9)
-
-
-def test_scale_surprise_is_counted_above_the_onset() -> None:
-    scale = HeadScale(onset=2.0, scale=0.5, centre=1.0, cells=100)
-    assert scale.surprise(np.array([1.0, 2.0, 2.5, 4.0]), 100).tolist() == [-2.0, 0.0, 1.0, 4.0]
-
-
-@pytest.mark.parametrize(("cells", "onset", "scale"), [(100, 2.0, 0.5), (25, 3.0, 1.0), (4, 6.0, 2.5), (400, 2.0, 0.5)])
-def test_scale_of_fewer_cells_is_wider_about_the_centre_and_of_more_no_narrower(cells: int, onset: float, scale: float) -> None:
-    fitted = HeadScale(onset=2.0, scale=0.5, centre=1.0, cells=100)
-    assert fitted.surprise(np.array([onset, onset + scale]), cells) == pytest.approx([0.0, 1.0], abs=1e-12)
-
-
 @pytest.mark.parametrize(
     "spoilt",
     [{"scale": 0.0}, {"scale": -1.0}, {"scale": np.nan}, {"scale": np.inf}, {"onset": np.nan}, {"centre": np.inf}, {"cells": 0}],
@@ -180,12 +87,6 @@ def test_evidence_of_a_window_worked_out_by_hand() -> None:
         "level": (1.0 - 0.4) / 0.2,
     }
     assert parts == pytest.approx({name: log1p(softplus(surprise)) for name, surprise in surprises.items()}, rel=1e-6)
-
-
-def test_together_is_what_two_heads_would_have_to_say_alike() -> None:
-    said = log1p(7.0)
-    assert float(together(np.asarray(2 * said))) == pytest.approx(7.0)
-    assert float(together(np.asarray(said))) == pytest.approx(expm1(said / 2))
 
 
 def test_evidence_and_surprise_keep_the_order_of_everything_normal() -> None:
@@ -227,6 +128,62 @@ def test_evidence_where_audio_was_lost_is_that_of_the_rest() -> None:
     assert len(holed["level"]) == WINDOW
     assert heads.evidence(holed) == pytest.approx(heads.evidence(rest), rel=1e-6)
     assert heads.evidence(flat(np.nan)) == {}
+
+
+TOGETHER = voices_of(NAMES, FEATURES)
+
+
+def knocks(cnn14: int, logmel: int, size: float) -> dict[str, Float32]:
+    """Moments that each feature hears at a cell of its own."""
+    deviations = flat()
+    deviations["cnn14"][cnn14] = size
+    deviations["logmel"][logmel] = size
+    return deviations
+
+
+def test_evidence_of_heads_that_speak_together_is_of_one_moment_worked_out_by_hand() -> None:
+    heads = Heads(FEATURES, SCALES, voices=TOGETHER)
+    parts = heads.evidence(knocks(40, 40, 4.0))
+    cnn14, logmel = (4.0 - 2.0) / 0.5, (4.0 - 2.5) / 0.5
+    assert parts["cnn14_moment"] + parts["logmel_moment"] == pytest.approx(2 * log1p(softplus((cnn14 + logmel) / 2)), rel=1e-6)
+    assert parts["cnn14_moment"] / parts["logmel_moment"] == pytest.approx(log1p(softplus(cnn14)) / log1p(softplus(logmel)), rel=1e-6)
+    mean = 4.0 / WINDOW
+    sustained = ((mean - 0.2) / 0.1 + (mean - 0.3) / 0.1) / 2
+    assert parts["cnn14_sustained"] + parts["logmel_sustained"] == pytest.approx(2 * log1p(softplus(sustained)), rel=1e-6)
+    assert parts["level"] == pytest.approx(log1p(softplus(-0.4 / 0.2)), rel=1e-6)
+
+
+def test_evidence_of_two_features_that_are_surprised_at_once_is_more_than_of_one_after_the_other() -> None:
+    apart, at_once = knocks(20, 70, 5.0), knocks(40, 40, 5.0)
+    joint, alone = Heads(FEATURES, SCALES, voices=TOGETHER), Heads(FEATURES, SCALES)
+    assert score_of(joint, at_once) > 2 * score_of(joint, apart)
+    assert score_of(alone, at_once) == pytest.approx(score_of(alone, apart), rel=1e-6)
+
+
+def test_evidence_of_a_voice_that_is_as_sure_as_can_be_is_none() -> None:
+    scales = {name: replace(scale, onset=1e6, scale=1e-3) for name, scale in SCALES.items()}
+    assert set(Heads(FEATURES, scales, voices=TOGETHER).evidence(flat()).values()) == {0.0}
+
+
+@pytest.mark.parametrize("voices", [[], [list(NAMES[:4])], [list(NAMES), ["level"]], [[*NAMES, "excess_moment"]]], ids=str)
+def test_heads_with_voices_of_other_heads_than_there_are_are_refused(voices: list[list[str]]) -> None:
+    with pytest.raises(ValueError, match="voices of the heads"):
+        Heads(FEATURES, SCALES, voices=voices)
+
+
+def test_evidence_of_a_moment_at_a_seam_is_none_and_what_lasts_is_judged_there_too() -> None:
+    heads = Heads(FEATURES, SCALES, voices=TOGETHER)
+    seams = np.arange(WINDOW) < 12
+    at_a_seam = heads.evidence(knocks(5, 5, 30.0), seams)
+    assert at_a_seam["cnn14_moment"] == pytest.approx(heads.evidence(flat(), seams)["cnn14_moment"], rel=1e-6)
+    assert at_a_seam["cnn14_sustained"] == heads.evidence(knocks(5, 5, 30.0))["cnn14_sustained"]
+    assert heads.evidence(knocks(12, 12, 30.0), seams) == heads.evidence(knocks(12, 12, 30.0))
+
+
+def test_evidence_of_a_clip_that_is_little_but_seams_is_of_all_of_it() -> None:
+    heads = Heads(FEATURES, SCALES, voices=TOGETHER)
+    clip = {feature: values[:25] for feature, values in knocks(5, 5, 30.0).items()}
+    assert heads.evidence(clip, np.ones(25, np.bool_)) == heads.evidence(clip)
 
 
 @settings(max_examples=50, deadline=None)

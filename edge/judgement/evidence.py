@@ -1,0 +1,26 @@
+"""Surprise and evidence: what a head says, in a unit in which heads can be added up."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float64 = NDArray[np.float64]
+
+ALIKE = 2.0  # heads
+
+
+def together(evidence: Float64) -> Float64:
+    """The surprise of a sum of evidence, of any shape."""
+    surprise: Float64 = np.expm1(evidence / ALIKE)
+    return surprise
+
+
+def evidence_of(surprise: Float64) -> Float64:
+    """ln(1 + softplus(surprise)), of any shape: positive, so that the order of everything normal survives."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # lost cells are NaN and stay so
+        evidence: Float64 = np.log1p(np.logaddexp(0.0, surprise))
+    return evidence
