@@ -39,6 +39,13 @@ def read_clip_at(path: Path, rate_hz: int) -> Clip:
     return Clip(np.concatenate(list(resampled(iter([clip.samples]), clip.rate_hz, rate_hz))), rate_hz)
 
 
+def pieces(clip: Clip, seconds: float | None) -> list[Clip]:
+    """A clip cut into pieces of so many seconds, without the rest; one that is no longer than that, or any for None, is a piece itself."""
+    length = len(clip.samples) if seconds is None else round(seconds * clip.rate_hz)
+    whole = len(clip.samples) // max(1, length)
+    return [Clip(clip.samples[piece * length : (piece + 1) * length], clip.rate_hz) for piece in range(whole)] or [clip]
+
+
 def write_clip(path: Path, clip: Clip) -> None:
     """Write a clip as 32-bit float WAV, so that nothing is rounded or clipped on the way."""
     soundfile.write(path, clip.samples, clip.rate_hz, subtype="FLOAT", format="WAV")

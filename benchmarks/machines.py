@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.clips import read_clip, write_clip
+from benchmarks.clips import Clip, pieces, read_clip, write_clip
 from benchmarks.datasets.manifest import Unit
 from benchmarks.mixing import BackgroundMixer
 from calibrate.calibration import CalibrationSettings, calibrate, with_seed
@@ -111,6 +111,7 @@ def measure_unit(
     *,
     repeats: int | None = None,
     mixer: BackgroundMixer | None = None,
+    seconds: float | None = None,
     seed: int = 0,
     fit_and_score: FitAndScore = fit_and_score,
     report: Report = lambda files: None,
@@ -121,11 +122,12 @@ def measure_unit(
     ----------
     repeats : draws of new fit and test halves; None takes the manifest's split once.
     mixer : what puts background into every clip, anew in every draw and independently for fit and test.
+    seconds : learn from clips of this length, into which all recordings are cut, and test one clip of each; None takes whole recordings.
     fit_and_score : learns from the first files and returns the scores of the second.
     report : told how many more files are done.
     """
     drawn = splits(unit, repeats, seed)
-    scores = [_scores(unit, split, number, mixer, seed, fit_and_score, report) for number, split in enumerate(drawn)]
+    scores = [_scores(unit, split, number, mixer, seconds, seed, fit_and_score, report) for number, split in enumerate(drawn)]
     areas = np.concatenate([resampled_roc_auc(s.normal, s.anomalous, seed=seed + number) for number, s in enumerate(scores)])
     interval = percentile_interval(areas)
     first = drawn[0]
@@ -144,27 +146,45 @@ def measure_unit(
 
 
 def _scores(
-    unit: Unit, split: Split, draw: int, mixer: BackgroundMixer | None, seed: int, fit_and_score: FitAndScore, report: Report
+    unit: Unit,
+    split: Split,
+    draw: int,
+    mixer: BackgroundMixer | None,
+    seconds: float | None,
+    seed: int,
+    fit_and_score: FitAndScore,
+    report: Report,
 ) -> Scores:
     """Prepare the clips of one draw in a temporary folder, learn from some, score the others."""
     with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
-        fit = _prepared(split.fit, Path(folder, "fit"), mixer, _random(unit, seed, draw, "fit"))
-        test = _prepared(split.normal + split.anomalous, Path(folder, "test"), mixer, _random(unit, seed, draw, "test"))
-        scores = fit_and_score(fit, test, seed, report)
+        which = _random(unit, seed, draw, "clips")
+        fit = _prepared(split.fit, Path(folder, "fit"), mixer, _random(unit, seed, draw, "fit"), lambda clip: pieces(clip, seconds))
+        test = _prepared(
+            split.normal + split.anomalous,
+            Path(folder, "test"),
+            mixer,
+            _random(unit, seed, draw, "test"),
+            lambda clip: [(cut := pieces(clip, seconds))[which.integers(len(cut))]],
+        )
+        share = split.files / (len(fit) + len(test))  # of a recording, that a clip is of the work
+        scores = fit_and_score(fit, test, seed, lambda files: report(files * share))
     if not np.isfinite(scores).all():
         raise UserError(unit.key, "a test recording got no score")
     return Scores(tuple(scores[: len(split.normal)]), tuple(scores[len(split.normal) :]))
 
 
-def _prepared(paths: Sequence[Path], folder: Path, mixer: BackgroundMixer | None, random: np.random.Generator) -> list[Path]:
-    """Write the first channel of each recording, with background if there is a mixer."""
+def _prepared(
+    paths: Sequence[Path], folder: Path, mixer: BackgroundMixer | None, random: np.random.Generator, cut: Callable[[Clip], list[Clip]]
+) -> list[Path]:
+    """Write the first channel of each recording, with background if there is a mixer, cut into clips."""
     folder.mkdir()
     prepared = []
     for number, path in enumerate(paths):
         clip = read_clip(path)
-        target = folder / f"{number:05}_{path.stem}.wav"
-        write_clip(target, mixer.mixed(clip, random) if mixer else clip)
-        prepared.append(target)
+        for part, piece in enumerate(cut(mixer.mixed(clip, random) if mixer else clip)):
+            target = folder / f"{number:05}_{part:05}_{path.stem}.wav"
+            write_clip(target, piece)
+            prepared.append(target)
     return prepared
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.commands.arguments import add_manifest_argument, count, decibels, seed
+from benchmarks.commands.arguments import above_zero, add_manifest_argument, count, decibels, seed
 from benchmarks.commands.system import add_system_arguments, system_document, system_settings
 from benchmarks.datasets.manifest import Unit, background, chosen_units, read_manifest, units
 from benchmarks.machines import UnitResult, document_of, fit_and_score, measure_unit, splits
@@ -38,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=decibels,
         metavar="DB",
         help="mix background rows into every clip at this ratio of machine to background; drawn independently for fit and test",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=above_zero,
+        metavar="S",
+        help="cut all recordings into clips of this length: learn from every clip of the fit rows, test one clip of each test row",
     )
     parser.add_argument(
         "--single",
@@ -74,7 +80,13 @@ def run(arguments: argparse.Namespace) -> int:
             for unit in measurable:
                 try:
                     results[unit.key] = measure_unit(
-                        unit, repeats=arguments.repeats, mixer=mixer, seed=arguments.seed, fit_and_score=measured, report=bar.update
+                        unit,
+                        repeats=arguments.repeats,
+                        mixer=mixer,
+                        seconds=arguments.seconds,
+                        seed=arguments.seed,
+                        fit_and_score=measured,
+                        report=bar.update,
                     )
                 except UserError as error:  # too little sound, an unreadable file: the other machines are measured all the same
                     skipped[unit.key] = str(error)
@@ -105,6 +117,7 @@ def _document(arguments: argparse.Namespace, results: Mapping[str, UnitResult], 
         "repeats": arguments.repeats,
         "snr_db": arguments.snr,
         "single": arguments.single,
+        "clip_s": arguments.seconds,
         "seed": arguments.seed,
         "system": system_document(arguments),
         "units": {key: document_of(result) for key, result in results.items()},

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.clips import Clip, read_clip, write_clip
+from benchmarks.clips import Clip, pieces, read_clip, write_clip
 from benchmarks.datasets.manifest import Unit
 from benchmarks.machines import Report, document_of, measure_unit, splits
 from benchmarks.mixing import BackgroundMixer
@@ -97,3 +97,36 @@ def test_measure_unit_with_background_mixes_it_into_fit_and_test_independently(t
     assert not np.array_equal(first, tested)
     assert document_of(result) == document_of(again)
     assert all(np.array_equal(a.samples, b.samples) for a, b in zip(*seen, strict=True))
+
+
+def test_measure_unit_of_short_clips_learns_from_every_clip_and_tests_one_of_each_recording(tmp_path: Path) -> None:
+    unit = unit_of(tmp_path)
+    seen: list[tuple[list[Clip], list[Clip]]] = []
+
+    def keep(fit: Sequence[Path], test: Sequence[Path], seed: int, report: Report) -> list[float]:
+        seen.append(([read_clip(path) for path in fit], [read_clip(path) for path in test]))
+        return loudness(fit, test, seed, report)
+
+    done: list[float] = []
+    result = measure_unit(unit, seconds=0.06, seed=1, fit_and_score=keep, report=done.append)
+    again = measure_unit(unit, seconds=0.06, seed=1, fit_and_score=keep)
+    assert (result.fit_files, result.normal_files, result.anomalous_files) == (5, 4, 3)
+    assert document_of(result) == document_of(again)
+    assert sum(done) == pytest.approx(12)
+    length = round(0.06 * RATE_HZ)
+    fit, test = seen[0]
+    assert {len(one.samples) for one in [*fit, *test]} == {length}
+    whole = [read_clip(path).samples for path in unit.fit]
+    assert len(fit) == 5 * 4
+    np.testing.assert_array_equal(np.concatenate([one.samples for one in fit[4:8]]), whole[1][: 4 * length])
+    starts = [
+        next(part for part in range(4) if np.array_equal(one.samples, read_clip(path).samples[part * length : (part + 1) * length]))
+        for one, path in zip(test, unit.normal + unit.anomalous, strict=True)
+    ]
+    assert len(set(starts)) > 1
+
+
+@pytest.mark.parametrize(("seconds", "lengths"), [(None, [4000]), (0.1, [1600, 1600]), (0.25, [4000]), (1.0, [4000])])
+def test_pieces_are_of_one_length_and_a_short_clip_is_one_of_its_own(seconds: float | None, lengths: list[int]) -> None:
+    whole = Clip(np.arange(4000, dtype=np.float32), RATE_HZ)
+    assert [len(piece.samples) for piece in pieces(whole, seconds)] == lengths

@@ -123,3 +123,12 @@ def test_machines_with_snr_but_no_background_is_refused(manifest: Path, capsys: 
     without.write_text("\n".join(line for line in manifest.read_text().splitlines() if "background" not in line), encoding="utf-8")
     assert benchmark(without, "--snr", "-6") == 2
     assert "has no background rows to mix in" in capsys.readouterr().err
+
+
+def test_machines_of_short_clips_learn_from_as_much_and_say_so(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert benchmark(manifest, "--units", "fan", "--seconds", "1", "--format", "json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["clip_s"] == 1.0
+    assert result["units"]["fan"]["roc_auc"] == 1.0
+    assert benchmark(manifest, "--seconds", "0") == 2
+    assert "--seconds: must be a number above 0" in capsys.readouterr().err
