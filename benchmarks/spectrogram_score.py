@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +39,7 @@ def spectrogram_score(model: Model) -> Callable[[Float32], float]:
     """What scores a log-mel spectrogram, shape = (frame, mel) float32 dB, as one window of its own length: 1.0 is the alarm threshold."""
 
     def score(log_mel: Float32) -> float:
-        judged = _judged(model, log_mel)
-        evidence = model.heads.evidence(judged.deviations, judged.seams)
+        evidence = model.heads.evidence(_judged(model, log_mel).deviations)
         return float(together(np.array(sum(evidence.values())))) / model.alarm_surprise
 
     return score
@@ -52,10 +52,9 @@ def spectrogram_map(model: Model, log_mel: Float32) -> Float32:
 
 def _judged(model: Model, log_mel: Float32) -> Span:
     timeline = Timeline(model.detector.features, len(log_mel))
-    judge = Judge(model.detector, timeline, model.seam_cells)
+    judge = Judge(model.detector, timeline)
     frames = _Frames(log_mel.shape[1])
     stream = FeatureStream(model.feature_source, model.bandwidth_hz, lag_blocks=model.detector.lag_blocks, frames=frames)
-    for blocks, ended in ((stream.push(log_mel), False), (stream.finish(), True)):
-        for block in blocks:
-            judge.judge(Heard(0, 0, block, stream.cells, ended))
+    for block in chain(stream.push(log_mel), stream.finish()):
+        judge.judge(Heard(0, 0, block, stream.cells))
     return timeline.read(timeline.cells, timeline.cells)

@@ -23,7 +23,7 @@ def anomaly_map(model: Model, path: Path, channel: Channel = 0) -> Float32:
     The map is held in memory as a whole.
     """
     timeline = Timeline(model.detector.features, int(audio_info(path).seconds / model.front_end.cell_s) + 1)
-    judge = Judge(model.detector, timeline, model.seam_cells)
+    judge = Judge(model.detector, timeline)
     for heard in hear_file(path, channel, model.feature_source, model.bandwidth_hz, model.detector.lag_blocks):
         if isinstance(heard, Gap):
             timeline.lose(timeline.cells, heard.until_cell)

@@ -16,7 +16,7 @@ from calibrate.checks import BadRecordings, CheckedRecordings, OddRecordings, ch
 from calibrate.embeddings import Recording
 from calibrate.fitters.fitter import FittedDetector, FitterSettings
 from calibrate.fitters.patchcore import PatchCoreSettings
-from calibrate.head_scale import FittedHeads, fit_heads
+from calibrate.head_scale import fit_heads
 from calibrate.probe import PROBE_TOLERANCE, probe_of
 from calibrate.threshold_note import threshold_note
 from edge.audio.channels import Channel
@@ -27,8 +27,8 @@ from edge.features.any_backbone import AnyBackbone, load_backbone
 from edge.features.backbone import BUILT_IN
 from edge.features.frontend import CELL_MELS, FrontEnd, mel_edges_hz, mels_below
 from edge.judgement.head_names import largest_name, sustained_name
+from edge.judgement.head_scale import HeadScale
 from edge.judgement.heads import Mode
-from edge.judgement.seams import SEAM_CELLS
 from edge.judgement.tail import Tail
 from edge.judgement.tail_fit import fit_tail, seconds_to_support, supported_false_alarms_per_week
 from edge.model import BACKBONE_MEMBER, CARD_MEMBER
@@ -125,7 +125,7 @@ def calibrate(
     if note:
         say(note)
     arrays = fitted.arrays | {"probe": probe_of(backbone, checked.bandwidth_hz)}
-    manifest = _manifest(settings, backbone, checked, heads, tail, note, unheard_s)
+    manifest = _manifest(settings, backbone, checked, heads.scales, tail, note, unheard_s)
     write_bundle(output, manifest, arrays, {**_embedded(name), **fitted.blobs}, key)
     return Calibration(
         bundle=output,
@@ -182,7 +182,7 @@ def _manifest(
     settings: CalibrationSettings,
     backbone: AnyBackbone,
     checked: CheckedRecordings,
-    heads: FittedHeads,
+    heads: Mapping[str, HeadScale],
     tail: Tail,
     note: str,
     unheard_s: float,
@@ -200,9 +200,7 @@ def _manifest(
             "parameters": {
                 **_stored(settings.fitting),
                 "mode": settings.mode,
-                "heads": msgspec.to_builtins(heads.scales),
-                "voices": heads.voices,
-                "seam_cells": SEAM_CELLS,
+                "heads": msgspec.to_builtins(heads),
                 "tail": tail.parameters(),
                 "window_s": WINDOW_S,
                 "hop_s": HOP_S,

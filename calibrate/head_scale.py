@@ -26,11 +26,9 @@ from edge.judgement.head_names import (
     largest_name,
     moment_name,
     sustained_name,
-    voices_of,
 )
 from edge.judgement.head_scale import HeadScale
 from edge.judgement.heads import Heads, Mode, shown
-from edge.judgement.seams import seams_of, within
 from edge.pipeline import HEARD_FRACTION
 
 Bool = NDArray[np.bool_]
@@ -50,13 +48,12 @@ Deviations = Mapping[str, Float32]  # feature -> (cell, band) of one recording; 
 
 @dataclass(frozen=True, slots=True)
 class FittedHeads:
-    """The scales by name, the heads that speak together, and per recording the surprise of the windows that end with each block, (window,).
+    """The scales by name, and per recording the surprise of the windows that end with each block, shape = (window,).
 
     It is NaN where too little of a window was heard, or new to the detector, for a score.
     """
 
     scales: dict[str, HeadScale]
-    voices: tuple[tuple[str, ...], ...]
     surprise: list[Float64]
 
 
@@ -76,17 +73,16 @@ def fit_heads(
         raise UserError(unknown[0], f"no such head; there are {', '.join(there)}")
     heard = sum(int(np.count_nonzero(_known(one))) for one in recordings)
     window_cells = max(BLOCK_CELLS, min(window_cells, heard // FEWEST_WINDOWS))
-    seams = [seams_of(np.logical_or.reduce([~np.isnan(values[:, 0]) for values in one.values()])) for one in recordings]
     scales: dict[str, HeadScale] = {}
     for feature, bands in features.items():
         maps = [one[feature] for one in recordings]
         if bands > 1:
-            drawn = [_in_windows(partial(_shown, feature=feature, mode=mode), *one, window_cells) for one in zip(maps, seams, strict=True)]
+            drawn = [_in_windows(partial(_shown, feature=feature, mode=mode), values, window_cells) for values in maps]
             scales[drawn_name(feature, CELL)] = _fit(np.concatenate([_block_peaks(highest) for highest in drawn]), 1)
             seconds = [over_a_second(values).max(axis=1) for values in maps]
             scales[drawn_name(feature, SECOND)] = _fit(np.concatenate([_block_peaks(highest) for highest in seconds]), 1)
         if (name := moment_name(feature, bands)) in wanted:
-            judged = [_in_windows(partial(_moments, feature=feature), *one, window_cells) for one in zip(maps, seams, strict=True)]
+            judged = [_in_windows(partial(_moments, feature=feature), values, window_cells) for values in maps]
             scales[name] = _fit(np.concatenate([_block_peaks(one) for one in judged]), 1)
         if (name := largest_name(feature)) in wanted:
             scales[name] = _fit(np.concatenate([_block_peaks(values.max(axis=1)) for values in maps]), 1)
@@ -95,12 +91,11 @@ def fit_heads(
             lengths = np.concatenate([np.full(len(mean), min(window_cells, len(values))) for mean, values in zip(means, maps, strict=True)])
             lengths = lengths[np.isfinite(np.concatenate(means))]
             scales[name] = _fit(np.concatenate(means), int(np.median(lengths)))
-    voices = voices_of(wanted, features)
-    fitted = Heads(features, scales, mode, voices)
+    fitted = Heads(features, scales, mode)
     shares = [_window_heard(_known(one), window_cells) for one in recordings]
     enough = min(HEARD_FRACTION, max(float(share.max()) for share in shares))
-    surprise = [_surprise(fitted, one, at, share >= enough, window_cells) for one, at, share in zip(recordings, seams, shares, strict=True)]
-    return FittedHeads(scales, voices, surprise)
+    surprise = [_surprise(fitted, one, share >= enough, window_cells) for one, share in zip(recordings, shares, strict=True)]
+    return FittedHeads(scales, surprise)
 
 
 def _fit(statistics: Float64, cells: int) -> HeadScale:
@@ -121,12 +116,12 @@ def _windows(cells: int, window_cells: int) -> int:
     return max(0, cells - window_cells) // BLOCK_CELLS + 1
 
 
-def _surprise(heads: Heads, recording: Deviations, seams: Bool, enough: Bool, window_cells: int) -> Float64:
+def _surprise(heads: Heads, recording: Deviations, enough: Bool, window_cells: int) -> Float64:
     """What the heads make of each window that ends with a block, shape = (window,), NaN where that is not `enough` of one."""
     surprise = np.full(len(enough), np.nan)
     for window in np.flatnonzero(enough):
         cells = slice(BLOCK_CELLS * window, BLOCK_CELLS * window + window_cells)
-        said = heads.evidence({feature: values[cells] for feature, values in recording.items()}, seams[cells])
+        said = heads.evidence({feature: values[cells] for feature, values in recording.items()})
         surprise[window] = float(together(np.array(sum(said.values()))))
     return surprise
 
@@ -138,25 +133,23 @@ def _block_peaks(moments: NDArray[np.floating]) -> Float64:
     return peaks
 
 
-def _shown(deviations: Float32, seams: Bool, feature: str, mode: Mode) -> Float64:
+def _shown(deviations: Float32, feature: str, mode: Mode) -> Float64:
     """What a map shows of the highest cell of each column of a window, shape = (cell,)."""
     highest: Float64 = shown(deviations, feature, mode).max(axis=1)
     return highest
 
 
-def _moments(deviations: Float32, seams: Bool, feature: str) -> Float64:
-    """The moments of a window, shape = (cell,), NaN where they are not judged."""
-    judged = within(~np.isnan(deviations[:, 0]), seams)
-    return np.where(judged, moments(contrast(deviations, feature)), np.nan)
+def _moments(deviations: Float32, feature: str) -> Float64:
+    """The moments of a window, shape = (cell,)."""
+    return moments(contrast(deviations, feature))
 
 
-def _in_windows(judged: Callable[[Float32, Bool], Float64], deviations: Float32, seams: Bool, window_cells: int) -> Float64:
+def _in_windows(judged: Callable[[Float32], Float64], deviations: Float32, window_cells: int) -> Float64:
     """What cells are judged by in one window after the other, shape = (cell,); the last window ends where the recording ends."""
     laid = np.empty(len(deviations), np.float64)
     for first in range(0, len(deviations), window_cells):
         start = max(0, min(first, len(deviations) - window_cells))
-        cells = slice(start, start + window_cells)
-        laid[first : first + window_cells] = judged(deviations[cells], seams[cells])[first - start :]
+        laid[first : first + window_cells] = judged(deviations[start : start + window_cells])[first - start :]
     return laid
 
 

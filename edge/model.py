@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -56,9 +55,7 @@ class Model:
             self.tail = msgspec.convert(parameters["tail"], Tail)
             self.tail.check()
             scales = msgspec.convert(parameters["heads"], dict[str, HeadScale])
-            voices = msgspec.convert(parameters.get("voices"), list[list[str]] | None)
-            self.heads = Heads(self.detector.features, scales, msgspec.convert(parameters["mode"], Mode), voices)
-            self.seam_cells = msgspec.convert(parameters.get("seam_cells", 0), Annotated[int, msgspec.Meta(ge=0)])
+            self.heads = Heads(self.detector.features, scales, msgspec.convert(parameters["mode"], Mode))
             self.window_s = float(parameters["window_s"])
             self.hop_s = float(parameters["hop_s"])
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, msgspec.ValidationError) as error:
@@ -72,8 +69,6 @@ class Model:
         if not self.front_end.cell_s <= self.hop_s <= self.window_s <= LONGEST_WINDOW_S:
             raise BundleError(bundle.path, f"its windows of {self.window_s:g} s every {self.hop_s:g} s make no sense; {AGAIN}")
         self.window_cells = int(self.window_s / self.front_end.cell_s + 1e-6)  # whole cells, so that the first window begins at 0
-        if self.seam_cells > self.window_cells:
-            raise BundleError(bundle.path, f"its seams of {self.seam_cells} cells are longer than a window; {AGAIN}")
         self._check_probe(bundle)
 
     @classmethod

@@ -56,7 +56,7 @@ class Listener:
         self._hearing = Hearing(model.feature_source, rate_hz, model.bandwidth_hz, self.stopwatch, model.detector.lag_blocks)
         self._timeline = Timeline(model.detector.features, model.window_cells)
         self._threshold = model.threshold.moved(moved)
-        self._judge = Judge(model.detector, self._timeline, model.seam_cells, self.stopwatch)
+        self._judge = Judge(model.detector, self._timeline, self.stopwatch)
         self._events = EventTracker(settings or EventSettings(), new_id)
         self._windows = 0  # passed on the regular grid
         self._last_window_end = 0  # absolute cell
@@ -151,7 +151,7 @@ class Listener:
         """The window score is the surprise of all its heads together, in units of the alarm threshold."""
         cell_s = self._front_end.cell_s
         cells = span.last - span.first
-        parts = self.model.heads.evidence(span.deviations, span.seams)
+        parts = self.model.heads.evidence(span.deviations)
         score = p_value = surprise = None
         if parts and cells - span.lost_cells >= HEARD_FRACTION * cells:
             evidence = sum(parts.values())

@@ -28,7 +28,6 @@ class Heard:
     base_cell: int  # absolute cell at which the stretch starts
     block: FeatureBlock
     cells: int  # of real sound in the stretch, as far as is known by now
-    ended: bool = False  # that is all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +114,11 @@ class Hearing:
 
     def _end_segment(self) -> Iterator[Heard]:
         yield from self._told(self._features.push(self._resampler.finish()))
-        yield from self._told(self._features.finish(), ended=True)
+        yield from self._told(self._features.finish())
 
-    def _told(self, blocks: Iterator[FeatureBlock], ended: bool = False) -> Iterator[Heard]:
+    def _told(self, blocks: Iterator[FeatureBlock]) -> Iterator[Heard]:
         for block in blocks:
-            yield Heard(self._segment, self._base_cell, block, self._features.cells, ended)
+            yield Heard(self._segment, self._base_cell, block, self._features.cells)
 
 
 def hear_file(path: Path, channel: Channel, source: FeatureSource, bandwidth_hz: float, lag_blocks: int = 1) -> Iterator[Heard | Gap]:

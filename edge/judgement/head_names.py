@@ -1,8 +1,8 @@
-"""What the heads of features are called, and which of them speak together."""
+"""What the heads of features are called."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from edge.detectors.detector import EXCESS, LOGMEL
 
@@ -25,15 +25,6 @@ def comparable_names(features: Mapping[str, int]) -> tuple[str, ...]:
     banded = [feature for feature, bands in features.items() if bands > 1]
     names = [name for f in banded for name in (moment_name(f, features[f]), sustained_name(f, features[f]), largest_name(f))]
     return tuple(dict.fromkeys((*head_names(features), *names)))
-
-
-def voices_of(heads: Collection[str], features: Mapping[str, int]) -> tuple[tuple[str, ...], ...]:
-    """These heads, those together that speak together: the moments of all features, and the means of those that have bands."""
-    banded = {feature: bands for feature, bands in features.items() if bands > 1}
-    moment, sustained = ([named(f, bands) for f, bands in banded.items()] for named in (moment_name, sustained_name))
-    voices = [tuple(name for name in names if name in heads) for names in (moment, sustained)]
-    alone = [(name,) for name in heads if name not in (*moment, *sustained)]
-    return tuple(voice for voice in (*voices, *alone) if voice)
 
 
 def moment_name(feature: str, bands: int) -> str:

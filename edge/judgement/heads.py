@@ -19,22 +19,17 @@ says the same, and more clearly (with both, real machines were told apart less w
 largest    The largest deviation of any cell of a window. It is the score of the published systems, for comparison with them; it is had only
            when asked for.
 
-What a head says is brought to the same unit for all, surprise, by what normal sound reached (`HeadScale`). Heads that ask the same of
-different features are one voice, and speak of the same moment: normal sound surprises one feature now and another then, a fault surprises
-them at once. So the surprise of a voice is the mean over its heads, at the moment in which it is largest, and it counts as often as it has
-heads. A moment is not judged at a seam (edge/judgement/seams.py).
-
-Surprise is counted as evidence, which grows as its logarithm: the scale of a head rests on few rare moments, so how far something is beyond
-them is known in order of magnitude only (with a scale that is itself uncertain, an exponential tail becomes a Lomax tail). The evidence of
-a window is the sum over its voices, in the manner of Fisher's method, and its surprise is what two heads would have to say alike for that
-sum: back in nats, in which the tail of normal sound is close to an exponential.
+What a head says is brought to the same unit for all, surprise, by what normal sound reached (`HeadScale`), and then counted as evidence,
+which grows as the logarithm of surprise: the scale of a head rests on few rare moments, so how far something is beyond them is known in
+order of magnitude only (with a scale that is itself uncertain, an exponential tail becomes a Lomax tail). The evidence of a window is the
+sum over its heads, in the manner of Fisher's method, and its surprise is what two heads would have to say alike for that sum: back in nats,
+in which the tail of normal sound is close to an exponential.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -44,10 +39,8 @@ from edge.judgement.contrast import contrast, moments, over_a_second, standing_o
 from edge.judgement.evidence import evidence_of, together
 from edge.judgement.head_names import CELL, SECOND, drawn_name, largest_name, moment_name, sustained_name
 from edge.judgement.head_scale import HeadScale
-from edge.judgement.seams import within
 from edge.judgement.window import ALARM
 
-Bool = NDArray[np.bool_]
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
@@ -58,69 +51,41 @@ Mode = Literal["stream", "clip"]
 STANDS_OUT = 5.0  # nats
 LEAST_SHARE = 0.05  # of the loudest cell's surprise: what is less beside it is its echo
 FAINT_SCORE = 0.49
-LEAST_EVIDENCE = float(np.finfo(np.float64).tiny)  # of a head that is as sure as can be that all is well: no share is 0 / 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """One head: `surprise` is of a window's cells, (time, band), and which of them may be judged as moments; shape = (moment,) or (1,)."""
+    """One head: `surprise` is of the cells that were heard of a window, (time, band)."""
 
     name: str
     feature: str
-    surprise: Callable[[Float64, Bool], Float64]
+    surprise: Callable[[Float64], Float64]
 
 
 class Heads:
     """The heads of one bundle."""
 
-    def __init__(
-        self,
-        features: Mapping[str, int],
-        scales: Mapping[str, HeadScale],
-        mode: Mode = "stream",
-        voices: Sequence[Sequence[str]] | None = None,
-    ) -> None:
-        """`scales` by `head_names` and, for features with bands, by `drawn_name`; KeyError or ValueError when one lacks or is none.
-
-        `voices` are the names of all heads, those together that speak together. None, which is how bundles of before were calibrated, is
-        each by itself.
-        """
+    def __init__(self, features: Mapping[str, int], scales: Mapping[str, HeadScale], mode: Mode = "stream") -> None:
+        """`scales` by `head_names` and, for features with bands, by `drawn_name`; KeyError or ValueError when one lacks or is none."""
         for scale in scales.values():
             scale.check()
-        heads = {head.name: head for head in _heads(features, scales)}
-        if not heads:
+        self._heads = _heads(features, scales)
+        if not self._heads:
             raise ValueError("no heads")
-        named = [[name] for name in heads] if voices is None else voices
-        if sorted(chain.from_iterable(named)) != sorted(heads):
-            raise ValueError(f"voices of the heads {', '.join(chain.from_iterable(named))[:200]}, and there are {', '.join(heads)}")
-        self._names = tuple(heads)
-        self._voices = [[heads[name] for name in voice] for voice in named]
-        judged = {head.feature for head in heads.values()}
+        judged = {head.feature for head in self._heads}
         located = [f for f, bands in features.items() if bands > 1 and (mode == "stream" or f in judged)]
         self._drawn = {kind: {feature: scales[drawn_name(feature, kind)] for feature in located} for kind in (CELL, SECOND)}
         self._mode: Mode = mode
 
-    def evidence(self, deviations: Mapping[str, Float32], seams: Bool | None = None) -> dict[str, float]:
-        """What each head makes of a window, feature -> (time, band) with NaN where audio was lost.
-
-        `seams`, shape = (time,), is true where something else than its surroundings may be what makes a cell unusual; None is nowhere.
-        The evidence of a voice is shared out among its heads by what each of them says by itself.
-        """
-        parts: dict[str, float] = {}
-        for voice in self._voices:
-            known = np.logical_and.reduce([~np.isnan(deviations[head.feature][:, 0]) for head in voice])
-            if not known.any():
-                continue
-            judged = (known if seams is None else within(known, seams))[known]
-            surprises = np.stack(
-                np.broadcast_arrays(*(head.surprise(deviations[head.feature][known].astype(np.float64), judged) for head in voice))
-            )  # (head, moment)
-            joint = surprises.mean(axis=0)
-            moment = int(joint.argmax())
-            own = evidence_of(surprises[:, moment]) + LEAST_EVIDENCE
-            evidence = len(voice) * float(evidence_of(joint[moment]))
-            parts.update((head.name, evidence * float(share)) for head, share in zip(voice, own / own.sum(), strict=True))
-        return {name: parts[name] for name in self._names if name in parts}
+    def evidence(self, deviations: Mapping[str, Float32]) -> dict[str, float]:
+        """What each head makes of a window, feature -> (time, band) with NaN where audio was lost."""
+        parts = {}
+        for head in self._heads:
+            values = deviations[head.feature]
+            heard = values[~np.isnan(values[:, 0])].astype(np.float64)  # (time, band)
+            if len(heard):
+                parts[head.name] = float(evidence_of(head.surprise(heard)))
+        return parts
 
     def cell_surprise(self, deviations: Mapping[str, Float32]) -> Float32:
         """The surprise of each cell of a window, (time, band) float32, by the mean over its features. NaN where audio was lost."""
@@ -165,13 +130,13 @@ def _heads(features: Mapping[str, int], scales: Mapping[str, HeadScale]) -> list
     return heads
 
 
-def _moment(feature: str, scale: HeadScale) -> Callable[[Float64, Bool], Float64]:
-    return lambda values, judged: scale.surprise(moments(contrast(values, feature)[judged]), 1)
+def _moment(feature: str, scale: HeadScale) -> Callable[[Float64], Float64]:
+    return lambda heard: scale.surprise(moments(contrast(heard, feature)).max(), 1)
 
 
-def _sustained(feature: str, scale: HeadScale) -> Callable[[Float64, Bool], Float64]:
-    return lambda values, judged: scale.surprise(np.array([values.mean()]), len(values))
+def _sustained(feature: str, scale: HeadScale) -> Callable[[Float64], Float64]:
+    return lambda heard: scale.surprise(heard.mean(), len(heard))
 
 
-def _largest(feature: str, scale: HeadScale) -> Callable[[Float64, Bool], Float64]:
-    return lambda values, judged: scale.surprise(np.array([values.max()]), 1)
+def _largest(feature: str, scale: HeadScale) -> Callable[[Float64], Float64]:
+    return lambda heard: scale.surprise(heard.max(), 1)

@@ -11,11 +11,9 @@ from edge.stopwatch import Stopwatch
 class Judge:
     """Keeps one stream of the detector for every stretch of sound."""
 
-    def __init__(self, detector: Detector, timeline: Timeline, seam_cells: int, stopwatch: Stopwatch | None = None) -> None:
-        """`seam_cells` at either end of a stretch are marked as its seams."""
+    def __init__(self, detector: Detector, timeline: Timeline, stopwatch: Stopwatch | None = None) -> None:
         self._detector = detector
         self._timeline = timeline
-        self._seam_cells = seam_cells
         self._stopwatch = stopwatch or Stopwatch()
         self._segment = -1
 
@@ -24,10 +22,6 @@ class Judge:
         if heard.segment != self._segment:
             self._stream = self._detector.stream()
             self._segment = heard.segment
-            self._timeline.seam(heard.base_cell, heard.base_cell + self._seam_cells)
-        if heard.ended:
-            end = heard.base_cell + heard.cells
-            self._timeline.seam(max(heard.base_cell, end - self._seam_cells), end)
         with self._stopwatch.stage("detector"):
             for deviation in self._stream.push(heard.block, heard.cells):
                 self._timeline.put(deviation, heard.base_cell)

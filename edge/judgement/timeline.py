@@ -21,7 +21,6 @@ class Span:
     last: int
     deviations: Mapping[str, Float32]  # feature -> (time, band) float32; NaN where audio was lost
     lost_cells: int
-    seams: NDArray[np.bool_]  # (time,) see edge/judgement/seams.py
 
 
 class Timeline:
@@ -33,7 +32,6 @@ class Timeline:
         capacity = 3 * window_cells + 512
         self._maps = {feature: np.full((capacity, bands), np.nan, np.float32) for feature, bands in features.items()}  # (time, band)
         self._heard = np.zeros(capacity, np.bool_)  # (time,) False where audio was lost
-        self._seams = np.zeros(capacity, np.bool_)  # (time,)
         self._origin = 0  # absolute cell of row 0
         self.cells = 0  # judged or lost so far
 
@@ -56,16 +54,11 @@ class Timeline:
         self._heard[lost] = False
         self.cells = max(self.cells, last_cell)
 
-    def seam(self, first_cell: int, last_cell: int) -> None:
-        """Cells `first_cell` .. `last_cell` (not included), heard already or not yet, are at a seam."""
-        self._make_room(last_cell)
-        self._seams[max(0, first_cell - self._origin) : max(0, last_cell - self._origin)] = True
-
     def read(self, last_cell: int, cells: int) -> Span:
         """The `cells` cells before the absolute cell `last_cell`; the arrays are views that the next `put` may move."""
         rows = slice(last_cell - cells - self._origin, last_cell - self._origin)
         deviations = {feature: values[rows] for feature, values in self._maps.items()}
-        return Span(last_cell - cells, last_cell, deviations, int(np.count_nonzero(~self._heard[rows])), self._seams[rows])
+        return Span(last_cell - cells, last_cell, deviations, int(np.count_nonzero(~self._heard[rows])))
 
     def _make_room(self, last_cell: int) -> None:
         """Keep one window when the arrays are full, so that moving is rare and reading is a plain slice."""
@@ -78,7 +71,6 @@ class Timeline:
         for deviations in self._maps.values():
             deviations[:kept] = deviations[len(deviations) - kept :].copy()
             deviations[kept:] = np.nan
-        for marks in (self._heard, self._seams):
-            marks[:kept] = marks[len(marks) - kept :].copy()
-            marks[kept:] = False
+        self._heard[:kept] = self._heard[len(self._heard) - kept :].copy()
+        self._heard[kept:] = False
         self._origin += shift

@@ -46,7 +46,7 @@ class Site:
         self.normal = [write(folder / "normal" / f"{number}.wav", machine.render(15.0)) for number in range(6)]
         self.fresh = [write(folder / "fresh" / f"{number}.wav", machine.render(20.0)) for number in range(3)]
         # The machine is at -26 dBFS.
-        tone = tone_fault(RATE_HZ, 1, seconds=4.0, frequency_hz=3150.0, level_dbfs=-35.0)
+        tone = tone_fault(RATE_HZ, 1, seconds=4.0, frequency_hz=3150.0, level_dbfs=-38.0)
         knock = knock_fault(RATE_HZ, 1, peak=0.7)
         self.tone, self.knock = (self._with(fault, machine, folder / f"{fault.kind}.wav") for fault in (tone, knock))
         self.bundle = folder / "pump1.auscult"
@@ -69,13 +69,13 @@ def test_calibrate_normal_recordings_gives_a_bundle_that_scores_new_ones_below_t
     assert min(scores) > 0.0
 
 
-@pytest.mark.parametrize(("kind", "voice"), [("tone", "sustained"), ("knock", "moment")])
-def test_calibrate_steady_machine_hears_a_fault_while_it_lasts(site: Site, kind: str, voice: str) -> None:
+@pytest.mark.parametrize(("kind", "head"), [("tone", "sustained"), ("knock", "moment")])
+def test_calibrate_steady_machine_hears_a_fault_while_it_lasts(site: Site, kind: str, head: str) -> None:
     result = score_file(site.model, getattr(site, kind))
     assert result.score > 1.0
     worst = max(result.windows, key=lambda window: window.score or 0.0)
-    said = {name: sum(share for head, share in worst.heads.items() if head.endswith(name)) for name in ("moment", "sustained", "level")}
-    assert max(said, key=lambda name: said[name]) == voice
+    loudest = max(worst.heads, key=lambda name: worst.heads[name])
+    assert loudest.endswith(head)
     assert all((window.score or 0.0) < 1.0 for window in result.windows if window.t_end_s < FAULT_S)
     events = [event for event in listen(Listener(site.model, RATE_HZ), getattr(site, kind)) if isinstance(event, Event)]
     assert len({event.id for event in events}) == 1
@@ -86,11 +86,11 @@ def test_calibrate_steady_machine_forgives_the_drift_of_a_microphone_but_not_a_l
     heard = soundfile.read(site.fresh[0], dtype="float32")[0]
     scores = {
         gain_db: score_file(site.model, write(tmp_path / "f.wav", heard * np.float32(10 ** (gain_db / 20)))).score
-        for gain_db in (-0.5, 0.5, 12.0)
+        for gain_db in (-0.5, 0.5, 6.0)
     }
     assert scores[-0.5] < 1.0
     assert scores[0.5] < 1.0
-    assert scores[12.0] > 1.0
+    assert scores[6.0] > 1.0
 
 
 def test_calibrate_summary_and_manifest_say_what_was_learned_from(site: Site) -> None:

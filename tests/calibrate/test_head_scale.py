@@ -9,7 +9,6 @@ from edge.errors import UserError
 from edge.judgement.contrast import over_a_second
 from edge.judgement.evidence import together
 from edge.judgement.heads import Heads, Mode
-from edge.judgement.seams import SEAM_CELLS
 
 Float32 = NDArray[np.float32]
 
@@ -31,21 +30,17 @@ def contrasts(values: Float32) -> NDArray[np.float64]:
     return (windows - 0.75 * np.median(windows, axis=1, keepdims=True)).reshape(values.shape)
 
 
-def moment_blocks(values: Float32, first: int = SEAM_CELLS, last: int = SEAM_CELLS) -> NDArray[np.float64]:
-    """Of every 8 cells the largest mean contrast of five bands, the slow way; so many of the first and last cells are seams."""
+def moment_blocks(values: Float32) -> NDArray[np.float64]:
+    """Of every 8 cells the largest mean contrast of five bands, the slow way."""
     means = [float(np.mean(sorted(row, reverse=True)[:5])) for row in contrasts(values)]
-    judged = {cell: mean for cell, mean in enumerate(means) if first <= cell < len(means) - last}
-    blocks = [[judged[cell] for cell in range(start, start + 8) if cell in judged] for start in range(0, len(means), 8)]
-    return np.array([max(block) for block in blocks if block])
+    return np.array([max(means[first : first + 8]) for first in range(0, len(means), 8)])
 
 
 def judged_by(fitted: FittedHeads, one: dict[str, Float32], mode: Mode = "stream") -> list[float]:
     """What `Heads` makes of each window of a recording that ends with a block."""
-    heads, cells = Heads(FEATURES, fitted.scales, mode, fitted.voices), len(one["level"])
-    at = np.arange(cells)
-    seams = (at < SEAM_CELLS) | (at >= cells - SEAM_CELLS)
+    heads, cells = Heads(FEATURES, fitted.scales, mode), len(one["level"])
     windows = [slice(8 * k, 8 * k + WINDOW) for k in range(max(0, cells - WINDOW) // 8 + 1)]
-    said = [heads.evidence({feature: values[window] for feature, values in one.items()}, seams[window]) for window in windows]
+    said = [heads.evidence({feature: values[window] for feature, values in one.items()}) for window in windows]
     return [float(together(np.asarray(sum(parts.values())))) for parts in said]
 
 
@@ -89,7 +84,6 @@ def test_fit_heads_tells_of_each_window_what_the_heads_make_of_it() -> None:
     """The threshold is set on the very numbers that `Heads` gives."""
     recordings = [recording(8 * 60, seed) for seed in range(3)]
     fitted = fit_heads(recordings, FEATURES, WINDOW)
-    assert fitted.voices == (("cnn14_moment", "logmel_moment"), ("cnn14_sustained", "logmel_sustained"), ("level",))
     for one, surprise in zip(recordings, fitted.surprise, strict=True):
         assert len(surprise) == 60 - 5 + 1
         assert surprise.tolist() == pytest.approx(judged_by(fitted, one), rel=1e-6)
@@ -121,7 +115,7 @@ def test_fit_heads_on_less_than_eight_windows_of_sound_fits_on_shorter_ones(leng
 def test_fit_heads_of_recordings_that_are_no_whole_number_of_windows_judge_the_rest_in_the_last_window() -> None:
     one = recording(8 * 103)
     whole, last = {f: v[: 8 * 100] for f, v in one.items()}, {f: v[-WINDOW:] for f, v in one.items()}
-    peaks = np.concatenate([moment_blocks(whole["cnn14"], last=0), moment_blocks(last["cnn14"], first=16)])
+    peaks = np.concatenate([moment_blocks(whole["cnn14"]), moment_blocks(last["cnn14"])[-3:]])
     scale = fit_heads([one], FEATURES, WINDOW).scales["cnn14_moment"]
     assert (scale.centre, scale.onset) == pytest.approx((np.median(peaks), np.quantile(peaks, 0.9)))
 

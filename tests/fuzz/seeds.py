@@ -92,8 +92,6 @@ def _members(
     names = [f"{feature}_{kind}" for feature in features for kind in ("moment", "sustained", "cell", "second")]
     tail = {"onset": 2.0, "rate_per_s": 0.1, "scale": 1.0, "shape": 0.1}
     heads = dict.fromkeys([*names, "level"], scale)
-    voices = [[f"{feature}_{kind}" for feature in features] for kind in ("moment", "sustained")]
-    parameters = {"tail": tail, "heads": heads, "voices": [*voices, ["level"]], "seam_cells": 12}
     manifest = {
         "created_at": "2026-11-20T10:00:00Z",
         "auscult_version": "0.1.0",
@@ -101,7 +99,7 @@ def _members(
         "sample_rate_hz": 32000,
         "bandwidth_hz": 16000.0,
         "backbone": {"precision": "fp32", **backbone},
-        "detector": {"name": detector, "parameters": {**parameters, "mode": "stream", "window_s": 2.0, "hop_s": 0.5}},
+        "detector": {"name": detector, "parameters": {"tail": tail, "heads": heads, "mode": "stream", "window_s": 2.0, "hop_s": 0.5}},
         "threshold": {"false_alarms_per_week": 1.0, "supported_false_alarms_per_week": 12.0, "score_scale": 2.5, "note": ""},
         "data": {"recordings": 1, "seconds": 60.0, "sources": ["a.wav"], "dropped": []},
     }

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edge.judgement.head_names import comparable_names, head_names, voices_of
+from edge.judgement.head_names import comparable_names, head_names
 
 BANDS = 8
 FEATURES = {"cnn14": BANDS, "logmel": BANDS, "level": 1}
@@ -19,14 +19,3 @@ def test_head_names_an_excess_is_heard_in_moments_only_and_in_place_of_log_mel_p
         *(f"{feature}_{head}" for feature in ("cnn14", "logmel", "excess") for head in ("moment", "sustained", "largest")),
         "level",
     }
-
-
-def test_voices_are_of_heads_that_ask_the_same_and_the_level_speaks_for_itself() -> None:
-    assert voices_of(head_names(WITH_EXCESS), WITH_EXCESS) == (
-        ("cnn14_moment", "excess_moment"),
-        ("cnn14_sustained", "logmel_sustained"),
-        ("level",),
-    )
-    assert voices_of(("level", "logmel_moment"), FEATURES) == (("logmel_moment",), ("level",))
-    assert voices_of(("cnn14_largest",), FEATURES) == (("cnn14_largest",),)
-    assert voices_of(head_names({"logmel": 1, "level": 1}), {"logmel": 1, "level": 1}) == (("logmel",), ("level",))

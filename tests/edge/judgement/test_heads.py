@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from edge.features.frontend import PANNS, band_edges_hz
 from edge.judgement.evidence import evidence_of, together
-from edge.judgement.head_names import voices_of
 from edge.judgement.head_scale import HeadScale
 from edge.judgement.heads import STANDS_OUT, Heads
 from edge.judgement.regions import find_regions
@@ -128,62 +127,6 @@ def test_evidence_where_audio_was_lost_is_that_of_the_rest() -> None:
     assert len(holed["level"]) == WINDOW
     assert heads.evidence(holed) == pytest.approx(heads.evidence(rest), rel=1e-6)
     assert heads.evidence(flat(np.nan)) == {}
-
-
-TOGETHER = voices_of(NAMES, FEATURES)
-
-
-def knocks(cnn14: int, logmel: int, size: float) -> dict[str, Float32]:
-    """Moments that each feature hears at a cell of its own."""
-    deviations = flat()
-    deviations["cnn14"][cnn14] = size
-    deviations["logmel"][logmel] = size
-    return deviations
-
-
-def test_evidence_of_heads_that_speak_together_is_of_one_moment_worked_out_by_hand() -> None:
-    heads = Heads(FEATURES, SCALES, voices=TOGETHER)
-    parts = heads.evidence(knocks(40, 40, 4.0))
-    cnn14, logmel = (4.0 - 2.0) / 0.5, (4.0 - 2.5) / 0.5
-    assert parts["cnn14_moment"] + parts["logmel_moment"] == pytest.approx(2 * log1p(softplus((cnn14 + logmel) / 2)), rel=1e-6)
-    assert parts["cnn14_moment"] / parts["logmel_moment"] == pytest.approx(log1p(softplus(cnn14)) / log1p(softplus(logmel)), rel=1e-6)
-    mean = 4.0 / WINDOW
-    sustained = ((mean - 0.2) / 0.1 + (mean - 0.3) / 0.1) / 2
-    assert parts["cnn14_sustained"] + parts["logmel_sustained"] == pytest.approx(2 * log1p(softplus(sustained)), rel=1e-6)
-    assert parts["level"] == pytest.approx(log1p(softplus(-0.4 / 0.2)), rel=1e-6)
-
-
-def test_evidence_of_two_features_that_are_surprised_at_once_is_more_than_of_one_after_the_other() -> None:
-    apart, at_once = knocks(20, 70, 5.0), knocks(40, 40, 5.0)
-    joint, alone = Heads(FEATURES, SCALES, voices=TOGETHER), Heads(FEATURES, SCALES)
-    assert score_of(joint, at_once) > 2 * score_of(joint, apart)
-    assert score_of(alone, at_once) == pytest.approx(score_of(alone, apart), rel=1e-6)
-
-
-def test_evidence_of_a_voice_that_is_as_sure_as_can_be_is_none() -> None:
-    scales = {name: replace(scale, onset=1e6, scale=1e-3) for name, scale in SCALES.items()}
-    assert set(Heads(FEATURES, scales, voices=TOGETHER).evidence(flat()).values()) == {0.0}
-
-
-@pytest.mark.parametrize("voices", [[], [list(NAMES[:4])], [list(NAMES), ["level"]], [[*NAMES, "excess_moment"]]], ids=str)
-def test_heads_with_voices_of_other_heads_than_there_are_are_refused(voices: list[list[str]]) -> None:
-    with pytest.raises(ValueError, match="voices of the heads"):
-        Heads(FEATURES, SCALES, voices=voices)
-
-
-def test_evidence_of_a_moment_at_a_seam_is_none_and_what_lasts_is_judged_there_too() -> None:
-    heads = Heads(FEATURES, SCALES, voices=TOGETHER)
-    seams = np.arange(WINDOW) < 12
-    at_a_seam = heads.evidence(knocks(5, 5, 30.0), seams)
-    assert at_a_seam["cnn14_moment"] == pytest.approx(heads.evidence(flat(), seams)["cnn14_moment"], rel=1e-6)
-    assert at_a_seam["cnn14_sustained"] == heads.evidence(knocks(5, 5, 30.0))["cnn14_sustained"]
-    assert heads.evidence(knocks(12, 12, 30.0), seams) == heads.evidence(knocks(12, 12, 30.0))
-
-
-def test_evidence_of_a_clip_that_is_little_but_seams_is_of_all_of_it() -> None:
-    heads = Heads(FEATURES, SCALES, voices=TOGETHER)
-    clip = {feature: values[:25] for feature, values in knocks(5, 5, 30.0).items()}
-    assert heads.evidence(clip, np.ones(25, np.bool_)) == heads.evidence(clip)
 
 
 @settings(max_examples=50, deadline=None)

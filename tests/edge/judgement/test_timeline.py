@@ -90,18 +90,6 @@ def test_timeline_cells_that_were_lost_after_all_are_unknown_and_counted() -> No
         np.testing.assert_array_equal(np.isnan(deviations).any(axis=1), np.arange(32) >= 25)
 
 
-def test_timeline_seams_stay_at_their_cells_however_long_it_goes_on() -> None:
-    timeline = Timeline(FEATURES, WINDOW)
-    marked: set[int] = set()
-    for block in range(300):
-        if block % 7 == 0:
-            timeline.seam(8 * block - 3, 8 * block + 13)  # before half of it is heard
-            marked |= set(range(8 * block - 3, 8 * block + 13))
-        put_everywhere(1.0, 8 * block, 8, 0, timeline)
-        span = timeline.read(timeline.cells, min(WINDOW, timeline.cells))
-        assert span.seams.tolist() == [cell in marked for cell in range(span.first, span.last)]
-
-
 @pytest.mark.parametrize("gap", [1, WINDOW, 10_000, 10_000_000])
 def test_timeline_goes_on_after_a_gap_of_any_length(gap: int) -> None:
     timeline = Timeline(FEATURES, WINDOW)
