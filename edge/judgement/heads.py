@@ -79,13 +79,8 @@ class Heads:
 
     def evidence(self, deviations: Mapping[str, Float32]) -> dict[str, float]:
         """What each head makes of a window, feature -> (time, band) with NaN where audio was lost."""
-        parts = {}
-        for head in self._heads:
-            values = deviations[head.feature]
-            heard = values[~np.isnan(values[:, 0])].astype(np.float64)  # (time, band)
-            if len(heard):
-                parts[head.name] = float(evidence_of(head.surprise(heard)))
-        return parts
+        heard = {feature: values[~np.isnan(values[:, 0])].astype(np.float64) for feature, values in deviations.items()}  # (time, band)
+        return {head.name: float(evidence_of(head.surprise(heard[head.feature]))) for head in self._heads if len(heard[head.feature])}
 
     def cell_surprise(self, deviations: Mapping[str, Float32]) -> Float32:
         """The surprise of each cell of a window, (time, band) float32, by the mean over its features. NaN where audio was lost."""
