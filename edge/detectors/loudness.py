@@ -3,7 +3,7 @@
 level    How loud a cell is in all bands together, absolute: compared with the levels of normal sound.
 excess   How loud each mel of a cell is, level-normalised, beyond its mean and in units of how much it varies within ten seconds of normal
          sound; of a band, the loudest of its mels by that measure, for a tone has but one, in units of how much that varies. What it has
-         beyond the moments around it is strange by itself (edge/judgement/heads.py), so it is compared with nothing.
+         beyond the moments around it is strange by itself (edge/judgement/contrast.py), so it is compared with nothing.
 
 Fitted by calibrate/fitters/loudness.py. Bundles of versions before there was an excess have none, and are judged without.
 """
