@@ -89,6 +89,15 @@ def test_fit_heads_tells_of_each_window_what_the_heads_make_of_it() -> None:
         assert surprise.tolist() == pytest.approx(judged_by(fitted, one), rel=1e-6)
 
 
+def test_fit_heads_tells_of_windows_with_a_gap_what_the_heads_make_of_them() -> None:
+    """Their means are over fewer cells, and judged more mildly, as they will be when they are scored."""
+    one = recording(8 * 60)
+    for values in one.values():
+        values[160:172] = np.nan
+    fitted = fit_heads([one], FEATURES, WINDOW)
+    assert fitted.surprise[0].tolist() == pytest.approx(judged_by(fitted, one), rel=1e-6)
+
+
 @pytest.mark.parametrize("cells", [1, 7, 20, 39, 40, 47])
 def test_fit_heads_recording_no_longer_than_a_window_is_one_of_its_own_length(cells: int) -> None:
     long, short = recording(8 * 200), recording(cells, seed=1)
