@@ -20,6 +20,8 @@ from calibrate.metrics.sample import require_scikit_learn
 from edge.console.progress import Progress
 from edge.errors import UserError
 
+LEAST_CLIP_S = 0.1
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the benchmark takes."""
@@ -60,6 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     recordings = read_manifest(arguments.manifest, arguments.without)
     if arguments.single and arguments.repeats is not None:
         raise UserError("--repeats", "would learn from and test with the same moments of a single recording; leave it out with --single")
+    if arguments.seconds is not None and arguments.seconds < LEAST_CLIP_S:
+        raise UserError("--seconds", f"nothing is told from {arguments.seconds:g} s of sound; give {LEAST_CLIP_S:g} or more")
     chosen = chosen_units(single_units(recordings) if arguments.single else units(recordings), arguments.units)
     mixer = None
     if arguments.snr is not None:

@@ -132,3 +132,5 @@ def test_machines_of_short_clips_learn_from_as_much_and_say_so(manifest: Path, c
     assert result["units"]["fan"]["roc_auc"] == 1.0
     assert benchmark(manifest, "--seconds", "0") == 2
     assert "--seconds: must be a number above 0" in capsys.readouterr().err
+    assert benchmark(manifest, "--seconds", "1e-9") == 2
+    assert "--seconds: nothing is told from 1e-09 s of sound; give 0.1 or more" in capsys.readouterr().err
