@@ -158,14 +158,16 @@ def _scores(
     """Prepare the clips of one draw in a temporary folder, learn from some, score the others."""
     with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
         which = _random(unit, seed, draw, "clips")
-        fit = _prepared(split.fit, Path(folder, "fit"), mixer, _random(unit, seed, draw, "fit"), lambda clip: pieces(clip, seconds))
-        test = _prepared(
-            split.normal + split.anomalous,
-            Path(folder, "test"),
-            mixer,
-            _random(unit, seed, draw, "test"),
-            lambda clip: [(cut := pieces(clip, seconds))[which.integers(len(cut))]],
-        )
+
+        def every(clip: Clip) -> list[Clip]:
+            return pieces(clip, seconds)
+
+        def one(clip: Clip) -> list[Clip]:
+            cut = every(clip)
+            return [cut[which.integers(len(cut))]]
+
+        fit = _prepared(split.fit, Path(folder, "fit"), mixer, _random(unit, seed, draw, "fit"), every)
+        test = _prepared(split.normal + split.anomalous, Path(folder, "test"), mixer, _random(unit, seed, draw, "test"), one)
         share = split.files / (len(fit) + len(test))  # of a recording, that a clip is of the work
         scores = fit_and_score(fit, test, seed, lambda files: report(files * share))
     if not np.isfinite(scores).all():
