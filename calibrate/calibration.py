@@ -12,25 +12,31 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from calibrate.block_averages import block_averages
 from calibrate.checks import BadRecordings, CheckedRecordings, OddRecordings, check_recordings
 from calibrate.embeddings import Recording
-from calibrate.fitters.fitter import FittedDetector, FitterSettings
+from calibrate.fitters.fitter import FitterSettings
 from calibrate.fitters.patchcore import PatchCoreSettings
+from calibrate.folds import Folds
 from calibrate.head_scale import fit_heads
 from calibrate.probe import PROBE_TOLERANCE, probe_of
+from calibrate.steady import fit_steady
 from calibrate.threshold_note import threshold_note
 from edge.audio.channels import Channel
 from edge.bundles.bundle import write_bundle
 from edge.bundles.signature import SigningKey
-from edge.errors import AudioError, BundleError
+from edge.errors import AudioError, BundleError, UserError
 from edge.features.any_backbone import AnyBackbone, load_backbone
 from edge.features.backbone import BUILT_IN
+from edge.features.cell_averages import AverageLayout
 from edge.features.frontend import CELL_MELS, FrontEnd, mel_edges_hz, mels_below
-from edge.judgement.head_names import largest_name, sustained_name
+from edge.judgement.head_names import comparable_names, head_names, largest_name, sustained_name
 from edge.judgement.head_scale import HeadScale
 from edge.judgement.heads import Mode
+from edge.judgement.steady import LEVEL, STEADY, STEADY_HEADS, SteadyChoice, SteadyLevel
 from edge.judgement.tail import Tail
 from edge.judgement.tail_fit import fit_tail, seconds_to_support, supported_false_alarms_per_week
+from edge.judgement.window_sound import WindowSound
 from edge.model import BACKBONE_MEMBER, CARD_MEMBER
 from edge.version import VERSION
 
@@ -50,6 +56,7 @@ class CalibrationSettings:
     bad_recordings: BadRecordings = "refuse"
     odd_recordings: OddRecordings = "keep"
     heads: tuple[str, ...] = ()  # only these, for comparisons; all of them if empty
+    level: SteadyLevel = "absolute"  # relative: how loud the machine is does not count
     threads: int = 1
     created_at: datetime | None = None  # stands in the bundle; the moment of writing if None, and then no two bundles are the same
 
@@ -117,7 +124,14 @@ def calibrate(
     recordings = [Recording(report.path, settings.channel, round(report.seconds / cell_s)) for report in checked.kept]
     fitted = settings.fitting.fitter(backbone, checked.bandwidth_hz, settings.mode).fit(recordings)
     window_cells = int(WINDOW_S / cell_s + 1e-6)
-    heads = fit_heads(fitted.deviations, fitted.features, window_cells, _heads(settings, fitted), settings.mode)
+    cell_heads, steady_heads = _heads(settings, fitted.features)
+    steady = None
+    if steady_heads:
+        averages = block_averages(recordings, backbone.front_end, checked.bandwidth_hz)
+        layout = AverageLayout(backbone.front_end, mels_below(backbone.front_end, checked.bandwidth_hz))
+        sound = WindowSound(layout, relative=settings.level == "relative")
+        steady = fit_steady(list(averages.values()), list(averages), Folds(recordings), sound, window_cells, steady_heads)
+    heads = fit_heads(fitted.deviations, fitted.features, window_cells, cell_heads, settings.mode, steady)
     surprise = [known for one in heads.surprise if len(known := one[np.isfinite(one)])]
     tail = fit_tail(surprise, backbone.front_end.block_samples / backbone.front_end.sample_rate_hz)
     unheard_s = checked.seconds * fitted.unheard_share
@@ -125,7 +139,10 @@ def calibrate(
     if note:
         say(note)
     arrays = fitted.arrays | {"probe": probe_of(backbone, checked.bandwidth_hz)}
-    manifest = _manifest(settings, backbone, checked, heads.scales, tail, note, unheard_s)
+    if steady:
+        arrays |= {STEADY: steady.arrays}
+    choice = SteadyChoice(steady.steady.heads, settings.level) if steady else None
+    manifest = _manifest(settings, backbone, checked, heads.scales, choice, tail, note, unheard_s)
     write_bundle(output, manifest, arrays, {**_embedded(name), **fitted.blobs}, key)
     return Calibration(
         bundle=output,
@@ -141,13 +158,24 @@ def calibrate(
     )
 
 
-def _heads(settings: CalibrationSettings, fitted: FittedDetector) -> tuple[str, ...]:
-    """The heads to fit, all of them if empty: of a clip, the one by which the detector was published."""
-    if settings.heads or settings.mode == "stream":
-        return settings.heads
-    own = next(iter(fitted.features))
-    mean = settings.fitting.clip_statistic == "mean"
-    return (sustained_name(own, fitted.features[own]) if mean else largest_name(own),)
+def _heads(settings: CalibrationSettings, features: Mapping[str, int]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The heads of cells and those of steady sound to fit: of a clip, the one by which the detector was published.
+
+    Raises
+    ------
+    UserError
+        When there is no head of a name that was asked for.
+    """
+    if not settings.heads and settings.mode == "clip":
+        own = next(iter(features))
+        mean = settings.fitting.clip_statistic == "mean"
+        return (sustained_name(own, features[own]) if mean else largest_name(own),), ()
+    wanted = settings.heads or (*head_names(features), *STEADY_HEADS)
+    there = (*comparable_names(features), *STEADY_HEADS)
+    if unknown := [head for head in wanted if head not in there]:
+        raise UserError(unknown[0], f"no such head; there are {', '.join(there)}")
+    steady = tuple(head for head in STEADY_HEADS if head in wanted and not (head == LEVEL and settings.level == "relative"))
+    return tuple(head for head in wanted if head not in STEADY_HEADS), steady
 
 
 def check_output(output: Path) -> None:
@@ -183,6 +211,7 @@ def _manifest(
     backbone: AnyBackbone,
     checked: CheckedRecordings,
     heads: Mapping[str, HeadScale],
+    steady: SteadyChoice | None,
     tail: Tail,
     note: str,
     unheard_s: float,
@@ -201,6 +230,7 @@ def _manifest(
                 **_stored(settings.fitting),
                 "mode": settings.mode,
                 "heads": msgspec.to_builtins(heads),
+                **({STEADY: msgspec.to_builtins(steady)} if steady else {}),
                 "tail": tail.parameters(),
                 "window_s": WINDOW_S,
                 "hop_s": HOP_S,

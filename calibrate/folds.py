@@ -17,11 +17,11 @@ class Folds:
     def __init__(self, recordings: list[Recording]) -> None:
         self._recordings = recordings
         cells = [recording.cells for recording in recordings]
-        self._whole = len(recordings) >= MIN_WHOLE and 2 * max(cells) <= sum(cells)
-        self.count = min(FOLDS, len(recordings)) if self._whole else FOLDS
+        self.whole = len(recordings) >= MIN_WHOLE and 2 * max(cells) <= sum(cells)
+        self.count = min(FOLDS, len(recordings)) if self.whole else FOLDS
 
     def of(self, recording: int, cell: int) -> int:
         """The fold of a cell of a recording."""
-        if self._whole:
+        if self.whole:
             return recording % self.count
         return min(self.count - 1, cell * self.count // max(1, self._recordings[recording].cells))

@@ -13,14 +13,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import UserError
+from calibrate.steady import FittedSteady
 from edge.features.frontend import BLOCK_CELLS
 from edge.judgement.contrast import contrast, moments, over_a_second
-from edge.judgement.evidence import together
+from edge.judgement.fusion import fuse
 from edge.judgement.head_names import (
     CELL,
     SECOND,
-    comparable_names,
     drawn_name,
     head_names,
     largest_name,
@@ -58,19 +57,18 @@ class FittedHeads:
 
 
 def fit_heads(
-    recordings: Sequence[Deviations], features: Mapping[str, int], window_cells: int, heads: Sequence[str] = (), mode: Mode = "stream"
+    recordings: Sequence[Deviations],
+    features: Mapping[str, int],
+    window_cells: int,
+    heads: Sequence[str] | None = None,
+    mode: Mode = "stream",
+    steady: FittedSteady | None = None,
 ) -> FittedHeads:
-    """Fit all heads, or those named; a recording that is shorter than a window is one window of its own length.
+    """Fit all heads of cells, or those named; a recording that is shorter than a window is one window of its own length.
 
-    Raises
-    ------
-    UserError
-        When there is no head of a given name.
+    `steady` are the heads of steady sound that judge beside them.
     """
-    wanted = heads or head_names(features)
-    there = comparable_names(features)
-    if unknown := [head for head in wanted if head not in there]:
-        raise UserError(unknown[0], f"no such head; there are {', '.join(there)}")
+    wanted = head_names(features) if heads is None else heads
     heard = sum(int(np.count_nonzero(_known(one))) for one in recordings)
     window_cells = max(BLOCK_CELLS, min(window_cells, heard // FEWEST_WINDOWS))
     scales: dict[str, HeadScale] = {}
@@ -94,7 +92,10 @@ def fit_heads(
     fitted = Heads(features, scales, mode)
     shares = [_window_heard(_known(one), window_cells) for one in recordings]
     enough = min(HEARD_FRACTION, max(float(share.max()) for share in shares))
-    surprise = [_surprise(fitted, one, share >= enough, window_cells) for one, share in zip(recordings, shares, strict=True)]
+    said = [partial(steady.held_out, index) if steady else _nothing for index in range(len(recordings))]
+    surprise = [
+        _surprise(fitted, one, share >= enough, window_cells, own) for one, share, own in zip(recordings, shares, said, strict=True)
+    ]
     return FittedHeads(scales, surprise)
 
 
@@ -116,13 +117,19 @@ def _windows(cells: int, window_cells: int) -> int:
     return max(0, cells - window_cells) // BLOCK_CELLS + 1
 
 
-def _surprise(heads: Heads, recording: Deviations, enough: Bool, window_cells: int) -> Float64:
+def _nothing(first_block: int, last_block: int) -> dict[str, float]:
+    return {}
+
+
+def _surprise(
+    heads: Heads, recording: Deviations, enough: Bool, window_cells: int, steady: Callable[[int, int], dict[str, float]]
+) -> Float64:
     """What the heads make of each window that ends with a block, shape = (window,), NaN where that is not `enough` of one."""
     surprise = np.full(len(enough), np.nan)
-    for window in np.flatnonzero(enough):
+    for window in np.flatnonzero(enough).tolist():
         cells = slice(BLOCK_CELLS * window, BLOCK_CELLS * window + window_cells)
         said = heads.evidence({feature: values[cells] for feature, values in recording.items()})
-        surprise[window] = float(together(np.array(sum(said.values()))))
+        surprise[window] = fuse(said, steady(window, window + max(1, round(window_cells / BLOCK_CELLS)))).surprise
     return surprise
 
 

@@ -20,10 +20,12 @@ from edge.errors import BackboneError, BundleError
 from edge.features.any_backbone import AnyBackbone, load_backbone
 from edge.features.backbone import Backbone
 from edge.features.card import decode_card
+from edge.features.cell_averages import AverageLayout
 from edge.features.feature_stream import FeatureSource, FeatureStream
 from edge.features.frontend import CELL_MELS, FrontEnd, front_end_named, mels_below
 from edge.judgement.head_scale import HeadScale
 from edge.judgement.heads import Heads, Mode
+from edge.judgement.steady import STEADY, Steady, SteadyChoice
 from edge.judgement.tail import Tail
 from edge.judgement.threshold import Threshold
 
@@ -56,6 +58,9 @@ class Model:
             self.tail.check()
             scales = msgspec.convert(parameters["heads"], dict[str, HeadScale])
             self.heads = Heads(self.detector.features, scales, msgspec.convert(parameters["mode"], Mode))
+            self.steady = _steady_of(bundle, AverageLayout(self.front_end, mels_below(self.front_end, self.bandwidth_hz)))
+            if not len(self.heads) and self.steady is None:
+                raise ValueError("no heads")
             self.window_s = float(parameters["window_s"])
             self.hop_s = float(parameters["hop_s"])
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, msgspec.ValidationError) as error:
@@ -126,6 +131,15 @@ def relative_difference(found: Float32, expected: Float32) -> float:
     if found.shape != expected.shape:
         return float("inf")
     return float(np.sqrt(np.mean(np.square(found - expected)) / max(float(np.mean(np.square(expected))), 1e-30)))
+
+
+def _steady_of(bundle: Bundle, layout: AverageLayout) -> Steady | None:
+    """The heads of steady sound; bundles of earlier versions, and those that judge clips as published, have none."""
+    wanted = bundle.manifest.detector.parameters.get(STEADY)
+    if wanted is None:
+        return None
+    choice = msgspec.convert(wanted, SteadyChoice)
+    return Steady.load(bundle.arrays[STEADY], layout, choice.heads, relative=choice.level == "relative")
 
 
 @lru_cache(maxsize=4)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from edge.features.hearing import Gap, Heard, Hearing
 from edge.judgement.event import Event
 from edge.judgement.event_tracker import EventSettings, EventTracker
-from edge.judgement.evidence import together
-from edge.judgement.judge import Judge
+from edge.judgement.fusion import fuse
+from edge.judgement.judge import AVERAGES, Judge
 from edge.judgement.regions import find_regions
 from edge.judgement.threshold import Moved
 from edge.judgement.timeline import Span, Timeline
@@ -54,9 +54,11 @@ class Listener:
         self.stopwatch = Stopwatch()
         self._front_end = model.front_end
         self._hearing = Hearing(model.feature_source, rate_hz, model.bandwidth_hz, self.stopwatch, model.detector.lag_blocks)
-        self._timeline = Timeline(model.detector.features, model.window_cells)
+        layout = model.steady.sound.layout if model.steady else None
+        averages = {AVERAGES: layout.width} if layout else {}
+        self._timeline = Timeline({**model.detector.features, **averages}, model.window_cells)
         self._threshold = model.threshold.moved(moved)
-        self._judge = Judge(model.detector, self._timeline, self.stopwatch)
+        self._judge = Judge(model.detector, self._timeline, self.stopwatch, layout)
         self._events = EventTracker(settings or EventSettings(), new_id)
         self._windows = 0  # passed on the regular grid
         self._last_window_end = 0  # absolute cell
@@ -151,13 +153,11 @@ class Listener:
         """The window score is the surprise of all its heads together, in units of the alarm threshold."""
         cell_s = self._front_end.cell_s
         cells = span.last - span.first
-        parts = self.model.heads.evidence(span.deviations)
-        score = p_value = surprise = None
-        if parts and cells - span.lost_cells >= HEARD_FRACTION * cells:
-            evidence = sum(parts.values())
-            surprise = float(together(np.array(evidence)))
-            score = self._threshold.score(surprise)
-            p_value = self._threshold.p_value(surprise, cells * cell_s)
+        fused = score = p_value = None
+        if cells - span.lost_cells >= HEARD_FRACTION * cells:
+            fused = fuse(self.model.heads.evidence(span.deviations), self._steady(span))
+            score = self._threshold.score(fused.surprise)
+            p_value = self._threshold.p_value(fused.surprise, cells * cell_s)
         anomalous = score is not None and score >= ALARM
         anomaly_map = self.model.heads.drawing(span.deviations, score or 0.0)  # (time, band) NaN where lost
         return Window(
@@ -166,8 +166,12 @@ class Listener:
             score=score,
             p_value=p_value,
             anomalous=anomalous,
-            heads={head: score * part / evidence for head, part in parts.items()} if score is not None else {},
+            heads={head: score * share for head, share in fused.shares.items()} if fused and score is not None else {},
             lost_s=span.lost_cells * cell_s,
             localization=Localization(cell_s, anomaly_map.max(axis=1), find_regions(anomaly_map, self._front_end) if anomalous else ()),
-            surprise=surprise,
+            surprise=fused.surprise if fused else None,
         )
+
+    def _steady(self, span: Span) -> dict[str, float]:
+        """What the heads of steady sound make of a window."""
+        return self.model.steady.evidence(span.deviations[AVERAGES]) if self.model.steady else {}

@@ -14,6 +14,7 @@ from edge.errors import UserError
 from edge.features.logmel_backbone import LOGMELS
 from edge.judgement.head_names import comparable_names
 from edge.judgement.heads import Mode
+from edge.judgement.steady import STEADY_HEADS
 
 
 def add_system_arguments(parser: argparse.ArgumentParser, *, several: bool = False, mode: Mode = "stream") -> None:
@@ -28,7 +29,7 @@ def system_settings(arguments: argparse.Namespace) -> CalibrationSettings:
     bands = {feature: 1 if feature == LEVEL else 2 for feature in fitting.features}  # two stand for any number of them
     if arguments.backbone in LOGMELS:
         bands.pop("cnn14", None)
-    heads = comparable_names(bands)
+    heads = (*comparable_names(bands), *STEADY_HEADS)
     for head in arguments.heads:
         if head not in heads:
             raise UserError(f"--heads {head}", f"no such head; there are {', '.join(heads)}")

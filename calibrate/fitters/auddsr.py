@@ -17,7 +17,7 @@ from calibrate.fitters.normal_sound import NormalSound, require_log_mel_16k, str
 from edge.audio.audio_file import audio_info, find_audio_files
 from edge.audio.channels import Channel
 from edge.detectors.auddsr import AUDDSR, MEMBER, AudDsr
-from edge.detectors.detector import EXCESS, LEVEL
+from edge.detectors.detector import EXCESS
 from edge.errors import AudioError
 from edge.features.any_backbone import AnyBackbone
 from edge.features.frontend import CELL_MELS, mels_below
@@ -42,7 +42,7 @@ class AudDsrSettings:
         "for the published length of training, or fewer steps; 5 MB, about 5 s late"
     )
     backbone: ClassVar[str] = LOGMEL_16K
-    features: ClassVar[tuple[str, ...]] = (AUDDSR, EXCESS, LEVEL)
+    features: ClassVar[tuple[str, ...]] = (AUDDSR, EXCESS)
     clip_statistic: ClassVar[Literal["largest", "mean"]] = "mean"
 
     autoencoder_steps: int = 20000
@@ -157,7 +157,7 @@ class AudDsrFitter:
         )
         network = train_auddsr(sound, told, device, Path(settings.state) if settings.state else None)
         blobs = {MEMBER: exported(network, self._backbone.front_end.mel_bands)}
-        return normal.fitted(AudDsr, AUDDSR, blobs, settings.seed, self._mode, LEAST_DEVIATION)
+        return normal.fitted(AudDsr, AUDDSR, blobs, self._mode, LEAST_DEVIATION)
 
     def _general(self, channel: Channel) -> Excerpts | None:
         """Sound of any machines."""

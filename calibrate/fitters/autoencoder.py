@@ -11,7 +11,7 @@ from calibrate.embeddings import Recording
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.normal_sound import NormalSound, require_log_mel_16k
 from edge.detectors.autoencoder import AUTOENCODER, MEMBER, Autoencoder
-from edge.detectors.detector import EXCESS, LEVEL
+from edge.detectors.detector import EXCESS
 from edge.features.any_backbone import AnyBackbone
 from edge.features.frontend import CELL_MELS
 from edge.features.logmel_backbone import LOGMEL_16K
@@ -30,7 +30,7 @@ class AutoencoderSettings:
         "minute or two without a GPU; a MB, and the cheapest to run"
     )
     backbone: ClassVar[str] = LOGMEL_16K
-    features: ClassVar[tuple[str, ...]] = (AUTOENCODER, EXCESS, LEVEL)
+    features: ClassVar[tuple[str, ...]] = (AUTOENCODER, EXCESS)
     clip_statistic: ClassVar[Literal["largest", "mean"]] = "mean"
 
     epochs: int = 100
@@ -79,4 +79,4 @@ class AutoencoderFitter:
         runs = [run[:, : normal.bands * CELL_MELS] for run in normal.learned()]
         told = AutoencoderTraining(settings.epochs, settings.batch, settings.seed)
         network = train_autoencoder(runs, told, device_named(settings.device))
-        return normal.fitted(Autoencoder, AUTOENCODER, {MEMBER: exported(network)}, settings.seed, self._mode, LEAST_DEVIATION)
+        return normal.fitted(Autoencoder, AUTOENCODER, {MEMBER: exported(network)}, self._mode, LEAST_DEVIATION)

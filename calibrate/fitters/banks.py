@@ -21,7 +21,6 @@ from calibrate.fitters.standard import laid_out, standardise
 from calibrate.folds import Folds
 from edge.console.progress import progress
 from edge.detectors.bank import Banks
-from edge.detectors.detector import LEVEL
 from edge.judgement.heads import Mode
 
 Float32 = NDArray[np.float32]
@@ -30,9 +29,6 @@ BankKind = Literal["per-band", "shared"]
 
 CANDIDATES_PER_PATCH = 8  # the coreset is chosen from so many times its size
 BLOCKS_AT_ONCE = 64  # compared in one search
-# A steady machine is steady to a hundredth of a decibel for an hour; over the weeks its microphone, and the air before it, are not. In
-# units of a decibel, the level's head finds no less than a fiftieth of it surprising (calibrate/head_scale.py).
-LEAST_DEVIATION = {LEVEL: 1.0}  # dB
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +82,7 @@ class BankFitter:
         distances = self._distances(store, folds, banks)
         arrays: dict[str, dict[str, NDArray[np.generic]]] = {}
         for feature in self._features:
-            scale = standardise([one[feature] for one in distances], self._mode, LEAST_DEVIATION.get(feature, 0.0))
+            scale = standardise([one[feature] for one in distances], self._mode)
             arrays[feature] = banks[feature].arrays() | dict(scale)
         return FittedBanks(arrays, distances)
 
@@ -105,8 +101,8 @@ class BankFitter:
             rows = reservoirs[feature][fold].rows.astype(np.float32)  # (n, band, dimension)
             if len(rows):
                 banks[feature][fold] = self._coresets(rows, -(-self._coreset // folds.count))
-        # A level is one number and has no neighbourhoods; clips are judged by plain distances, as published.
-        return {feature: FoldBanks(own, spaced=feature != LEVEL and self._mode == "stream") for feature, own in banks.items()}
+        # Clips are judged by plain distances, as published.
+        return {feature: FoldBanks(own, spaced=self._mode == "stream") for feature, own in banks.items()}
 
     def _coresets(self, rows: Float32, size: int) -> list[Float32]:
         if self._banks_of == "shared":

@@ -19,7 +19,7 @@ from calibrate.fitters.trained import Trained, judged
 from calibrate.held_out import HeldOut
 from edge.console.progress import progress
 from edge.detectors.cfa import CFA, MEMBER, NEAREST, Cfa
-from edge.detectors.detector import EXCESS, LEVEL, real_cells
+from edge.detectors.detector import EXCESS, real_cells
 from edge.errors import UserError
 from edge.features.any_backbone import AnyBackbone
 from edge.features.backbone import BLOCK_SHAPES, DEFAULT_BACKBONE
@@ -46,7 +46,7 @@ class CfaSettings:
         "bundle (1 MB); for machines whose normal sound is of several kinds; keeps a fifth of the recordings from the training"
     )
     backbone: ClassVar[str] = DEFAULT_BACKBONE
-    features: ClassVar[tuple[str, ...]] = (CFA, EXCESS, LEVEL)
+    features: ClassVar[tuple[str, ...]] = (CFA, EXCESS)
     clip_statistic: ClassVar[Literal["largest", "mean"]] = "largest"
 
     centres: int = 32  # per band
@@ -106,7 +106,7 @@ class CfaFitter:
         trained = self._trained(recordings, held_out)
         spheres = {"spheres": {"centres": trained.centres.astype(np.float16)}}
         made = Trained(Cfa, CFA, recordings, held_out, {MEMBER: trained.network}, spheres)
-        return judged(made, self._backbone, self._bandwidth_hz, self._settings.seed, self._mode)
+        return judged(made, self._backbone, self._bandwidth_hz, self._mode)
 
     def _trained(self, recordings: list[Recording], held_out: HeldOut) -> TrainedCfa:
         from export.cfa.descriptor import flattened  # torch, which --help does without

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.embeddings import Recording
-from edge.detectors.detector import LEVEL
+from edge.detectors.detector import EXCESS
 from edge.features.any_backbone import AnyBackbone
 from edge.judgement.heads import Mode
 
@@ -32,11 +32,11 @@ class FittedDetector:
     def unheard_share(self) -> float:
         """How much of the sound was new to the detector when it was judged: only that can vouch for the threshold.
 
-        The level is fitted out of fold on everything, so it knows how much there was.
+        The excess is fitted on everything, so it knows how much there was.
         """
         own, everything = (
             sum(int(np.count_nonzero(~np.isnan(one[feature][:, 0]))) for one in self.deviations)
-            for feature in (next(iter(self.features)), LEVEL)
+            for feature in (next(iter(self.features)), EXCESS)
         )
         return own / everything
 

@@ -1,4 +1,4 @@
-"""Fits what `edge/detectors/loudness.py` judges by: the levels of normal sound, and how much each band varies within ten seconds."""
+"""Fits what `edge/detectors/loudness.py` judges by: how much each band varies within ten seconds of normal sound."""
 
 from __future__ import annotations
 
@@ -8,22 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.embeddings import EmbeddingStore, Recording
-from calibrate.fitters.banks import BankFitter
 from calibrate.fitters.excess import fit_excess
-from calibrate.folds import Folds
-from edge.detectors.detector import EXCESS, LEVEL
+from edge.detectors.detector import EXCESS
 from edge.detectors.embedding import Embedder
 from edge.features.frontend import CELL_MELS, FrontEnd, mels_below
 from edge.features.logmel_backbone import LogMelBackbone
 
 Float32 = NDArray[np.float32]
 
-LEVELS = 500  # kept
-
 
 @dataclass(frozen=True, slots=True)
 class FittedLoudness:
-    """What a bundle holds of the loudness, and how far unheard normal sound is from it."""
+    """What a bundle holds of the loudness, and how far normal sound is from it."""
 
     arrays: dict[str, dict[str, NDArray[np.generic]]]  # feature -> name -> array
     features: dict[str, int]  # with the number of their bands
@@ -35,19 +31,10 @@ class FittedLoudness:
         return [{feature: own, **loudness} for own, loudness in zip(maps, self.deviations, strict=True)]
 
 
-def fit_loudness(recordings: list[Recording], front_end: FrontEnd, bandwidth_hz: float, folds: Folds, seed: int) -> FittedLoudness:
-    """Fit on all recordings: the level fold by fold, the excess as a whole. No network is run, and log-mel is computed once."""
-    store = loudness_store(recordings, front_end, bandwidth_hz)
-    level = BankFitter((LEVEL,), LEVELS, "per-band", seed).fit(store, folds)
-    excess, maps = fit_excess(store, front_end.cell_s)
-    arrays: dict[str, dict[str, NDArray[np.generic]]] = {EXCESS: dict(excess), LEVEL: level.arrays[LEVEL]}
-    deviations = [{EXCESS: own, LEVEL: one[LEVEL]} for own, one in zip(maps.values(), level.deviations, strict=True)]
-    return FittedLoudness(arrays, {EXCESS: len(excess["mean"]), LEVEL: 1}, list(maps), deviations)
-
-
-def loudness_store(recordings: list[Recording], front_end: FrontEnd, bandwidth_hz: float, cache_bytes: int | None = None) -> EmbeddingStore:
-    """The loudness of all recordings; `cache_bytes` as an `EmbeddingStore` takes them."""
+def fit_loudness(recordings: list[Recording], front_end: FrontEnd, bandwidth_hz: float) -> FittedLoudness:
+    """Fit on all recordings. No network is run."""
     bands = mels_below(front_end, bandwidth_hz) // CELL_MELS
-    return EmbeddingStore(
-        recordings, LogMelBackbone(front_end), bandwidth_hz, (EXCESS, LEVEL), lambda: Embedder({}, bands), cache_bytes=cache_bytes
-    )
+    # Nothing is kept: log-mel is computed once.
+    store = EmbeddingStore(recordings, LogMelBackbone(front_end), bandwidth_hz, (EXCESS,), lambda: Embedder({}, bands), cache_bytes=0)
+    excess, maps = fit_excess(store, front_end.cell_s)
+    return FittedLoudness({EXCESS: dict(excess)}, {EXCESS: bands}, list(maps), [{EXCESS: own} for own in maps.values()])

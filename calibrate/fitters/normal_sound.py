@@ -71,12 +71,10 @@ class NormalSound:
             raise AudioError("recordings", "hold no sound to train on beside what is kept from the training; more of them are needed")
         return runs
 
-    def fitted(
-        self, kind: type[Detector], feature: str, blobs: Mapping[str, bytes], seed: int, mode: Mode, least: float = 0.0
-    ) -> FittedDetector:
+    def fitted(self, kind: type[Detector], feature: str, blobs: Mapping[str, bytes], mode: Mode, least: float = 0.0) -> FittedDetector:
         """Judge a detector with these networks on the fold that is held out; see `judged`."""
         trained = Trained(kind, feature, self.recordings, self._held_out, blobs, {})
-        return judged(trained, self._backbone, self._bandwidth_hz, seed, mode, least)
+        return judged(trained, self._backbone, self._bandwidth_hz, mode, least)
 
 
 def require_log_mel_16k(detector: str, backbone: AnyBackbone) -> None:

@@ -27,7 +27,7 @@ from calibrate.fitters.loudness import fit_loudness
 from calibrate.fitters.standard import laid_out, standardise
 from calibrate.folds import Folds
 from edge.console.progress import progress
-from edge.detectors.detector import EXCESS, LEVEL
+from edge.detectors.detector import EXCESS
 from edge.detectors.gaussians import Gaussians
 from edge.detectors.padim import PADIM
 from edge.detectors.selection import CHANNELS, Selection
@@ -56,7 +56,7 @@ class PadimSettings:
         "one kind; clips of one length have a Gaussian per cell (bundle: 40 MB)"
     )
     backbone: ClassVar[str] = DEFAULT_BACKBONE
-    features: ClassVar[tuple[str, ...]] = (PADIM, EXCESS, LEVEL)
+    features: ClassVar[tuple[str, ...]] = (PADIM, EXCESS)
     clip_statistic: ClassVar[Literal["largest", "mean"]] = "largest"
 
     dimensions: int = 100
@@ -118,7 +118,7 @@ class PadimFitter:
         without = _without_each(sums, whole, scale)
         distances = self._distances(store, folds, without, scale)
         kept = list(without.values()) if self._mode == "stream" else [whiten(whole, scale)]
-        loudness = fit_loudness(recordings, self._backbone.front_end, self._bandwidth_hz, folds, self._settings.seed)
+        loudness = fit_loudness(recordings, self._backbone.front_end, self._bandwidth_hz)
         gaussians: dict[str, NDArray[np.generic]] = {"dimensions": self._dimensions.astype(np.int16), "scale": scale, **_stacked(kept)}
         arrays: dict[str, dict[str, NDArray[np.generic]]] = {
             "gaussians": gaussians,

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from calibrate.arguments import whole_number
 from calibrate.embeddings import EmbeddingStore, Recording, heard_blocks
 from calibrate.fitters.banks import BankFitter, BankKind
-from calibrate.fitters.excess import fit_excess
 from calibrate.fitters.fitter import FittedDetector
-from calibrate.fitters.loudness import loudness_store
+from calibrate.fitters.loudness import fit_loudness
 from calibrate.folds import Folds
-from edge.detectors.detector import EXCESS, LEVEL
+from edge.detectors.detector import EXCESS
 from edge.detectors.embedding import Embedder, random_projection
 from edge.detectors.patchcore import FEATURES
 from edge.features.any_backbone import AnyBackbone
@@ -87,13 +86,13 @@ class PatchCoreFitter:
         projection = self._projection(recordings) if self._backbone.has_network else {}
         banked = [feature for feature in self._features if feature != EXCESS]
         store = EmbeddingStore(recordings, self._backbone, self._bandwidth_hz, banked, lambda: Embedder(projection, self._bands))
-        settings, front_end = self._settings, self._backbone.front_end
+        settings = self._settings
         banks = BankFitter(banked, settings.coreset, settings.banks, settings.seed, self._mode).fit(store, Folds(recordings))
-        excess, maps = fit_excess(loudness_store(recordings, front_end, self._bandwidth_hz, cache_bytes=0), front_end.cell_s)
+        loudness = fit_loudness(recordings, self._backbone.front_end, self._bandwidth_hz)
         arrays: dict[str, dict[str, NDArray[np.generic]]] = {"projection": dict(projection)} if projection else {}
-        features = {feature: 1 if feature == LEVEL else self._bands for feature in self._features}
-        heard = [{**own, EXCESS: loudness} for own, loudness in zip(banks.deviations, maps.values(), strict=True)]
-        return FittedDetector(arrays | banks.arrays | {EXCESS: dict(excess)}, features, heard)
+        features = dict.fromkeys(self._features, self._bands)
+        heard = [own | loud for own, loud in zip(banks.deviations, loudness.deviations, strict=True)]
+        return FittedDetector(arrays | banks.arrays | loudness.arrays, features, heard)
 
     def _projection(self, recordings: list[Recording]) -> dict[str, Float32]:
         """A random projection in which the three blocks weigh the same, whatever the size of their features."""

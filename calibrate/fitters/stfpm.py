@@ -24,7 +24,7 @@ from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.trained import Trained, judged
 from calibrate.held_out import HeldOut
 from edge.console.progress import progress
-from edge.detectors.detector import EXCESS, LEVEL
+from edge.detectors.detector import EXCESS
 from edge.detectors.stfpm import CARD_MEMBER, STFPM, STUDENT_MEMBER, Stfpm
 from edge.errors import UserError
 from edge.features.any_backbone import AnyBackbone
@@ -50,7 +50,7 @@ class StfpmSettings:
         "minutes of training with the [train] extra, 5 MB more, twice the cost per second of audio"
     )
     backbone: ClassVar[str] = DEFAULT_BACKBONE
-    features: ClassVar[tuple[str, ...]] = (STFPM, EXCESS, LEVEL)
+    features: ClassVar[tuple[str, ...]] = (STFPM, EXCESS)
     clip_statistic: ClassVar[Literal["largest", "mean"]] = "largest"
 
     steps: int = 300
@@ -104,7 +104,7 @@ class StfpmFitter:
         network = self._trained(recordings, held_out)
         blobs = {STUDENT_MEMBER: network.model, CARD_MEMBER: network.card}
         trained = Trained(Stfpm, STFPM, recordings, held_out, blobs, {})
-        return judged(trained, self._backbone, self._bandwidth_hz, self._settings.seed, self._mode)
+        return judged(trained, self._backbone, self._bandwidth_hz, self._mode)
 
     def _trained(self, recordings: list[Recording], held_out: HeldOut) -> StudentNetwork:
         from export.stfpm.lesson import Lesson

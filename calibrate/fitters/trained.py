@@ -12,10 +12,9 @@ from calibrate.embeddings import Recording, heard_blocks
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.loudness import fit_loudness
 from calibrate.fitters.standard import standardise
-from calibrate.folds import Folds
 from calibrate.held_out import HeldOut
 from edge.console.progress import progress
-from edge.detectors.detector import LEVEL, Detector, Parts
+from edge.detectors.detector import EXCESS, Detector, Parts
 from edge.errors import AudioError
 from edge.features.any_backbone import AnyBackbone
 from edge.features.frontend import CELL_MELS, mels_below
@@ -36,12 +35,11 @@ class Trained:
     arrays: Mapping[str, Mapping[str, NDArray[np.generic]]]  # but for those of its own feature and of the loudness
 
 
-def judged(trained: Trained, backbone: AnyBackbone, bandwidth_hz: float, seed: int, mode: Mode, least: float = 0.0) -> FittedDetector:
+def judged(trained: Trained, backbone: AnyBackbone, bandwidth_hz: float, mode: Mode, least: float = 0.0) -> FittedDetector:
     """Fit the loudness, and bring what the detector makes of the held-out fold to the scale of normal sound.
 
     Parameters
     ----------
-    seed : of the choice of levels.
     least : what a deviation of the detector's own feature is at the least.
 
     Raises
@@ -50,7 +48,7 @@ def judged(trained: Trained, backbone: AnyBackbone, bandwidth_hz: float, seed: i
         When nothing was heard in that fold.
     """
     bands = mels_below(backbone.front_end, bandwidth_hz) // CELL_MELS
-    loudness = fit_loudness(trained.recordings, backbone.front_end, bandwidth_hz, Folds(trained.recordings), seed)
+    loudness = fit_loudness(trained.recordings, backbone.front_end, bandwidth_hz)
     plain = {"mean": np.zeros(bands, np.float32), "deviation": np.ones(bands, np.float32)}
     arrays: dict[str, dict[str, NDArray[np.generic]]] = {
         **{name: dict(one) for name, one in trained.arrays.items()},
@@ -60,7 +58,7 @@ def judged(trained: Trained, backbone: AnyBackbone, bandwidth_hz: float, seed: i
     detector = trained.kind.load(Parts(arrays, bands, trained.blobs, backbone.front_end))
     maps = []
     for index, one in zip(progress(loudness.heard, label="calibrating"), loudness.deviations, strict=True):
-        values = np.full((len(one[LEVEL]), bands), np.nan, np.float32)
+        values = np.full((len(one[EXCESS]), bands), np.nan, np.float32)
         if not trained.held_out.has_none(index):
             _put_plain(values, trained, index, detector, backbone, bandwidth_hz)
         maps.append(trained.held_out.only(index, values))

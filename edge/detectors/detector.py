@@ -15,7 +15,7 @@ from edge.features.frontend import BLOCK_CELLS, PANNS, FrontEnd
 
 Float32 = NDArray[np.float32]
 
-LEVEL = "level"  # the feature that all detectors have: how loud a cell is
+LEVEL = "level"  # how loud a cell is, in bundles of earlier versions
 LOGMEL = "logmel"  # patches of log-mel
 EXCESS = "excess"  # how loud each band of a cell is: of interest is only what it has beyond the moments around it
 

@@ -1,9 +1,11 @@
-"""How loud a cell is: what every detector judges by beside its own map, which is of sound whose level was normalised.
+"""How loud a cell is: what every detector judges by beside its own map.
 
-level    How loud a cell is in all bands together, absolute: compared with the levels of normal sound.
 excess   How loud each mel of a cell is, level-normalised, beyond its mean and in units of how much it varies within ten seconds of normal
          sound; of a band, the loudest of its mels by that measure, for a tone has but one, in units of how much that varies. What it has
          beyond the moments around it is strange by itself (edge/judgement/contrast.py), so it is compared with nothing.
+
+level    How loud a cell is in all bands together, absolute: compared with the levels of normal sound. Only bundles of versions before
+         there were heads of steady sound (edge/judgement/steady.py) have it.
 
 Fitted by calibrate/fitters/loudness.py. Bundles of versions before there was an excess have none, and are judged without.
 """
@@ -29,14 +31,15 @@ class Loudness:
     """What a bundle knows of how loud the machine is."""
 
     def __init__(self, arrays: Mapping[str, Arrays], bands: int) -> None:
-        """`arrays` are a bundle's: `level` is what a `Comparison` needs, and `excess`, if there is one, an `Excess`.
+        """`arrays` are a bundle's: `excess` is what an `Excess` needs, `level` a `Comparison`; either may lack, but not both.
 
         Raises KeyError or ValueError when they are not.
         """
         self.bands = bands
         self._excess = Excess(arrays[EXCESS], bands) if EXCESS in arrays else None
-        self._level = Comparison(LEVEL, arrays[LEVEL], 1, 1)
-        self.features: Mapping[str, int] = {EXCESS: bands, LEVEL: 1} if self._excess else {LEVEL: 1}  # the last of a detector's
+        self._level = Comparison(LEVEL, arrays[LEVEL], 1, 1) if LEVEL in arrays or not self._excess else None
+        features = {EXCESS: bands} if self._excess else {}
+        self.features: Mapping[str, int] = {**features, LEVEL: 1} if self._level else features  # the last of a detector's
 
     def stream(self, lag_cells: int = 0) -> LoudnessStream:
         """Start a segment, for a detector that judges cells up to so many later than it hears them."""
@@ -45,7 +48,7 @@ class Loudness:
     def deviations(self, first_cell: int, mels_db: Float32, levels_db: Float32) -> list[Deviation]:
         """How far cells are from normal, by the loudness of their mels, shape = (time, band, 4), and their levels, shape = (time,)."""
         excess = [Deviation(EXCESS, first_cell, self._excess.of(mels_db))] if self._excess else []
-        return [*excess, self._level.deviation(first_cell, levels_db[:, None, None])]
+        return [*excess, self._level.deviation(first_cell, levels_db[:, None, None])] if self._level else excess
 
 
 class Excess:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge.bundles.npz import Arrays
 from edge.detectors.comparison import Comparison
-from edge.detectors.detector import EXCESS, LEVEL, LOGMEL, Deviation, Parts, real_cells, require_network
+from edge.detectors.detector import EXCESS, LOGMEL, Deviation, Parts, real_cells, require_network
 from edge.detectors.embedding import LOGMEL_DIMENSIONS, Embedder, Embeddings
 from edge.detectors.loudness import Loudness
 from edge.detectors.standard import numbers
@@ -23,7 +23,7 @@ from edge.features.feature_stream import FeatureBlock
 Float32 = NDArray[np.float32]
 
 PATCHES = ("cnn14", LOGMEL)
-FEATURES = (*PATCHES, EXCESS, LEVEL)
+FEATURES = (*PATCHES, EXCESS)
 
 
 class PatchCore:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -13,11 +14,13 @@ from edge.features.backbone import Features
 from edge.features.frontend import BLOCK_CELLS, BLOCK_FRAMES, CELL_FRAMES, FrontEnd, mels_below
 from edge.features.level import PRIMING_BLOCKS, LevelTracker
 from edge.features.logmel import LogMel
+from edge.features.low_bands import LowBands
 from edge.stopwatch import Stopwatch
 
 Float32 = NDArray[np.float32]
 
 CONTEXT_FRAMES = 2  # log-mel frames that a block shows beyond its own, on each side
+NO_LOW = np.zeros(0, np.float32)  # bands
 BACKBONE_LAG_BLOCKS = 1  # mirrored blocks after the end that push out what the backbone holds; the detector's lag comes on top
 
 
@@ -32,6 +35,8 @@ class FeatureBlock:
     # (32, mel) float32 dB: the frames after its own, which the backbone was pushed last. A second network that is pushed these, and the
     # 32 frames of the segment's first block before all else, is at the same cells as the backbone.
     ahead: Float32 = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    sound_db: Float32 = field(default_factory=lambda: np.zeros((0, 0), np.float32))  # (32, mel) float32 dB, its own frames, absolute
+    low_db: Float32 = field(default_factory=lambda: np.zeros(0, np.float32))  # (band,) float32 dB; empty where the block is cut off
 
 
 class FeatureSourceStream(Protocol):
@@ -87,11 +92,14 @@ class FeatureStream:
         self._log_mel: FrameSource = frames or LogMel(self.front_end)
         self._backbone = backbone.stream()
         self._stopwatch = stopwatch or Stopwatch()
+        self._low = LowBands(self.front_end)
+        self._lows: deque[Float32] = deque()  # of blocks whose log-mel is to come
         self._held: list[Float32] = []  # blocks that wait until the level is known
         self._level: LevelTracker | None = None
         self._last = np.zeros((0, self.front_end.mel_bands), np.float32)  # (frames, mel) the latest two blocks, for the mirror
         self._recent = np.zeros((CONTEXT_FRAMES + 2 * BLOCK_FRAMES, self.front_end.mel_bands), np.float32)  # (frame, mel) dB
         self._levels_db = np.zeros(2 * BLOCK_CELLS, np.float32)  # (cell,)
+        self._sound = (self._last, NO_LOW)  # frames and low bands of the latest block, absolute
         self._frames = 0  # real frames so far
         self._next_cell = -2 * BLOCK_CELLS  # of the features that the next step returns: one block of mirror, one of lag
 
@@ -99,6 +107,7 @@ class FeatureStream:
         """Take samples at the front end's rate, shape = (n,) float32; yield completed blocks, each to be used before the next."""
         with self._stopwatch.stage("log_mel"):
             blocks = self._log_mel.push(samples)
+            self._lows.extend(self._low.push(samples))
         for block in blocks:
             self._frames += BLOCK_FRAMES
             yield from self._take(block)
@@ -153,7 +162,10 @@ class FeatureStream:
             features = self._backbone.push(normalised)
         first_cell = self._next_cell
         self._next_cell += BLOCK_CELLS
+        sound_db, low_db = self._sound
+        is_real = first_cell >= -BLOCK_CELLS  # the block pushed now is the one after, and the first of all is the mirror
+        self._sound = block, self._lows.popleft() if is_real and self._lows else NO_LOW
         if first_cell >= -BLOCK_CELLS:  # the block before the mirror is nothing but the empty state
             shown = self._recent[: BLOCK_FRAMES + 2 * CONTEXT_FRAMES]
             ahead = self._recent[CONTEXT_FRAMES + BLOCK_FRAMES :]
-            yield FeatureBlock(first_cell, shown, self._levels_db[:BLOCK_CELLS], features, ahead)
+            yield FeatureBlock(first_cell, shown, self._levels_db[:BLOCK_CELLS], features, ahead, sound_db, low_db)

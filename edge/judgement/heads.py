@@ -13,8 +13,9 @@ microphone makes a whole window deviate by as much, and a moment is what differs
 sustained head to judge. (Not all of it: a fault that lasts for most of a short recording is usual there.)
 
 The excess of each band is a feature of moments only, and all that is usual is taken off it: a fault adds sound more often than not, and how
-loud the whole window is, is for the level. Where there is an excess, log-mel patches have the sustained head only: of a moment, the excess
-says the same, and more clearly (with both, real machines were told apart less well). The level, which has one band, is judged by its mean.
+loud the whole window is, is for the heads of steady sound (edge/judgement/steady.py). Where there is an excess, log-mel patches have the
+sustained head only: of a moment, the excess says the same, and more clearly (with both, real machines were told apart less well). A feature
+of one band is judged by its mean.
 
 largest    The largest deviation of any cell of a window. It is the score of the published systems, for comparison with them; it is had only
            when asked for.
@@ -70,15 +71,18 @@ class Heads:
         for scale in scales.values():
             scale.check()
         self._heads = _heads(features, scales)
-        if not self._heads:
-            raise ValueError("no heads")
         judged = {head.feature for head in self._heads}
         located = [f for f, bands in features.items() if bands > 1 and (mode == "stream" or f in judged)]
         self._drawn = {kind: {feature: scales[drawn_name(feature, kind)] for feature in located} for kind in (CELL, SECOND)}
         self._mode: Mode = mode
 
+    def __len__(self) -> int:
+        return len(self._heads)
+
     def evidence(self, deviations: Mapping[str, Float32]) -> dict[str, float]:
         """What each head makes of a window, feature -> (time, band) with NaN where audio was lost."""
+        judged = {head.feature for head in self._heads}
+        deviations = {feature: deviations[feature] for feature in judged}
         heard = {feature: values[~np.isnan(values[:, 0])].astype(np.float64) for feature, values in deviations.items()}  # (time, band)
         return {head.name: float(evidence_of(head.surprise(heard[head.feature]))) for head in self._heads if len(heard[head.feature])}
 

@@ -1,19 +1,33 @@
-"""The detector's word on what was heard, written on the timeline."""
+"""The detector's word on what was heard, and what its cells are like on average, written on the timeline."""
 
 from __future__ import annotations
 
-from edge.detectors.detector import Detector
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.detectors.detector import Detector, Deviation
+from edge.features.cell_averages import AverageLayout, AverageStream
+from edge.features.feature_stream import FeatureBlock
+from edge.features.frontend import BLOCK_CELLS
 from edge.features.hearing import Heard
 from edge.judgement.timeline import Timeline
 from edge.stopwatch import Stopwatch
 
+Float32 = NDArray[np.float32]
+
+AVERAGES = "averages"  # on the timeline: no deviation, but what steady sound is judged by
+
 
 class Judge:
-    """Keeps one stream of the detector for every stretch of sound."""
+    """Keeps one stream of the detector for every stretch of sound, and one of the averages of its cells."""
 
-    def __init__(self, detector: Detector, timeline: Timeline, stopwatch: Stopwatch | None = None) -> None:
+    def __init__(
+        self, detector: Detector, timeline: Timeline, stopwatch: Stopwatch | None = None, layout: AverageLayout | None = None
+    ) -> None:
+        """Averages are put on the timeline if a `layout` of them is given."""
         self._detector = detector
         self._timeline = timeline
+        self._layout = layout
         self._stopwatch = stopwatch or Stopwatch()
         self._segment = -1
 
@@ -21,7 +35,33 @@ class Judge:
         """Put the deviations of eight cells on the timeline."""
         if heard.segment != self._segment:
             self._stream = self._detector.stream()
+            self._averages = _LaggedAverages(self._layout, self._detector.lag_blocks) if self._layout else None
             self._segment = heard.segment
         with self._stopwatch.stage("detector"):
-            for deviation in self._stream.push(heard.block, heard.cells):
-                self._timeline.put(deviation, heard.base_cell)
+            deviations = self._stream.push(heard.block, heard.cells)
+        with self._stopwatch.stage("averages"):
+            if self._averages:
+                self._averages.push(heard.block, heard.cells)
+                deviations += [self._averages.of(one) for one in deviations[:1]]  # of the same cells, however late the detector is
+        for deviation in deviations:
+            self._timeline.put(deviation, heard.base_cell)
+
+
+class _LaggedAverages:
+    """The averages of the latest cells of a segment."""
+
+    def __init__(self, layout: AverageLayout, lag_blocks: int) -> None:
+        self._stream = AverageStream(layout)
+        self._rows = np.full(((lag_blocks + 1) * BLOCK_CELLS, layout.width), np.nan, np.float32)  # (cell, column), the latest last
+        self._end_cell = 0  # of the segment
+
+    def push(self, block: FeatureBlock, cells: int) -> None:
+        """Hear the block that follows; of the segment, so many cells are real sound."""
+        self._rows[:-BLOCK_CELLS] = self._rows[BLOCK_CELLS:]
+        self._rows[-BLOCK_CELLS:] = self._stream.push(block, cells)
+        self._end_cell = block.first_cell + BLOCK_CELLS
+
+    def of(self, deviation: Deviation) -> Deviation:
+        """Those of the cells that a detector has judged."""
+        first = deviation.first_cell - (self._end_cell - len(self._rows))
+        return Deviation(AVERAGES, deviation.first_cell, self._rows[first : first + len(deviation.values)])

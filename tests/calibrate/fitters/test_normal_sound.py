@@ -85,7 +85,7 @@ def test_normal_sound_learned_is_all_but_one_fold(seconds: tuple[float, ...], le
 
 
 def test_normal_sound_fitted_judges_the_held_out_fold_alone(tmp_path: Path) -> None:
-    fitted = NormalSound(noise(tmp_path, 4.0, 4.0, 5.0), BACKBONE, 8000.0).fitted(Loudness, "loudness", {"x": b"y"}, 0, "stream")
+    fitted = NormalSound(noise(tmp_path, 4.0, 4.0, 5.0), BACKBONE, 8000.0).fitted(Loudness, "loudness", {"x": b"y"}, "stream")
     assert isinstance(fitted, FittedDetector)
     assert fitted.features == {"loudness": 32, EXCESS: 32, LEVEL: 1}
     assert fitted.blobs == {"x": b"y"}
@@ -99,13 +99,13 @@ def test_normal_sound_fitted_judges_the_held_out_fold_alone(tmp_path: Path) -> N
 
 
 def test_normal_sound_fitted_of_one_recording_judges_its_end(tmp_path: Path) -> None:
-    (one,) = NormalSound(noise(tmp_path, 10.0), BACKBONE, 8000.0).fitted(Loudness, "loudness", {}, 0, "stream").deviations
+    (one,) = NormalSound(noise(tmp_path, 10.0), BACKBONE, 8000.0).fitted(Loudness, "loudness", {}, "stream").deviations
     known = np.isfinite(one["loudness"]).all(axis=1)
     assert np.flatnonzero(known).tolist() == list(range(63, 78))
 
 
 def test_normal_sound_fitted_least_is_what_a_deviation_is_at_the_least(tmp_path: Path) -> None:
-    fitted = NormalSound(noise(tmp_path, 4.0, 4.0, 5.0), BACKBONE, 8000.0).fitted(Loudness, "loudness", {}, 0, "stream", 77.0)
+    fitted = NormalSound(noise(tmp_path, 4.0, 4.0, 5.0), BACKBONE, 8000.0).fitted(Loudness, "loudness", {}, "stream", 77.0)
     np.testing.assert_array_equal(fitted.arrays["loudness"]["deviation"], np.full(32, 77.0, np.float32))
 
 

@@ -1,0 +1,118 @@
+"""The heads of steady sound: what a window sounds like on average, against normal windows (edge/judgement/window_sound.py says in what).
+
+level      Its loudness.
+profile    Its spectrum, absolute and without the level, as a whole and by the bands that stick out, and finer below 500 Hz.
+dynamics   How it varies.
+
+Moments are judged cell by cell against cells (edge/judgement/heads.py), and what changes every cell by a little drowns there in how much
+cells differ from each other. A mean over ten seconds differs far less from day to day, and so tells a steady change of a decibel or two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundles.npz import Arrays
+from edge.features.cell_averages import AverageLayout
+from edge.judgement.statistic import Kind, Normal, Statistic
+from edge.judgement.window_sound import WindowSound
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+STEADY = "steady"  # the member of a bundle
+LEVEL, PROFILE, DYNAMICS = "level", "profile", "dynamics"
+STEADY_HEADS = (LEVEL, PROFILE, DYNAMICS)
+
+# Relative: how loud the machine is does not count, for its microphone's gain drifts.
+SteadyLevel = Literal["absolute", "relative"]
+
+
+@dataclass(frozen=True, slots=True)
+class SteadyChoice:
+    """What a bundle's manifest says of them."""
+
+    heads: tuple[str, ...]
+    level: SteadyLevel = "absolute"
+
+
+class Question(NamedTuple):
+    """What a statistic is about."""
+
+    head: str
+    vector: str
+    kind: Kind
+    number: int = 0  # that is judged, of a signed one
+
+
+QUESTIONS: Mapping[str, Question] = {
+    "power": Question(LEVEL, "level", "signed", 0),
+    "loudness": Question(LEVEL, "level", "signed", 1),
+    "profile": Question(PROFILE, "profile", "whitened"),
+    "low": Question(PROFILE, "low", "whitened"),
+    "low_largest": Question(PROFILE, "low", "largest"),
+    "shape_largest": Question(PROFILE, "shape", "largest"),
+    "dynamics": Question(DYNAMICS, "dynamics", "whitened"),
+}
+
+
+class Steady:
+    """The heads of one bundle."""
+
+    def __init__(self, sound: WindowSound, normal: Mapping[str, Normal], statistics: Mapping[str, Statistic]) -> None:
+        """`normal` by vector, and `statistics` by their names in `QUESTIONS`: those that there are."""
+        self.sound = sound
+        self.heads = tuple(dict.fromkeys(QUESTIONS[name].head for name in statistics))
+        self._normal = normal
+        self._statistics = [(QUESTIONS[name], statistic) for name, statistic in statistics.items()]
+
+    @classmethod
+    def load(cls, arrays: Arrays, layout: AverageLayout, heads: Sequence[str], *, relative: bool) -> Steady:
+        """The heads of these names, of a bundle's arrays; KeyError or ValueError when the arrays do not fit the layout."""
+        sound = WindowSound(layout, relative=relative)
+        normal = {name: Normal.load(name, arrays, count) for name, count in sound.dimensions.items() if f"{name}_centre" in arrays}
+        asked = {name: asked for name, asked in QUESTIONS.items() if asked.head in heads and f"{name}_table" in arrays}
+        if any(one.vector not in normal for one in asked.values()):
+            raise ValueError("steady has statistics of a vector that it does not know")
+        statistics = {name: Statistic.load(name, one.kind, arrays, one.number) for name, one in asked.items()}
+        if any(statistic.kind == "whitened" and normal[asked[name].vector].whitening is None for name, statistic in statistics.items()):
+            raise ValueError("steady has no covariance")
+        return cls(sound, normal, statistics)
+
+    def evidence(self, rows: Float32) -> dict[str, float]:
+        """What each head makes of a window, in nats, of the averages of its cells, shape = (time, column); NaN where nothing was heard."""
+        cells = int(np.count_nonzero(~np.isnan(rows[:, 0])))
+        return self.evidence_of(self.sound.of_mean(self.sound.mean(rows)), cells) if cells else {}
+
+    def evidence_of(self, vectors: Mapping[str, Float64], cells: int) -> dict[str, float]:
+        """The same of a window's vectors, which so many cells gave."""
+        nats = dict.fromkeys(self.heads, 0.0)
+        values = self.values(vectors)
+        for question, statistic in self._statistics:
+            if question.vector in vectors:
+                nats[question.head] += statistic.weight * statistic.nats(values[question], cells)
+        return nats
+
+    def values(self, vectors: Mapping[str, Float64]) -> dict[Question, float]:
+        """What each statistic is of a window's vectors; without those that it is too short for."""
+        standardised = {name: self._normal[name].standardised(vector) for name, vector in vectors.items() if name in self._normal}
+        return {
+            question: statistic.value(standardised[question.vector], self._normal[question.vector].whitening)
+            for question, statistic in self._statistics
+            if question.vector in standardised
+        }
+
+    def bands(self, rows: Float32) -> Float64:
+        """How many standard deviations each band of a window's spectrum is from normal, at the most: shape = (band,), not negative."""
+        vectors = self.sound.of_mean(self.sound.mean(rows))
+        found = np.zeros(self.sound.layout.bands)
+        for name in ("profile", "shape"):
+            if name in vectors and name in self._normal:
+                apart = np.abs(self._normal[name].standardised(vectors[name])).reshape(-1, len(found))
+                found = np.maximum(found, apart.max(axis=0))
+        return found
