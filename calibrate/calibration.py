@@ -10,7 +10,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from calibrate.block_averages import block_averages
 from calibrate.checks import BadRecordings, CheckedRecordings, OddRecordings, check_recordings
@@ -22,6 +21,7 @@ from calibrate.head_scale import fit_heads
 from calibrate.probe import PROBE_TOLERANCE, probe_of
 from calibrate.steady import fit_steady
 from calibrate.threshold_note import threshold_note
+from calibrate.unheard import fit_units, unheard_surprise
 from edge.audio.channels import Channel
 from edge.bundles.bundle import write_bundle
 from edge.bundles.signature import SigningKey
@@ -30,6 +30,7 @@ from edge.features.any_backbone import AnyBackbone, load_backbone
 from edge.features.backbone import BUILT_IN
 from edge.features.cell_averages import AverageLayout
 from edge.features.frontend import CELL_MELS, FrontEnd, mel_edges_hz, mels_below
+from edge.judgement.fusion import Units
 from edge.judgement.head_names import comparable_names, head_names, largest_name, sustained_name
 from edge.judgement.head_scale import HeadScale
 from edge.judgement.heads import Mode
@@ -131,9 +132,11 @@ def calibrate(
         layout = AverageLayout(backbone.front_end, mels_below(backbone.front_end, checked.bandwidth_hz))
         sound = WindowSound(layout, relative=settings.level == "relative")
         steady = fit_steady(list(averages.values()), list(averages), Folds(recordings), sound, window_cells, steady_heads)
-    heads = fit_heads(fitted.deviations, fitted.features, window_cells, cell_heads, settings.mode, steady)
-    surprise = [known for one in heads.surprise if len(known := one[np.isfinite(one)])]
-    tail = fit_tail(surprise, backbone.front_end.block_samples / backbone.front_end.sample_rate_hz)
+    heads = fit_heads(fitted.deviations, fitted.features, window_cells, cell_heads, settings.mode)
+    unheard = unheard_surprise(heads, fitted.deviations, steady)
+    block_s = backbone.front_end.block_samples / backbone.front_end.sample_rate_hz
+    units = fit_units(unheard, block_s)
+    tail = fit_tail([one.surprise(units) for one in unheard], block_s)
     unheard_s = checked.seconds * fitted.unheard_share
     note = threshold_note(unheard_s, settings.false_alarms_per_week)
     if note:
@@ -142,7 +145,7 @@ def calibrate(
     if steady:
         arrays |= {STEADY: steady.arrays}
     choice = SteadyChoice(steady.steady.heads, settings.level) if steady else None
-    manifest = _manifest(settings, backbone, checked, heads.scales, choice, tail, note, unheard_s)
+    manifest = _manifest(settings, backbone, checked, heads.scales, choice, units, tail, note, unheard_s)
     write_bundle(output, manifest, arrays, {**_embedded(name), **fitted.blobs}, key)
     return Calibration(
         bundle=output,
@@ -212,6 +215,7 @@ def _manifest(
     checked: CheckedRecordings,
     heads: Mapping[str, HeadScale],
     steady: SteadyChoice | None,
+    units: Units,
     tail: Tail,
     note: str,
     unheard_s: float,
@@ -231,6 +235,7 @@ def _manifest(
                 "mode": settings.mode,
                 "heads": msgspec.to_builtins(heads),
                 **({STEADY: msgspec.to_builtins(steady)} if steady else {}),
+                "units": msgspec.to_builtins(units),
                 "tail": tail.parameters(),
                 "window_s": WINDOW_S,
                 "hop_s": HOP_S,

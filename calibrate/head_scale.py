@@ -1,4 +1,4 @@
-"""What normal sound makes of each head: the scales that `edge/judgement/heads.py` judges by, and the surprise that sets the threshold.
+"""What normal sound makes of each head: the scales that `edge/judgement/heads.py` judges by.
 
 How high a head gets on normal sound that was not in the banks is modelled as an exponential tail above its 0.9 quantile. A moment head is
 fitted on blocks of 8 cells, of which there are many; a sustained head on whole windows.
@@ -13,10 +13,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.steady import FittedSteady
 from edge.features.frontend import BLOCK_CELLS
 from edge.judgement.contrast import contrast, moments, over_a_second
-from edge.judgement.fusion import fuse
 from edge.judgement.head_names import (
     CELL,
     SECOND,
@@ -28,7 +26,6 @@ from edge.judgement.head_names import (
 )
 from edge.judgement.head_scale import HeadScale
 from edge.judgement.heads import Heads, Mode, shown
-from edge.pipeline import HEARD_FRACTION
 
 Bool = NDArray[np.bool_]
 Float32 = NDArray[np.float32]
@@ -47,13 +44,11 @@ Deviations = Mapping[str, Float32]  # feature -> (cell, band) of one recording; 
 
 @dataclass(frozen=True, slots=True)
 class FittedHeads:
-    """The scales by name, and per recording the surprise of the windows that end with each block, shape = (window,).
+    """The heads, their scales by name, and the windows that they were fitted on."""
 
-    It is NaN where too little of a window was heard, or new to the detector, for a score.
-    """
-
+    heads: Heads
     scales: dict[str, HeadScale]
-    surprise: list[Float64]
+    window_cells: int
 
 
 def fit_heads(
@@ -62,14 +57,10 @@ def fit_heads(
     window_cells: int,
     heads: Sequence[str] | None = None,
     mode: Mode = "stream",
-    steady: FittedSteady | None = None,
 ) -> FittedHeads:
-    """Fit all heads of cells, or those named; a recording that is shorter than a window is one window of its own length.
-
-    `steady` are the heads of steady sound that judge beside them.
-    """
+    """Fit all heads of cells, or those named; a recording that is shorter than a window is one window of its own length."""
     wanted = head_names(features) if heads is None else heads
-    heard = sum(int(np.count_nonzero(_known(one))) for one in recordings)
+    heard = sum(int(np.count_nonzero(known(one))) for one in recordings)
     window_cells = max(BLOCK_CELLS, min(window_cells, heard // FEWEST_WINDOWS))
     scales: dict[str, HeadScale] = {}
     for feature, bands in features.items():
@@ -89,14 +80,7 @@ def fit_heads(
             lengths = np.concatenate([np.full(len(mean), min(window_cells, len(values))) for mean, values in zip(means, maps, strict=True)])
             lengths = lengths[np.isfinite(np.concatenate(means))]
             scales[name] = _fit(np.concatenate(means), int(np.median(lengths)))
-    fitted = Heads(features, scales, mode)
-    shares = [_window_heard(_known(one), window_cells) for one in recordings]
-    enough = min(HEARD_FRACTION, max(float(share.max()) for share in shares))
-    said = [partial(steady.held_out, index) if steady else _nothing for index in range(len(recordings))]
-    surprise = [
-        _surprise(fitted, one, share >= enough, window_cells, own) for one, share, own in zip(recordings, shares, said, strict=True)
-    ]
-    return FittedHeads(scales, surprise)
+    return FittedHeads(Heads(features, scales, mode), scales, window_cells)
 
 
 def _fit(statistics: Float64, cells: int) -> HeadScale:
@@ -107,30 +91,14 @@ def _fit(statistics: Float64, cells: int) -> HeadScale:
     return HeadScale(onset, scale, centre, cells)
 
 
-def _known(recording: Deviations) -> Bool:
+def known(recording: Deviations) -> Bool:
     """Where a recording was heard, and not learned from, shape = (cell,)."""
     return ~np.isnan(next(iter(recording.values()))[:, 0])
 
 
-def _windows(cells: int, window_cells: int) -> int:
+def windows_of(cells: int, window_cells: int) -> int:
     """How many windows end with a block."""
     return max(0, cells - window_cells) // BLOCK_CELLS + 1
-
-
-def _nothing(first_block: int, last_block: int) -> dict[str, float]:
-    return {}
-
-
-def _surprise(
-    heads: Heads, recording: Deviations, enough: Bool, window_cells: int, steady: Callable[[int, int], dict[str, float]]
-) -> Float64:
-    """What the heads make of each window that ends with a block, shape = (window,), NaN where that is not `enough` of one."""
-    surprise = np.full(len(enough), np.nan)
-    for window in np.flatnonzero(enough).tolist():
-        cells = slice(BLOCK_CELLS * window, BLOCK_CELLS * window + window_cells)
-        said = heads.evidence({feature: values[cells] for feature, values in recording.items()})
-        surprise[window] = fuse(said, steady(window, window + max(1, round(window_cells / BLOCK_CELLS)))).surprise
-    return surprise
 
 
 def _block_peaks(moments: NDArray[np.floating]) -> Float64:
@@ -160,15 +128,6 @@ def _in_windows(judged: Callable[[Float32], Float64], deviations: Float32, windo
     return laid
 
 
-def _window_heard(known: Bool, window_cells: int) -> Float64:
-    """The part of each window that is known, shape = (window,)."""
-    length = min(window_cells, len(known))
-    counts = np.concatenate([[0], np.cumsum(known)])
-    first = BLOCK_CELLS * np.arange(_windows(len(known), window_cells))
-    share: Float64 = (counts[first + length] - counts[first]) / length
-    return share
-
-
 def _window_means(deviations: Float32, window_cells: int) -> Float64:
     """The mean over each window, shape = (window,), NaN where nothing of it was heard."""
     length = min(window_cells, len(deviations))
@@ -176,7 +135,7 @@ def _window_means(deviations: Float32, window_cells: int) -> Float64:
     heard = ~np.isnan(columns)
     sums = np.concatenate([[0.0], np.cumsum(np.where(heard, columns, 0.0))])
     counts = np.concatenate([[0], np.cumsum(heard)])
-    first = BLOCK_CELLS * np.arange(_windows(len(deviations), window_cells))
+    first = BLOCK_CELLS * np.arange(windows_of(len(deviations), window_cells))
     with np.errstate(invalid="ignore", divide="ignore"):
         means: Float64 = (sums[first + length] - sums[first]) / (counts[first + length] - counts[first])
     return means

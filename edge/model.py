@@ -23,6 +23,7 @@ from edge.features.card import decode_card
 from edge.features.cell_averages import AverageLayout
 from edge.features.feature_stream import FeatureSource, FeatureStream
 from edge.features.frontend import CELL_MELS, FrontEnd, front_end_named, mels_below
+from edge.judgement.fusion import Units
 from edge.judgement.head_scale import HeadScale
 from edge.judgement.heads import Heads, Mode
 from edge.judgement.steady import STEADY, Steady, SteadyChoice
@@ -59,6 +60,8 @@ class Model:
             scales = msgspec.convert(parameters["heads"], dict[str, HeadScale])
             self.heads = Heads(self.detector.features, scales, msgspec.convert(parameters["mode"], Mode))
             self.steady = _steady_of(bundle, AverageLayout(self.front_end, mels_below(self.front_end, self.bandwidth_hz)))
+            self.units = msgspec.convert(parameters.get("units", {}), Units)
+            self.units.check()
             if not len(self.heads) and self.steady is None:
                 raise ValueError("no heads")
             self.window_s = float(parameters["window_s"])

@@ -155,7 +155,7 @@ class Listener:
         cells = span.last - span.first
         fused = score = p_value = None
         if cells - span.lost_cells >= HEARD_FRACTION * cells:
-            fused = fuse(self.model.heads.evidence(span.deviations), self._steady(span))
+            fused = fuse(self.model.heads.evidence(span.deviations), self._steady(span), self.model.units)
             score = self._threshold.score(fused.surprise)
             p_value = self._threshold.p_value(fused.surprise, cells * cell_s)
         anomalous = score is not None and score >= ALARM

@@ -31,8 +31,11 @@ EVENT_S = 15.0  # a window and the cooldown: peaks closer than this are one alar
 PEAKS_PER_ROOT = 4.0
 PRIOR_SHAPE = 0.05
 PRIOR_DEVIATION = 0.2
+# Surprise is in nats: of a single head normal sound falls off by e for every one, of heads that agree a little slower.
+PRIOR_SCALE = 2.0
+PRIOR_SCALE_DEVIATION = 0.5  # of its logarithm
 SHAPES = np.linspace(-0.6, 0.8, 57)
-SCALES = 61  # on the grid of the posterior
+SCALES = 121  # on the grid of the posterior
 RULE_OF_THREE = 3.0
 
 
@@ -84,14 +87,18 @@ def find_peaks(series: Float64, apart: int) -> Float64:
 def _posterior_mean(excess: Float64) -> tuple[float, float]:
     """Scale (its logarithm is averaged) and shape of a generalised Pareto of excesses of shape = (peaks,), on a grid.
 
-    The prior of the shape is normal, that of the logarithm of the scale flat.
+    The priors of the shape and of the logarithm of the scale are normal.
     """
     width = 0.7 + 4.0 / math.sqrt(len(excess))  # several standard deviations of the logarithm of the scale
-    scales = float(excess.mean()) * np.exp(np.linspace(-width, width, SCALES))  # (scale,)
+    plain, likely = math.log(float(excess.mean())), math.log(PRIOR_SCALE)
+    scales = np.exp(
+        np.linspace(min(plain - width, likely - PRIOR_SCALE_DEVIATION), max(plain + width, likely + PRIOR_SCALE_DEVIATION), SCALES)
+    )
     ratios = excess / scales[:, None]  # (scale, peak)
     likelihood = np.stack([_log_density(ratios, shape).sum(axis=1) for shape in SHAPES])  # (shape, scale)
     likelihood -= len(excess) * np.log(scales)
     logarithm = likelihood - 0.5 * np.square((SHAPES[:, None] - PRIOR_SHAPE) / PRIOR_DEVIATION)
+    logarithm -= 0.5 * np.square((np.log(scales) - likely) / PRIOR_SCALE_DEVIATION)
     posterior = np.exp(logarithm - logarithm.max())
     posterior /= posterior.sum()
     return math.exp(float(posterior.sum(axis=0) @ np.log(scales))), float(posterior.sum(axis=1) @ SHAPES)

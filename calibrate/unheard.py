@@ -1,0 +1,66 @@
+"""How surprising normal sound is that was not learned from: what the units of the kinds of heads, and the threshold, are set by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate.head_scale import Deviations, FittedHeads, known, windows_of
+from calibrate.steady import FittedSteady
+from edge.features.frontend import BLOCK_CELLS
+from edge.judgement.fusion import ONCE_A_WEEK, Units, fuse
+from edge.judgement.tail_fit import fit_tail
+from edge.pipeline import HEARD_FRACTION
+
+Bool = NDArray[np.bool_]
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class UnheardSurprise:
+    """What the heads make of the windows of one recording that end with each block, of those of which enough was heard, (window,)."""
+
+    cells: Float64
+    steady: Float64
+
+    def surprise(self, units: Units) -> Float64:
+        """Of both kinds together."""
+        together: Float64 = np.hypot(self.cells / units.cells, self.steady / units.steady)
+        return together
+
+
+def unheard_surprise(heads: FittedHeads, recordings: Sequence[Deviations], steady: FittedSteady | None) -> list[UnheardSurprise]:
+    """Of every recording of which enough was heard, and new to the detector."""
+    shares = [_share_heard(known(one), heads.window_cells) for one in recordings]
+    enough = min(HEARD_FRACTION, max(float(share.max()) for share in shares))
+    found = [_of_one(heads, index, one, shares[index] >= enough, steady) for index, one in enumerate(recordings)]
+    return [one for one in found if len(one.cells)]
+
+
+def fit_units(unheard: Sequence[UnheardSurprise], step_s: float) -> Units:
+    """The units in which either kind of heads reaches as much on normal sound."""
+    plain = [[one.cells for one in unheard], [one.steady for one in unheard]]
+    return Units(*(fit_tail(own, step_s).surprise_at(1.0) / ONCE_A_WEEK if any(one.any() for one in own) else 1.0 for own in plain))
+
+
+def _of_one(heads: FittedHeads, index: int, recording: Deviations, enough: Bool, steady: FittedSteady | None) -> UnheardSurprise:
+    length = max(1, round(heads.window_cells / BLOCK_CELLS))
+    plain = Units()
+    said = []
+    for window in np.flatnonzero(enough).tolist():
+        cells = slice(BLOCK_CELLS * window, BLOCK_CELLS * window + heads.window_cells)
+        average = steady.held_out(index, window, window + length) if steady else {}
+        said.append(fuse(heads.heads.evidence({feature: values[cells] for feature, values in recording.items()}), average, plain))
+    return UnheardSurprise(np.array([one.cells for one in said]), np.array([one.steady for one in said]))
+
+
+def _share_heard(heard: Bool, window_cells: int) -> Float64:
+    """The part of each window that was heard, shape = (window,)."""
+    length = min(window_cells, len(heard))
+    counts = np.concatenate([[0], np.cumsum(heard)])
+    first = BLOCK_CELLS * np.arange(windows_of(len(heard), window_cells))
+    share: Float64 = (counts[first + length] - counts[first]) / length
+    return share
