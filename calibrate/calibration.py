@@ -13,6 +13,7 @@ import msgspec
 
 from calibrate.block_averages import block_averages
 from calibrate.checks import BadRecordings, CheckedRecordings, OddRecordings, check_recordings
+from calibrate.detection_limit import DetectionLimit, detection_limit
 from calibrate.embeddings import Recording
 from calibrate.fitters.fitter import FitterSettings
 from calibrate.fitters.patchcore import PatchCoreSettings
@@ -78,6 +79,8 @@ class Calibration:
     dropped: tuple[str, ...]
     warnings: tuple[str, ...]
     threshold_note: str
+    detection_limit: str  # how much louder a band must be to alarm
+    detection_limit_db: Mapping[str, float | None]  # by the centre of the octave in Hz
     supported_false_alarms_per_week: float  # what so much sound, as far as the detector had not learned from it, can vouch for
     seconds_needed: int  # of recordings, to vouch for the rate that was asked for
     bytes: int
@@ -141,11 +144,13 @@ def calibrate(
     note = threshold_note(unheard_s, settings.false_alarms_per_week)
     if note:
         say(note)
+    alarm_surprise = tail.surprise_at(settings.false_alarms_per_week)
+    limit = detection_limit(steady, unheard, units, alarm_surprise, checked.bandwidth_hz) if steady else DetectionLimit({})
     arrays = fitted.arrays | {"probe": probe_of(backbone, checked.bandwidth_hz)}
     if steady:
         arrays |= {STEADY: steady.arrays}
     choice = SteadyChoice(steady.steady.heads, settings.level) if steady else None
-    manifest = _manifest(settings, backbone, checked, heads.scales, choice, units, tail, note, unheard_s)
+    manifest = _manifest(settings, backbone, checked, heads.scales, choice, units, tail, note, limit, unheard_s)
     write_bundle(output, manifest, arrays, {**_embedded(name), **fitted.blobs}, key)
     return Calibration(
         bundle=output,
@@ -155,6 +160,8 @@ def calibrate(
         dropped=tuple(str(report.path) for report in checked.dropped),
         warnings=checked.warnings,
         threshold_note=note,
+        detection_limit=limit.note,
+        detection_limit_db=limit.by_octave,
         supported_false_alarms_per_week=supported_false_alarms_per_week(unheard_s),
         seconds_needed=round(seconds_to_support(settings.false_alarms_per_week) / fitted.unheard_share),
         bytes=output.stat().st_size,
@@ -218,6 +225,7 @@ def _manifest(
     units: Units,
     tail: Tail,
     note: str,
+    limit: DetectionLimit,
     unheard_s: float,
 ) -> Mapping[str, object]:
     front_end: FrontEnd = backbone.front_end
@@ -246,6 +254,7 @@ def _manifest(
             "supported_false_alarms_per_week": supported_false_alarms_per_week(unheard_s),
             "score_scale": tail.surprise_at(settings.false_alarms_per_week),
             "note": note,
+            "detection_limit_db": limit.by_octave,
         },
         "data": {
             "recordings": len(checked.kept),

@@ -33,6 +33,13 @@ def add_calibration_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--channel", type=parse_channel, default=0, help='channel of the recordings, counted from 0, or "mix" (default: 0)')
     parser.add_argument("--seed", type=whole_number(0), default=0, metavar="N", help="of everything random (default: 0)")
+    parser.add_argument(
+        "--level",
+        choices=("absolute", "relative"),
+        default="absolute",
+        help="relative: how loud the machine is does not count, for a microphone whose gain drifts (default: absolute)",
+    )
+    parser.add_argument("--ignore-level", dest="level", action="store_const", const="relative", help="the same as --level relative")
     add_detector_arguments(parser)
     add_check_arguments(parser)
 
@@ -47,6 +54,7 @@ def calibration_settings(arguments: Namespace, created_at: datetime) -> Calibrat
         channel=arguments.channel,
         bad_recordings=arguments.bad_recordings,
         odd_recordings=arguments.odd_recordings,
+        level=arguments.level,
         created_at=created_at,
     )
 

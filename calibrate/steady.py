@@ -29,7 +29,11 @@ Float64 = NDArray[np.float64]
 Vectors = dict[str, Float64]
 
 # dB. The least that windows of a machine are taken to vary by, counted as much as four of them: few recordings may agree by chance.
-LEAST_DEVIATION = {"level": 0.5, "profile": 1.0, "shape": 1.0, "low": 1.0, "dynamics": 0.3}
+LEAST_DEVIATION = {"level": 0.3, "profile": 1.0, "shape": 1.0, "low": 1.0, "dynamics": 0.3}
+# dB. What is added to any number of windows: a machine is steady to a hundredth of a decibel for an hour; over the weeks its microphone,
+# and the air before it, are not.
+LASTING_DEVIATION = {"level": 0.3, "profile": 0.2, "shape": 0.2, "low": 0.2, "dynamics": 0.1}
+GAIN_DEVIATION = 1.0  # dB, in all bands of a spectrum at once: a gain that drifts is for the level to tell
 LEAST_SPREAD = 0.1  # of the mean of a distance, likewise
 FAULT = {"level": 1.5, "profile": 1.5, "shape": 1.5, "low": 1.5, "dynamics": 1.0}  # dB that a fault adds
 FEWEST_WINDOWS = 3  # that can tell how windows differ
@@ -74,11 +78,11 @@ class FittedSteady:
         judge = self._folds[self._owner.fold(recording, first_block, last_block)]
         return judge.evidence_of(judge.sound.of_mean(means), cells)
 
-    def judge_of(self, recording: int, first_block: int, last_block: int) -> tuple[Steady, Vectors, int]:
-        """Who judges these blocks without having heard their fold, their vectors, and how many cells were heard."""
+    def held_out_louder(self, recording: int, first_block: int, last_block: int, band_hz: tuple[float, float], by_db: float) -> float:
+        """What all heads together would make of the blocks, in nats, if a band were louder by so many dB."""
         means, cells = self._owner.averages[recording].mean(first_block, last_block)
         judge = self._folds[self._owner.fold(recording, first_block, last_block)]
-        return judge, judge.sound.of_mean(means), cells
+        return sum(judge.evidence_of(judge.sound.of_mean(judge.sound.louder(means, band_hz, by_db)), cells).values()) if cells else 0.0
 
 
 def fit_steady(
@@ -151,8 +155,12 @@ def _normal(name: str, vectors: Sequence[Vectors]) -> Normal:
     known = np.array([own[name] for own in vectors if name in own])  # (window, dimension)
     centre = known.mean(axis=0)
     squares = np.square(known - centre).sum(axis=0)
-    scale = np.sqrt((squares + PRIOR_WINDOWS * LEAST_DEVIATION[name] ** 2) / (len(known) - 1 + PRIOR_WINDOWS))
-    values, axes = np.linalg.eigh(ledoit_wolf((known - centre) / scale))
+    variance = (squares + PRIOR_WINDOWS * LEAST_DEVIATION[name] ** 2) / (len(known) - 1 + PRIOR_WINDOWS)
+    scale = np.sqrt(variance + LASTING_DEVIATION[name] ** 2)
+    covariance = ledoit_wolf((known - centre) / scale)
+    if name in ("profile", "low"):
+        covariance += np.outer(GAIN_DEVIATION / scale, GAIN_DEVIATION / scale)
+    values, axes = np.linalg.eigh(covariance)
     return Normal(centre, scale, axes / np.sqrt(np.maximum(values, 1e-6)))
 
 

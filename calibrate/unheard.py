@@ -21,10 +21,18 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class UnheardSurprise:
-    """What the heads make of the windows of one recording that end with each block, of those of which enough was heard, (window,)."""
+    """What the heads make of the windows of one recording that end with each block, of those of which enough was heard."""
 
-    cells: Float64
-    steady: Float64
+    recording: int
+    first_blocks: list[int]  # of each window
+    window_blocks: int
+    cells: Float64  # (window,)
+    steady: Float64  # (window,)
+
+    def blocks(self, window: int) -> tuple[int, int]:
+        """The first block of a window, and the one after its last."""
+        first = self.first_blocks[window]
+        return first, first + self.window_blocks
 
     def surprise(self, units: Units) -> Float64:
         """Of both kinds together."""
@@ -49,12 +57,13 @@ def fit_units(unheard: Sequence[UnheardSurprise], step_s: float) -> Units:
 def _of_one(heads: FittedHeads, index: int, recording: Deviations, enough: Bool, steady: FittedSteady | None) -> UnheardSurprise:
     length = max(1, round(heads.window_cells / BLOCK_CELLS))
     plain = Units()
+    windows = np.flatnonzero(enough).tolist()
     said = []
-    for window in np.flatnonzero(enough).tolist():
+    for window in windows:
         cells = slice(BLOCK_CELLS * window, BLOCK_CELLS * window + heads.window_cells)
         average = steady.held_out(index, window, window + length) if steady else {}
         said.append(fuse(heads.heads.evidence({feature: values[cells] for feature, values in recording.items()}), average, plain))
-    return UnheardSurprise(np.array([one.cells for one in said]), np.array([one.steady for one in said]))
+    return UnheardSurprise(index, windows, length, np.array([one.cells for one in said]), np.array([one.steady for one in said]))
 
 
 def _share_heard(heard: Bool, window_cells: int) -> Float64:

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from edge.features.hearing import Gap, Heard, Hearing
 from edge.judgement.event import Event
 from edge.judgement.event_tracker import EventSettings, EventTracker
-from edge.judgement.fusion import fuse
+from edge.judgement.fusion import Fused, fuse
 from edge.judgement.judge import AVERAGES, Judge
-from edge.judgement.regions import find_regions
+from edge.judgement.regions import MOST_REGIONS, find_regions
+from edge.judgement.steady_regions import steady_drawing, steady_regions
 from edge.judgement.threshold import Moved
 from edge.judgement.timeline import Span, Timeline
 from edge.judgement.ulid import new_ulid
-from edge.judgement.window import ALARM, Localization, Window
+from edge.judgement.window import ALARM, Localization, Region, Window
 from edge.model import Model
 from edge.stopwatch import Stopwatch
 
@@ -159,7 +160,7 @@ class Listener:
             score = self._threshold.score(fused.surprise)
             p_value = self._threshold.p_value(fused.surprise, cells * cell_s)
         anomalous = score is not None and score >= ALARM
-        anomaly_map = self.model.heads.drawing(span.deviations, score or 0.0)  # (time, band) NaN where lost
+        anomaly_map, regions = self._drawn(span, fused, score or 0.0)
         return Window(
             t_start_s=span.first * cell_s,
             t_end_s=span.last * cell_s,
@@ -168,9 +169,27 @@ class Listener:
             anomalous=anomalous,
             heads={head: score * share for head, share in fused.shares.items()} if fused and score is not None else {},
             lost_s=span.lost_cells * cell_s,
-            localization=Localization(cell_s, anomaly_map.max(axis=1), find_regions(anomaly_map, self._front_end) if anomalous else ()),
+            localization=Localization(cell_s, anomaly_map.max(axis=1), regions),
             surprise=fused.surprise if fused else None,
         )
+
+    def _drawn(self, span: Span, fused: Fused | None, score: float) -> tuple[Float32, tuple[Region, ...]]:
+        """The map of a window, (time, band) NaN where lost, and the regions of an anomalous one: what either kind of heads shows.
+
+        The kind that is more surprised is shown with all of the score, the other with its own part.
+        """
+        heads, steady = self.model.heads, self.model.steady
+        if fused is None or steady is None or score < ALARM:
+            drawn = heads.drawing(span.deviations, score)
+            return drawn, find_regions(drawn, self._front_end) if score >= ALARM else ()
+        by_cells, by_average = (score if part >= other else score * part / fused.surprise for part, other in fused.both_ways)
+        drawn = heads.drawing(span.deviations, by_cells)
+        regions = find_regions(drawn, self._front_end) if by_cells >= ALARM else ()
+        apart = steady.apart(span.deviations[AVERAGES], fused.strongest(steady.heads))
+        bands = steady_drawing(apart, steady.sound.layout, by_average, drawn.shape[1])
+        if by_average >= ALARM or not regions:
+            regions += steady_regions(apart, steady.sound.layout, by_average, (span.last - span.first) * self._front_end.cell_s)
+        return np.maximum(drawn, bands), tuple(sorted(regions, key=lambda region: -region.score)[:MOST_REGIONS])
 
     def _steady(self, span: Span) -> dict[str, float]:
         """What the heads of steady sound make of a window."""

@@ -92,7 +92,8 @@ def _run_one(args: Namespace, key: SigningKey | None) -> int:
         say=lambda line: print(f"auscult: warning: {line}", file=sys.stderr),
         key=key,
     )
-    print_result(msgspec.to_builtins(result, enc_hook=str), args.format)
+    told = msgspec.to_builtins(result, enc_hook=str)
+    print_result(told if args.format == "json" else {**told, "detection_limit_db": None}, args.format)  # the text has the limit in words
     return 0
 
 

@@ -44,6 +44,7 @@ class ThresholdSummary(msgspec.Struct, frozen=True):
     supported_false_alarms_per_week: NotNegative  # what the recordings can vouch for
     score_scale: float
     note: str
+    detection_limit_db: dict[str, NotNegative | None] = {}  # by the centre of an octave in Hz: how much louder it must be to alarm
 
 
 class DataSummary(msgspec.Struct, frozen=True):

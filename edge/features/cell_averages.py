@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.features.feature_stream import FeatureBlock
-from edge.features.frontend import BLOCK_CELLS, BLOCK_FRAMES, CELL_FRAMES, CELL_MELS, FrontEnd
+from edge.features.frontend import BLOCK_CELLS, BLOCK_FRAMES, CELL_FRAMES, CELL_MELS, FrontEnd, mel_edges_hz
 from edge.features.low_bands import low_edges_hz
 
 Float32 = NDArray[np.float32]
@@ -66,6 +66,26 @@ class AverageLayout:
         widths |= {"slow": self.groups, "modulation": self.groups * len(OCTAVES), "low": len(low_edges_hz(self.front_end)) - 1}
         ends = np.cumsum(list(widths.values())).tolist()
         return {name: slice(end - width, end) for (name, width), end in zip(widths.items(), ends, strict=True)}
+
+    @cached_property
+    def edges_hz(self) -> Float64:
+        """Feet of the bands, shape = (band, 2)."""
+        edges = mel_edges_hz(self.front_end)
+        first = self.mels_per_band * np.arange(self.bands)
+        return np.stack([edges[first], edges[first + self.mels_per_band + 1]], axis=1)
+
+    @cached_property
+    def centres_hz(self) -> Float64:
+        """Of the bands, shape = (band,)."""
+        centres: Float64 = self.edges_hz.mean(axis=1)
+        return centres
+
+    @cached_property
+    def low_centres_hz(self) -> Float64:
+        """Of the fine bands, shape = (low band,)."""
+        edges = low_edges_hz(self.front_end)
+        centres: Float64 = 0.5 * (edges[1:] + edges[:-1])
+        return centres
 
     @cached_property
     def width(self) -> int:

@@ -10,7 +10,7 @@ machine would set the threshold for both. (What was tried besides: benchmarks/RE
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,15 @@ class Fused:
     cells: float  # what moments and single cells are, in their unit
     steady: float  # what the average is, in its own
     shares: Mapping[str, float]  # of each head; all together they are 1
+
+    @property
+    def both_ways(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """The surprise of either kind beside that of the other: of cells, of the average."""
+        return (self.cells, self.steady), (self.steady, self.cells)
+
+    def strongest(self, heads: Sequence[str]) -> str:
+        """Which of some heads has the largest share."""
+        return max(heads, key=lambda head: self.shares.get(head, 0.0))
 
 
 def fuse(cells: Mapping[str, float], steady: Mapping[str, float], units: Units) -> Fused:

@@ -61,6 +61,13 @@ QUESTIONS: Mapping[str, Question] = {
 }
 
 
+class BandsApart(NamedTuple):
+    """How many standard deviations of normal windows each band of a window is from their mean; never negative."""
+
+    bands: Float64  # (band,)
+    low: Float64  # (low band,)
+
+
 class Steady:
     """The heads of one bundle."""
 
@@ -107,12 +114,16 @@ class Steady:
             if question.vector in standardised
         }
 
-    def bands(self, rows: Float32) -> Float64:
-        """How many standard deviations each band of a window's spectrum is from normal, at the most: shape = (band,), not negative."""
+    def apart(self, rows: Float32, head: str) -> BandsApart:
+        """Where in frequency a window is unlike normal ones, as far as a head hears it."""
         vectors = self.sound.of_mean(self.sound.mean(rows))
-        found = np.zeros(self.sound.layout.bands)
-        for name in ("profile", "shape"):
+        bands, low = np.zeros(self.sound.layout.bands), np.zeros(len(self.sound.layout.low_centres_hz))
+        spectra = (DYNAMICS,) if head == DYNAMICS else ("profile", "shape")
+        for name in spectra:
             if name in vectors and name in self._normal:
-                apart = np.abs(self._normal[name].standardised(vectors[name])).reshape(-1, len(found))
-                found = np.maximum(found, apart.max(axis=0))
-        return found
+                sizes = np.abs(self._normal[name].standardised(vectors[name]))
+                whole = sizes[: len(sizes) // len(bands) * len(bands)]  # of the dynamics, the deviation and the flux
+                bands = np.maximum(bands, whole.reshape(-1, len(bands)).max(axis=0))
+        if head != DYNAMICS and "low" in vectors and "low" in self._normal:
+            low = np.abs(self._normal["low"].standardised(vectors["low"]))
+        return BandsApart(bands, low)

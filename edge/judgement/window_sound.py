@@ -54,6 +54,26 @@ class WindowSound:
             means: Float64 = np.nanmean(rows, axis=0, dtype=np.float64)
         return means
 
+    def louder(self, mean: Float64, band_hz: tuple[float, float], by_db: float) -> Float64:
+        """The mean of a window's cells, shape = (column,), as it would be if a band of frequencies were louder, always by so many dB."""
+        changed = mean.copy()
+        within = self._within(self.layout.centres_hz, band_hz)
+        groups = within[: self.layout.groups * CELL_MELS].reshape(self.layout.groups, -1).mean(axis=1)
+        usual = mean[self._columns["decibels"]]
+        for name, factor in (("power", 10.0 ** (0.1 * by_db)), ("inverse", 10.0 ** (-0.1 * by_db))):
+            changed[self._columns[name]] *= np.where(within, factor, 1.0)
+        changed[self._columns["decibels"]] += by_db * within
+        changed[self._columns["square"]] += by_db * within * (2.0 * usual + by_db)
+        grouped = usual[: self.layout.groups * CELL_MELS].reshape(self.layout.groups, -1).mean(axis=1)
+        changed[self._columns["slow"]] += by_db * groups * (2.0 * grouped + by_db * groups)
+        changed[self._columns["low"]] += by_db * self._within(self.layout.low_centres_hz, band_hz)
+        return changed
+
+    @staticmethod
+    def _within(centres_hz: Float64, band_hz: tuple[float, float]) -> NDArray[np.bool_]:
+        within: NDArray[np.bool_] = (centres_hz >= band_hz[0]) & (centres_hz < band_hz[1])
+        return within
+
     def of_mean(self, mean: Float64) -> dict[str, Float64]:
         """The vectors of a window, by name, of the mean of its cells, shape = (column,); without those that it is too short for."""
         part = {name: mean[columns] for name, columns in self._columns.items()}

@@ -1,0 +1,81 @@
+"""How small a steady change these recordings let a bundle hear: by how much an octave must get louder for all of a window to alarm.
+
+Told of windows that the heads had not heard, which are made louder in their averages; what moments say of them stays as it was, so a change
+that is heard by cells too is heard earlier still.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from calibrate.steady import FittedSteady
+from calibrate.unheard import UnheardSurprise
+from edge.judgement.fusion import Units
+
+OCTAVES_HZ = (63, 125, 250, 500, 1000, 2000, 4000, 8000)  # centres
+MOST_WINDOWS = 24
+MOST_DB = 30.0
+STEP_DB = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionLimit:
+    """By octave what is heard in half of all windows, in dB; None where `MOST_DB` are not enough."""
+
+    octaves_db: Mapping[int, float | None]
+
+    @property
+    def by_octave(self) -> dict[str, float | None]:
+        """As JSON holds it."""
+        return {str(octave): limit for octave, limit in self.octaves_db.items()}
+
+    @property
+    def note(self) -> str:
+        """As calibration says it; empty where there is nothing to say."""
+        if not self.octaves_db:
+            return ""
+        known = sorted(MOST_DB if limit is None else limit for limit in self.octaves_db.values())
+        half = known[len(known) // 2]
+        if half >= MOST_DB:
+            return f"with these recordings a band that gets louder alarms only beyond {MOST_DB:.0f} dB"
+        each = ", ".join(
+            f"{octave} Hz {f'{MOST_DB:.0f}+' if limit is None else f'{limit:.1f}'}" for octave, limit in self.octaves_db.items()
+        )
+        return f"with these recordings a band must be {half:.1f} dB louder to alarm (octave by octave: {each})"
+
+
+def detection_limit(
+    steady: FittedSteady, unheard: Sequence[UnheardSurprise], units: Units, alarm_surprise: float, bandwidth_hz: float
+) -> DetectionLimit:
+    """Find it for every octave that the microphone carries wholly."""
+    windows = [(one, place) for one in unheard for place in range(len(one.cells))]
+    windows = windows[:: max(1, -(-len(windows) // MOST_WINDOWS))]
+    octaves = [octave for octave in OCTAVES_HZ if octave * np.sqrt(2.0) <= bandwidth_hz]
+    return DetectionLimit({octave: _limit(steady, windows, units, alarm_surprise, octave) for octave in octaves} if windows else {})
+
+
+def _limit(
+    steady: FittedSteady, windows: Sequence[tuple[UnheardSurprise, int]], units: Units, alarm_surprise: float, octave_hz: float
+) -> float | None:
+    band_hz = (octave_hz / np.sqrt(2.0), octave_hz * np.sqrt(2.0))
+
+    def is_heard(by_db: float) -> bool:
+        surprises = [
+            np.hypot(
+                one.cells[place] / units.cells,
+                steady.held_out_louder(one.recording, *one.blocks(place), band_hz, by_db) / units.steady,
+            )
+            for one, place in windows
+        ]
+        return bool(np.median(surprises) >= alarm_surprise)
+
+    low, high = 0, round(MOST_DB / STEP_DB)
+    if not is_heard(MOST_DB):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_heard(middle * STEP_DB) else (middle, high)
+    return round(high * STEP_DB, 1)
