@@ -32,9 +32,12 @@ class FittedLoudness:
 
 
 def fit_loudness(recordings: list[Recording], front_end: FrontEnd, bandwidth_hz: float) -> FittedLoudness:
-    """Fit on all recordings. No network is run."""
+    """Fit on all recordings. No network is run, and log-mel is computed once."""
+    excess, maps = fit_excess(loudness_store(recordings, front_end, bandwidth_hz), front_end.cell_s)
+    return FittedLoudness({EXCESS: dict(excess)}, {EXCESS: len(excess["mean"])}, list(maps), [{EXCESS: own} for own in maps.values()])
+
+
+def loudness_store(recordings: list[Recording], front_end: FrontEnd, bandwidth_hz: float) -> EmbeddingStore:
+    """The loudness of all recordings, of which nothing is kept."""
     bands = mels_below(front_end, bandwidth_hz) // CELL_MELS
-    # Nothing is kept: log-mel is computed once.
-    store = EmbeddingStore(recordings, LogMelBackbone(front_end), bandwidth_hz, (EXCESS,), lambda: Embedder({}, bands), cache_bytes=0)
-    excess, maps = fit_excess(store, front_end.cell_s)
-    return FittedLoudness({EXCESS: dict(excess)}, {EXCESS: bands}, list(maps), [{EXCESS: own} for own in maps.values()])
+    return EmbeddingStore(recordings, LogMelBackbone(front_end), bandwidth_hz, (EXCESS,), lambda: Embedder({}, bands), cache_bytes=0)

@@ -8,7 +8,6 @@ import soundfile
 
 import calibrate.fitters.banks as fitter
 from calibrate.embeddings import Recording
-from calibrate.fitters.banks import LEAST_DEVIATION
 from calibrate.fitters.patchcore import PatchCoreFitter, PatchCoreSettings
 from edge.detectors import bank
 from edge.detectors.patchcore import FEATURES, PatchCore
