@@ -69,7 +69,7 @@ def test_calibrate_normal_recordings_gives_a_bundle_that_scores_new_ones_below_t
     assert min(scores) > 0.0
 
 
-@pytest.mark.parametrize(("kind", "head"), [("tone", "sustained"), ("knock", "moment")])
+@pytest.mark.parametrize(("kind", "head"), [("tone", "profile"), ("knock", "moment")])
 def test_calibrate_steady_machine_hears_a_fault_while_it_lasts(site: Site, kind: str, head: str) -> None:
     result = score_file(site.model, getattr(site, kind))
     assert result.score > 1.0
