@@ -4,7 +4,7 @@ Windows are as long as those that will be judged, one after the other. A recordi
 normal sound comes from windows of one fold against all others, whole recordings where there are enough (calibrate/folds.py).
 
 A statistic in which normal windows differ by more than a fault would change them tells little, and says much: how far a window is from the
-few that are known is then chance. So its nats have a weight, 1 / (1 + (s / f)^2), the weight that the logarithm of a Bayes factor has, when
+few that are known is then chance. So its nats have a weight, 1 / (1 + (s / f)^2), the weight that the logarithm of a Bayes factor has where
 normal windows vary by s and a fault adds another f.
 """
 
@@ -32,7 +32,7 @@ Vectors = dict[str, Float64]
 LEAST_DEVIATION = {"level": 0.3, "profile": 1.0, "shape": 1.0, "low": 1.0, "dynamics": 0.3}
 # dB. What is added to any number of windows: a machine is steady to a hundredth of a decibel for an hour; over the weeks its microphone,
 # and the air before it, are not.
-LASTING_DEVIATION = {"level": 0.3, "profile": 0.2, "shape": 0.2, "low": 0.2, "dynamics": 0.1}
+LASTING_DEVIATION = {"level": 0.2, "profile": 0.2, "shape": 0.2, "low": 0.2, "dynamics": 0.1}
 GAIN_DEVIATION = 1.0  # dB, in all bands of a spectrum at once: a gain that drifts is for the level to tell
 LEAST_SPREAD = 0.1  # of the mean of a distance, likewise
 FAULT = {"level": 1.5, "profile": 1.5, "shape": 1.5, "low": 1.5, "dynamics": 1.0}  # dB that a fault adds

@@ -49,9 +49,14 @@ def unheard_surprise(heads: FittedHeads, recordings: Sequence[Deviations], stead
 
 
 def fit_units(unheard: Sequence[UnheardSurprise], step_s: float) -> Units:
-    """The units in which either kind of heads reaches as much on normal sound."""
-    plain = [[one.cells for one in unheard], [one.steady for one in unheard]]
-    return Units(*(fit_tail(own, step_s).surprise_at(1.0) / ONCE_A_WEEK if any(one.any() for one in own) else 1.0 for own in plain))
+    """The units in which either kind of heads reaches about as much on normal sound."""
+    return Units(_unit([one.cells for one in unheard], step_s), _unit([one.steady for one in unheard], step_s))
+
+
+def _unit(series: Sequence[Float64], step_s: float) -> float:
+    if not any(one.any() for one in series):
+        return 1.0
+    return fit_tail(list(series), step_s).surprise_at(1.0) / ONCE_A_WEEK
 
 
 def _of_one(heads: FittedHeads, index: int, recording: Deviations, enough: Bool, steady: FittedSteady | None) -> UnheardSurprise:

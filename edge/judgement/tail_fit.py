@@ -31,8 +31,8 @@ EVENT_S = 15.0  # a window and the cooldown: peaks closer than this are one alar
 PEAKS_PER_ROOT = 4.0
 PRIOR_SHAPE = 0.05
 PRIOR_DEVIATION = 0.2
-# Surprise is in nats: of a single head normal sound falls off by e for every one, of heads that agree a little slower.
-PRIOR_SCALE = 1.5
+# Surprise is in nats, about: normal sound falls off by e for every one.
+PRIOR_SCALE = 1.0
 PRIOR_SCALE_DEVIATION = 0.5  # of its logarithm
 SHAPES = np.linspace(-0.6, 0.8, 57)
 SCALES = 121  # on the grid of the posterior
