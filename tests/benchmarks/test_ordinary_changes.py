@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from benchmarks.changes import (
+from benchmarks.ordinary_changes import (
     CHANGES,
     DOOR_DB,
     GAINS,
