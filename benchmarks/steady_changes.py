@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import sqrt
+from math import ceil, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,7 +163,7 @@ def _broadband(rate_hz: int, draw: Draw) -> list[SteadyChange]:
 
 def _band(rate_hz: int, draw: Draw) -> list[SteadyChange]:
     return [
-        SteadyChange("band", f"octave at {middle:.0f} Hz", size, "dB", partial(band, middle_hz=middle, gain_db=size))
+        SteadyChange("band", f"octave at {ceil(middle)} Hz", size, "dB", partial(band, middle_hz=middle, gain_db=size))
         for middle in octaves_of(rate_hz)
         for size in BAND_DB
     ]

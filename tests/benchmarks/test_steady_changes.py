@@ -155,7 +155,7 @@ def envelope(samples: Float32) -> tuple[Float64, Float64]:
     spectrum[len(samples) // 2 :] = 0.0
     power = np.square(np.abs(np.fft.ifft(2.0 * spectrum)))
     heights = 2.0 * np.abs(np.fft.rfft(power)) / (len(power) * power.mean())
-    return np.fft.rfftfreq(len(power), 1.0 / RATE_HZ), heights
+    return np.fft.rfftfreq(len(power), 1.0 / RATE_HZ).astype(np.float64), heights.astype(np.float64)
 
 
 def test_modulation_has_its_rate_and_depth_in_the_envelope_and_keeps_the_power() -> None:
