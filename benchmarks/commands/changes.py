@@ -172,8 +172,9 @@ def _text(document: Mapping[str, Any]) -> list[str]:
     lines: list[str] = []
     for key, unit in document["units"].items():
         rows: list[Sequence[str]] = [COLUMNS]
-        rows += [(one["kind"], one["what"], _size(one), *_figures(one)) for one in unit["changes"]]
+        rows += [(one["kind"], one["what"], _size(one["size"], one["unit_of_size"]), *_figures(one)) for one in unit["changes"]]
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        measures = {one["kind"]: one["unit_of_size"] for one in unit["changes"]}
         draws = f", {unit['draws']} draws" if unit["draws"] > 1 else ""
         lines += [
             f"{key}: {unit['fit_files']} files learned, {unit['normal_files']} normal ones scored{draws}; unchanged they score "
@@ -181,7 +182,7 @@ def _text(document: Mapping[str, Any]) -> list[str]:
             "",
             *("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows),
             "",
-            *(f"smallest {kind} of which half is heard: {_smallest(size, kind)}" for kind, size in unit["smallest"].items()),
+            *(f"smallest {way} of which half is heard: {_size(size, measures[way.split()[0]])}" for way, size in unit["smallest"].items()),
             "",
         ]
     return lines + [f"skipped {key}: {reason}" for key, reason in document["skipped"].items()]
@@ -193,11 +194,9 @@ def _figures(one: Mapping[str, Any]) -> tuple[str, ...]:
     return f"{one['roc_auc']:.3f}", span, f"{one['mean_score']:.2f}", f"{one['alarms']:.2f}", f"{one['heard']:.2f}", turned_down
 
 
-def _size(one: Mapping[str, Any]) -> str:
-    return f"depth {one['size']:g}" if one["unit_of_size"] == "depth" else f"{one['size']:+g} {one['unit_of_size']}"
-
-
-def _smallest(size: float | None, kind: str) -> str:
+def _size(size: float | None, unit_of_size: str) -> str:
     if size is None:
         return "none"
-    return f"depth {size:g}" if kind == "modulation" else f"{size:+g} dB"
+    if unit_of_size != "dB":
+        return f"{unit_of_size} {size:g}"
+    return f"{size:+g} dB" if size else "0 dB"
