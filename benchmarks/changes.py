@@ -1,142 +1,219 @@
-"""Ordinary changes: what happens around a healthy machine and is none of its faults.
+"""The smallest steady change that is heard: normal recordings as they are against the same after changes of known size.
 
-Each is a function of a recording, shape (samples,) float32 with full scale -1 to 1, its rate in Hz (8000 or more) and a random generator;
-it returns a new recording of the same shape. All last as long as the recording, but for the door and the speech, which happen once.
+Learned from: the fit rows as they are, or half of all normal recordings. Held out, by recording: the other normal ones. All of them are
+scored as they are, and some, or all, after every change of `benchmarks/steady_changes.py` too. Draws of halves are pooled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+import tempfile
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.clips import Clip
-from benchmarks.injection import FRAME_S, place
-from benchmarks.speech import speech
-from export.synthesis.fir import Kernel, convolve, minimum_phase
-from export.synthesis.hum import Hum
-from export.synthesis.knock import knock
-from export.synthesis.level import amplitude
-from export.synthesis.room import room_kernel
+from benchmarks.clips import Clip, read_clip, write_clip
+from benchmarks.datasets.manifest import Unit
+from benchmarks.machines import Split, splits
+from benchmarks.ordinary_changes import LOWEST_RATE_HZ, within_full_scale
+from benchmarks.robustness import Judge, Learn, learn
+from benchmarks.share import Share
+from benchmarks.steady_changes import KINDS, SteadyChange, Usual, steady_changes, usual_of
+from calibrate.metrics.bootstrap import Interval, percentile_interval
+from calibrate.metrics.clusters import clustered_roc_auc, draw_clusters
+from calibrate.metrics.sample import roc_auc
+from edge.audio.audio_file import audio_info
+from edge.errors import UserError
+from edge.judgement.window import ALARM
 
-Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
-Change = Callable[[Float32, int, np.random.Generator], Float32]
+Report = Callable[[float], None]  # of files done
 
-LOWEST_RATE_HZ = 8000  # below it there is no room for the formants of speech
-
-CURVE_HZ = (50.0, 14000.0)  # the span of equaliser and tilt: what the front end hears
-TAPS = 4096
-
-EQUALISER_DB = 6.0
-EQUALISER_WAVES = 4  # half waves over the span: at most one hill in two octaves
-
-MAINS_HZ = 50.0
-HUM_HZ = (20.0, 300.0)  # where hum and machine are compared; lower still is wind, offset and handling
-HUM_DB = 10.0
-
-DOOR_DB = 10.0
-SPEECH_DB = 0.0
-SPEECH_S = 2.0
-
-DRIFT_DB = 3.0
+MOST = 20
+FALSE_ALARMS = 0.01  # of normal recordings: what counts as heard lies above all others
+HALF = 0.5
 
 
-def gain(samples: Float32, rate_hz: int, random: np.random.Generator, *, gain_db: float) -> Float32:
-    """Turn the microphone's gain up or down."""
-    return samples * np.float32(amplitude(gain_db))
+@dataclass(frozen=True, slots=True)
+class ChangeResult:
+    """The figures of one change of one machine."""
+
+    change: SteadyChange
+    roc_auc: float  # of changed recordings against unchanged ones
+    roc_auc_interval: Interval
+    mean_score: float
+    alarms: Share  # at the threshold that the bundle has
+    heard: Share  # at one false alarm per 100 recordings
+    turned_down: int  # changed recordings that would have clipped
 
 
-def equaliser(samples: Float32, rate_hz: int, random: np.random.Generator) -> Float32:
-    """Hear through another microphone: a smooth random response over log frequency whose mean is 0 dB and whose extreme is +6 or -6 dB."""
-    order = np.arange(1, EQUALISER_WAVES + 1)
-    weights = random.standard_normal(EQUALISER_WAVES) / order
+@dataclass(frozen=True, slots=True)
+class UnitResult:
+    """The figures of one machine."""
 
-    def curve(position: Float64) -> Float64:
-        waves: Float64 = weights @ np.cos(np.pi * np.outer(order, position))
-        return waves
-
-    extreme = np.abs(curve(np.linspace(0.0, 1.0, 1001))).max()
-    return _filtered(samples, _kernel(curve(_position(rate_hz)) * (EQUALISER_DB / extreme)))
-
-
-def hum(samples: Float32, rate_hz: int, random: np.random.Generator) -> Float32:
-    """Add mains hum whose power from 20 to 300 Hz is 10 dB above the machine's own there."""
-    mains = Hum(int(random.integers(1 << 31)), rate_hz, MAINS_HZ).render(len(samples) / rate_hz)
-    ratio = band_power(samples, rate_hz, HUM_HZ) / band_power(mains, rate_hz, HUM_HZ)
-    return samples + mains * np.float32(amplitude(HUM_DB) * np.sqrt(ratio))
+    changes: tuple[ChangeResult, ...]
+    smallest: Mapping[str, float | None]  # by kind and direction, the smallest size of which half is heard
+    threshold: float  # of the score, for one false alarm per 100 recordings
+    mean_score: float  # of recordings as they are
+    false_alarms: Share  # of them, at the threshold that the bundle has
+    fit_files: int  # of one draw
+    draws: int
 
 
-def door(samples: Float32, rate_hz: int, random: np.random.Generator) -> Float32:
-    """Slam a door once, at any time: 10 dB above the machine while it is audible (`benchmarks/injection.py` says what that means)."""
-    return _with(samples, rate_hz, slam(rate_hz, random), DOOR_DB, random)
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one recording scored in one draw."""
+
+    path: Path
+    normal: float
+    changed: tuple[float, ...]  # after each change; empty when it was only scored as it is
+    turned_down: tuple[bool, ...]
 
 
-def talk(samples: Float32, rate_hz: int, random: np.random.Generator) -> Float32:
-    """Let somebody talk for 2 s, or half the recording if that is less, as loud as the machine; `benchmarks/speech.py` makes it."""
-    return _with(samples, rate_hz, speech(SPEECH_S, rate_hz, random), SPEECH_DB, random)
+def changes_of(unit: Unit, kinds: Sequence[str] = KINDS, seed: int = 0) -> tuple[SteadyChange, ...]:
+    """The changes that all recordings of one machine have room for, the same for the same machine and seed.
 
-
-def drift(samples: Float32, rate_hz: int, random: np.random.Generator) -> Float32:
-    """Come to the end of a slow drift: 3 dB louder, and tilted by 3 dB from 50 Hz to 14 kHz (or half the rate), up or down at random.
-
-    Recordings are far too short for the hours that a drift takes, so each is heard as in the last of them: half an hour at 6 dB per hour.
+    Raises
+    ------
+    UserError
+        When a recording cannot be read or has a rate below 8000 Hz.
     """
-    slope = random.choice([-1.0, 1.0])
-    return _filtered(samples, _kernel(DRIFT_DB * (1.0 + slope * (_position(rate_hz) - 0.5))))
+    rates = {path: audio_info(path).rate_hz for path in unit.fit + unit.normal}
+    slowest = min(rates, key=lambda path: rates[path])
+    if rates[slowest] < LOWEST_RATE_HZ:
+        raise UserError(slowest, f"has a sample rate of {rates[slowest]} Hz; the changes need at least {LOWEST_RATE_HZ} Hz")
+    return steady_changes(rates[slowest], lambda purpose: _random(unit, seed, purpose), kinds)
 
 
-GAINS: Mapping[str, Change] = {f"gain {gain_db:+g} dB": partial(gain, gain_db=gain_db) for gain_db in (-12.0, -6.0, 6.0, 12.0)}
-CHANGES: Mapping[str, Change] = {**GAINS, "equaliser": equaliser, "hum": hum, "door": door, "speech": talk, "drift": drift}
+def files_of(unit: Unit, changes: int, *, repeats: int | None = None, most: int = MOST, seed: int = 0) -> int:
+    """Count the files that one unit takes, for a progress bar."""
+    drawn = splits(unit, repeats, seed)
+    return sum(len(split.fit) + len(split.normal) + changes * min(most, len(split.normal)) for split in drawn)
 
 
-def within_full_scale(samples: Float32) -> tuple[Float32, float]:
-    """Turn a changed recording down, rather than clip it, until its peak is at full scale; return it with by how many dB, 0 for most.
+def measure_unit(
+    unit: Unit,
+    changes: Sequence[SteadyChange],
+    *,
+    repeats: int | None = None,
+    most: int = MOST,
+    seed: int = 0,
+    learn: Learn = learn,
+    report: Report = lambda files: None,
+) -> UnitResult:
+    """Learn one machine and test it with every change, in every draw.
 
-    A clipped microphone is a fault of its own, and not the change that is asked about. What was turned down is less loud than its change
-    says: whoever calls counts these recordings.
+    Parameters
+    ----------
+    repeats : draws of new fit and test halves of all normal recordings; None takes the manifest's split once.
+    most : change no more recordings than these in one draw, drawn so that fewer are among more.
+    report : told how many more files are done.
+
+    Raises
+    ------
+    UserError
+        When there is too little sound to learn from, or a recording cannot be scored.
     """
-    peak = float(np.max(np.abs(samples), initial=0.0))
-    if peak <= 1.0:
-        return samples, 0.0
-    return np.clip(samples / np.float32(peak), -1.0, 1.0), 20.0 * float(np.log10(peak))
+    drawn = splits(unit, repeats, seed)
+    heard = [one for number, split in enumerate(drawn) for one in _heard(unit, split, number, changes, most, seed, learn, report)]
+    normal = np.array([one.normal for one in heard])
+    threshold = one_in_a_hundred(normal)
+    by_recording = defaultdict(list)
+    for one in heard:
+        by_recording[one.path].append(one)
+    draws = draw_clusters(len(by_recording), seed=seed)
+    results = tuple(_result(number, change, list(by_recording.values()), threshold, draws) for number, change in enumerate(changes))
+    return UnitResult(
+        changes=results,
+        smallest=smallest(results),
+        threshold=threshold,
+        mean_score=float(normal.mean()),
+        false_alarms=Share(int((normal >= ALARM).sum()), len(normal)),
+        fit_files=len(drawn[0].fit),
+        draws=len(drawn),
+    )
 
 
-def slam(rate_hz: int, random: np.random.Generator) -> Float32:
-    """Return a door that slams and the room that answers: a heavy body struck once, shape (about rate_hz,) float32."""
-    thud = knock(rate_hz, random, lowest_hz=random.uniform(45.0, 80.0), modes=8, decay_s=0.4)
-    heard = convolve(thud, room_kernel(rate_hz, random, reverberation_s=0.6))
-    return np.pad(heard, (round(FRAME_S * rate_hz / 2), 0))  # so that fading it in leaves the blow alone
+def one_in_a_hundred(scores: Float64) -> float:
+    """Return the score that one normal recording in 100 is above; of fewer than 100 recordings none is: it is the highest."""
+    return float(np.quantile(scores, 1.0 - FALSE_ALARMS, method="inverted_cdf"))
 
 
-def band_power(samples: Float32, rate_hz: int, band_hz: tuple[float, float]) -> float:
-    """Return the mean square of what lies within a band."""
-    energy = np.square(np.abs(np.fft.rfft(samples.astype(np.float64))))  # (frequency,)
-    frequency_hz = np.fft.rfftfreq(len(samples), 1.0 / rate_hz)
-    within = (frequency_hz >= band_hz[0]) & (frequency_hz <= band_hz[1])
-    return 2.0 * float(energy[within].sum()) / len(samples) ** 2
+def smallest(results: Sequence[ChangeResult]) -> dict[str, float | None]:
+    """Return the smallest size of which half is heard, or None, by kind; what can go either way by `louder` and `softer`.
+
+    All that has one kind and size is one share, such as the octaves of a band that is 3 dB louder.
+    """
+    found: dict[str, float | None] = {}
+    for direction in dict.fromkeys(result.change.direction for result in results):
+        shares: dict[float, list[Share]] = defaultdict(list)
+        for result in sorted(results, key=lambda result: result.change.strength):
+            if result.change.direction == direction:
+                shares[result.change.size].append(result.heard)
+        found[direction] = next((size for size, same in shares.items() if _fraction(same) >= HALF), None)
+    return found
 
 
-def _with(samples: Float32, rate_hz: int, sound: Float32, ratio_db: float, random: np.random.Generator) -> Float32:
-    recording = Clip(samples, rate_hz)
-    return place(Clip(sound, rate_hz), recording, random).into(recording, ratio_db).samples
+def _heard(
+    unit: Unit, split: Split, draw: int, changes: Sequence[SteadyChange], most: int, seed: int, learn: Learn, report: Report
+) -> list[Heard]:
+    judge = learn(split.fit, seed)
+    report(len(split.fit))
+    usual = usual_of(read_clip(path) for path in split.fit)
+    order = _random(unit, seed, f"changed in {draw}").permutation(len(split.normal))
+    changed = set(order[:most].tolist())
+    heard = []
+    for number, path in enumerate(split.normal):
+        normal = judge(path).score
+        report(1)
+        scored = _changed(unit, path, changes if number in changed else (), usual, judge, seed, report)
+        heard.append(Heard(path, normal, tuple(score for score, _ in scored), tuple(down for _, down in scored)))
+    return heard
 
 
-def _position(rate_hz: int) -> Float64:
-    """Return where each frequency of a kernel lies in the span, over log frequency, shape (TAPS / 2 + 1,): 0 at its foot, 1 at its top."""
-    low_hz, high_hz = CURVE_HZ[0], min(CURVE_HZ[1], rate_hz / 2)
-    within_hz = np.clip(np.fft.rfftfreq(TAPS, 1.0 / rate_hz), low_hz, high_hz)
-    position: Float64 = np.log(within_hz / low_hz) / np.log(high_hz / low_hz)
-    return position
+def _changed(
+    unit: Unit, path: Path, changes: Sequence[SteadyChange], usual: Usual, judge: Judge, seed: int, report: Report
+) -> list[tuple[float, bool]]:
+    """Score one recording after each change; say whether it had to be turned down."""
+    clip = read_clip(path)
+    scored = []
+    with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
+        file = Path(folder, f"{path.stem}.wav")
+        for change in changes:
+            random = _random(unit, seed, f"{change.kind}/{change.what}/{path.name}")  # sizes differ in nothing else
+            samples, by_db = within_full_scale(change.apply(clip.samples, clip.rate_hz, usual, random))
+            write_clip(file, Clip(samples, clip.rate_hz))
+            scored.append((judge(file).score, by_db > 0.0))
+            report(1)
+    return scored
 
 
-def _kernel(response_db: Float64) -> Kernel:
-    return minimum_phase(10.0 ** (response_db / 20.0))
+def _result(
+    number: int, change: SteadyChange, recordings: Sequence[Sequence[Heard]], threshold: float, draws: NDArray[np.int64]
+) -> ChangeResult:
+    """The figures of one change; a resample takes a recording with all that it scored, changed and not."""
+    normal = [np.array([one.normal for one in same]) for same in recordings]
+    changed = [np.array([one.changed[number] for one in same if one.changed]) for same in recordings]
+    scores = np.concatenate(changed)
+    return ChangeResult(
+        change=change,
+        roc_auc=roc_auc(np.concatenate(normal), scores),
+        roc_auc_interval=percentile_interval(clustered_roc_auc(normal, changed, draws)),
+        mean_score=float(scores.mean()),
+        alarms=Share(int((scores >= ALARM).sum()), len(scores)),
+        heard=Share(int((scores > threshold).sum()), len(scores)),
+        turned_down=sum(one.turned_down[number] for same in recordings for one in same if one.changed),
+    )
 
 
-def _filtered(samples: Float32, kernel: Kernel) -> Float32:
-    """Filter a recording as if it had gone on before it began: mirrored, so that it does not begin with a step."""
-    before = np.pad(samples, (len(kernel), 0), mode="reflect")
-    return convolve(before, kernel)[len(kernel) : len(before)]
+def _fraction(shares: Sequence[Share]) -> float:
+    return sum(share.count for share in shares) / sum(share.of for share in shares)
+
+
+def _random(unit: Unit, seed: int, purpose: str) -> np.random.Generator:
+    """Return a generator of its own for each unit and purpose: no choice depends on which others were measured before."""
+    return np.random.default_rng([seed, zlib.crc32(f"changes/{unit.dataset}/{unit.unit}/{purpose}".encode())])

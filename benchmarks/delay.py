@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.alarms import Alarms
-from benchmarks.changes import band_power
+from benchmarks.ordinary_changes import band_power
 from export.synthesis import Fault, RotatingMachine, bearing_fault, inject, knock_fault, tone_fault
 from export.synthesis.level import amplitude, level_dbfs
 

@@ -1,8 +1,8 @@
 """How robust a bundle is to the ordinary: false alarms of healthy recordings after a change, and whether faults still stand out of it.
 
 Learned from: the fit rows as they are. Tested: the normal and the anomalous test rows, each as it is and after every change of
-`benchmarks/changes.py`. An alarm is a recording with a window of score 1.0 or more. Random choices (which microphone, when the door slams)
-are drawn anew for every unit, change and file, so that the figures stand for many microphones and not for one.
+`benchmarks/ordinary_changes.py`. An alarm is a recording with a window of score 1.0 or more. Random choices (which microphone, when the
+door slams) are drawn anew for every unit, change and file, so that the figures stand for many microphones and not for one.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.changes import CHANGES, LOWEST_RATE_HZ, Change, within_full_scale
 from benchmarks.clips import Clip, read_clip, write_clip
 from benchmarks.datasets.manifest import Unit
 from benchmarks.envmix import learn as learn_bundle
 from benchmarks.machines import DEFAULTS
+from benchmarks.ordinary_changes import CHANGES, LOWEST_RATE_HZ, Change, within_full_scale
 from benchmarks.share import Share
 from calibrate.calibration import CalibrationSettings
 from calibrate.metrics.bootstrap import RESAMPLES, Interval, percentile_interval, roc_auc_interval

@@ -14,6 +14,7 @@ EXAMPLE = """examples:
   auscult benchmark envmix --manifest recordings/manifest.csv --detector patchcore,padim --mode clip --format markdown
   auscult benchmark mimii --root MIMII/ --detector patchcore,padim,cfa,stfpm --format markdown
   auscult benchmark robustness --manifest recordings/manifest.csv --units fan_id_02
+  auscult benchmark changes --synthesised --kinds band tone
   auscult benchmark promise --minutes 5 15 60 --hours 3"""
 
 BENCHMARKS = {
@@ -25,6 +26,7 @@ BENCHMARKS = {
     "dcase2020": "DCASE 2020 Task 2 as published: the table of AudDSR, ours beside the paper's",
     "faithfulness": "whether the anomaly map points at what made the score: the table of From Vision to Sound",
     "robustness": "false alarms after ordinary changes: gain, another microphone, hum, a door, speech, drift",
+    "changes": "the smallest steady change that is heard: a band, a tone, a shaft, a modulation, the level, impulses of known size",
     "promise": "whether thresholds keep their promise: false alarms per week, observed against promised, and the delay of faults",
     "tail": "the same without sound, for noises of known law: what one alarm per week becomes",
     "soak": "whether the daemon grows: memory, open files and threads over days of sound",

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from benchmarks.changes import CHANGES, GAINS
 from benchmarks.commands.arguments import add_manifest_argument, seed
 from benchmarks.commands.system import add_system_arguments, system_document, system_settings
 from benchmarks.datasets.manifest import chosen_units, read_manifest, units
+from benchmarks.ordinary_changes import CHANGES, GAINS
 from benchmarks.robustness import UNCHANGED, ChangeResult, UnitResult, files_of, lacks, learn, measure_unit
 from benchmarks.share import Share
 from calibrate.metrics.sample import require_scikit_learn

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.changes import Change
 from benchmarks.clips import Clip, read_clip, write_clip
 from benchmarks.datasets.manifest import Unit
+from benchmarks.ordinary_changes import Change
 from benchmarks.robustness import Judge, Judged, files_of, judged, lacks, measure_unit
 from edge.errors import UserError
 from edge.judgement.window import Localization, Window

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks.changes import CHANGES, GAINS
+from benchmarks.ordinary_changes import CHANGES, GAINS
 from edge.console.cli import run_command
 from export.synthesis import RotatingMachine
 
