@@ -33,6 +33,8 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 MOST_BANDS = 64
+NEPERS = np.log(10.0) / 10.0  # in a decibel of power
+CELL_MEAN = np.kron(np.eye(BLOCK_CELLS), np.full((1, CELL_FRAMES), 1.0 / CELL_FRAMES))  # (8, 32)
 OCTAVES = ((1, 2), (2, 4), (4, 8), (8, 16), (16, 33))  # lines of the spectrum over two blocks: of 1.56 Hz each at 100 frames a second
 MODULATION_FLOOR = 1e-2  # dB squared: less than any microphone's own noise
 
@@ -113,14 +115,12 @@ class AverageStream:
         """
         layout, columns = self._layout, self._layout.columns
         frames = _banded(block.sound_db[:, : layout.mels], layout)  # (32, band) dB
-        power = np.power(10.0, 0.1 * frames)
-        rows = np.full((BLOCK_CELLS, layout.width), np.nan, np.float32)
-        rows[:, columns["power"]] = _by_cell(power)
-        rows[:, columns["decibels"]] = _by_cell(frames)
-        rows[:, columns["inverse"]] = _by_cell(1.0 / power)
-        rows[:, columns["square"]] = _by_cell(np.square(frames))
+        power = np.exp(NEPERS * frames)
         before = frames[:1] if self._last_frame is None else self._last_frame[None]
-        rows[:, columns["flux"]] = _by_cell(np.abs(np.diff(frames, axis=0, prepend=before)))
+        flux = np.abs(np.diff(frames, axis=0, prepend=before))
+        rows = np.full((BLOCK_CELLS, layout.width), np.nan, np.float32)
+        # The columns of what has a number for each frame are the first, in this order.
+        rows[:, : columns["flux"].stop] = CELL_MEAN @ np.concatenate([power, frames, 1.0 / power, np.square(frames), flux], axis=1)
         grouped = frames[:, : layout.groups * CELL_MELS].reshape(BLOCK_FRAMES, layout.groups, -1).mean(axis=2)
         self._envelope[:BLOCK_FRAMES] = self._envelope[BLOCK_FRAMES:]
         self._envelope[BLOCK_FRAMES:] = grouped
@@ -146,12 +146,6 @@ def _banded(frames: Float32, layout: AverageLayout) -> Float64:
     wide = frames.astype(np.float64)
     if layout.mels_per_band == 1:
         return wide
-    power = np.power(10.0, 0.1 * wide[:, : layout.bands * layout.mels_per_band]).reshape(len(frames), layout.bands, -1).mean(axis=2)
+    power = np.exp(NEPERS * wide[:, : layout.bands * layout.mels_per_band]).reshape(len(frames), layout.bands, -1).mean(axis=2)
     decibels: Float64 = 10.0 * np.log10(power)
     return decibels
-
-
-def _by_cell(values: Float64) -> Float64:
-    """Means over the frames of each cell, shape = (8, band), of (32, band)."""
-    means: Float64 = values.reshape(BLOCK_CELLS, CELL_FRAMES, -1).mean(axis=1)
-    return means

@@ -110,12 +110,17 @@ class Statistic:
 
     def nats(self, value: float, cells: int) -> float:
         """The surprise of a value that so many cells gave, before its weight."""
-        at = math.log(cells)
-        lengths = np.log(self.lengths)
-        spread = float(np.interp(at, lengths, self.spreads))
-        units = (value - float(np.interp(at, lengths, self.centres))) / spread / math.sqrt(1.0 + 1.0 / self.recordings)
+        centre, spread = self._at(cells)
+        units = (value - centre) / spread / math.sqrt(1.0 + 1.0 / self.recordings)
         freedom = self.recordings - 1.0 + PRIOR_WINDOWS
         return student_nats(abs(units), freedom) - math.log(2.0) if self.kind == "signed" else student_nats(units, freedom)
+
+    def _at(self, cells: int) -> tuple[float, float]:
+        """Centre and spread of what so many cells give."""
+        if cells >= self.lengths[-1]:
+            return float(self.centres[-1]), float(self.spreads[-1])
+        at, lengths = math.log(cells), np.log(self.lengths)
+        return float(np.interp(at, lengths, self.centres)), float(np.interp(at, lengths, self.spreads))
 
 
 def student_nats(units: float, freedom: float) -> float:

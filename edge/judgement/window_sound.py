@@ -45,14 +45,13 @@ class WindowSound:
 
     def mean(self, rows: Float32) -> Float64:
         """The mean of a window's cells, shape = (column,); NaN where there is none."""
-        unknown = np.isnan(rows)
-        if not unknown.any():
-            plain: Float64 = rows.mean(axis=0, dtype=np.float64)
-            return plain
+        means = (np.ones(len(rows), np.float32) @ rows).astype(np.float64) / len(rows)
+        if not np.isnan(means).any():
+            return means
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # no cell at all
-            means: Float64 = np.nanmean(rows, axis=0, dtype=np.float64)
-        return means
+            known: Float64 = np.nanmean(rows, axis=0, dtype=np.float64)
+        return known
 
     def louder(self, mean: Float64, band_hz: tuple[float, float], by_db: float) -> Float64:
         """The mean of a window's cells, shape = (column,), as it would be if a band of frequencies were louder, always by so many dB."""
