@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.clips import Clip, pieces, read_clip, write_clip
 from benchmarks.datasets.manifest import Unit
-from benchmarks.mixing import BackgroundMixer
+from benchmarks.mixing import Mix, Mixer
 from calibrate.calibration import CalibrationSettings, calibrate, with_seed
 from calibrate.metrics.bootstrap import percentile_interval, resampled_roc_auc
 from calibrate.metrics.sample import best_f1, pauc, roc_auc
@@ -110,7 +110,7 @@ def measure_unit(
     unit: Unit,
     *,
     repeats: int | None = None,
-    mixer: BackgroundMixer | None = None,
+    mixer: Mixer | None = None,
     seconds: float | None = None,
     seed: int = 0,
     fit_and_score: FitAndScore = fit_and_score,
@@ -149,7 +149,7 @@ def _scores(
     unit: Unit,
     split: Split,
     draw: int,
-    mixer: BackgroundMixer | None,
+    mixer: Mixer | None,
     seconds: float | None,
     seed: int,
     fit_and_score: FitAndScore,
@@ -166,8 +166,9 @@ def _scores(
             cut = every(clip)
             return [cut[which.integers(len(cut))]]
 
-        fit = _prepared(split.fit, Path(folder, "fit"), mixer, _random(unit, seed, draw, "fit"), every)
-        test = _prepared(split.normal + split.anomalous, Path(folder, "test"), mixer, _random(unit, seed, draw, "test"), one)
+        mix = mixer.of_unit(map(read_clip, split.fit)) if mixer else None
+        fit = _prepared(split.fit, Path(folder, "fit"), mix, _random(unit, seed, draw, "fit"), every)
+        test = _prepared(split.normal + split.anomalous, Path(folder, "test"), mix, _random(unit, seed, draw, "test"), one)
         share = split.files / (len(fit) + len(test))  # of a recording, that a clip is of the work
         scores = fit_and_score(fit, test, seed, lambda files: report(files * share))
     if not np.isfinite(scores).all():
@@ -176,14 +177,14 @@ def _scores(
 
 
 def _prepared(
-    paths: Sequence[Path], folder: Path, mixer: BackgroundMixer | None, random: np.random.Generator, cut: Callable[[Clip], list[Clip]]
+    paths: Sequence[Path], folder: Path, mix: Mix | None, random: np.random.Generator, cut: Callable[[Clip], list[Clip]]
 ) -> list[Path]:
-    """Write the first channel of each recording, with background if there is a mixer, cut into clips."""
+    """Write the first channel of each recording, with background if there is any, cut into clips."""
     folder.mkdir()
     prepared = []
     for number, path in enumerate(paths):
         clip = read_clip(path)
-        for part, piece in enumerate(cut(mixer.mixed(clip, random) if mixer else clip)):
+        for part, piece in enumerate(cut(mix(clip, random) if mix else clip)):
             target = folder / f"{number:05}_{part:05}_{path.stem}.wav"
             write_clip(target, piece)
             prepared.append(target)

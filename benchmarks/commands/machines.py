@@ -14,7 +14,7 @@ from benchmarks.commands.arguments import above_zero, add_manifest_argument, cou
 from benchmarks.commands.system import add_system_arguments, system_document, system_settings
 from benchmarks.datasets.manifest import Unit, background, chosen_units, read_manifest, units
 from benchmarks.machines import UnitResult, document_of, fit_and_score, measure_unit, splits
-from benchmarks.mixing import BackgroundMixer
+from benchmarks.mixing import BackgroundMixer, LevelMixer, Mixer
 from benchmarks.singles import cut, single_units
 from calibrate.metrics.sample import require_scikit_learn
 from edge.console.progress import Progress
@@ -35,11 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="draw N new fit and test halves of the normal files (default: the manifest's split, once)",
     )
-    parser.add_argument(
-        "--snr",
+    mixing = parser.add_mutually_exclusive_group()
+    mixing.add_argument(
+        "--noise-db",
         type=decibels,
         metavar="DB",
-        help="mix background rows into every clip at this ratio of machine to background; drawn independently for fit and test",
+        help="mix background rows into all clips of a unit at one level, so far above its fit clips' mean power; drawn for each clip",
+    )
+    mixing.add_argument(
+        "--snr", type=decibels, metavar="DB", help="instead: at this ratio of machine to background in every clip, whatever its own level"
     )
     parser.add_argument(
         "--seconds",
@@ -65,12 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.seconds is not None and arguments.seconds < LEAST_CLIP_S:
         raise UserError("--seconds", f"nothing is told from {arguments.seconds:g} s of sound; give {LEAST_CLIP_S:g} or more")
     chosen = chosen_units(single_units(recordings) if arguments.single else units(recordings), arguments.units)
-    mixer = None
-    if arguments.snr is not None:
-        backgrounds = background(recordings)
-        if not backgrounds:
-            raise UserError(arguments.manifest, "has no background rows to mix in; leave out --snr")
-        mixer = BackgroundMixer(backgrounds, arguments.snr)
+    mixer = _mixer(arguments, background(recordings))
     measured = partial(fit_and_score, settings=system_settings(arguments))
     results: dict[str, UnitResult] = {}
     skipped: dict[str, str] = {}
@@ -102,6 +101,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _mixer(arguments: argparse.Namespace, backgrounds: Sequence[Path]) -> Mixer | None:
+    """What mixes in the background that was asked for; None for none."""
+    asked = [option for option, given in (("--noise-db", arguments.noise_db), ("--snr", arguments.snr)) if given is not None]
+    if not asked:
+        return None
+    if not backgrounds:
+        raise UserError(arguments.manifest, f"has no background rows to mix in; leave out {asked[0]}")
+    return BackgroundMixer(backgrounds, arguments.snr) if arguments.noise_db is None else LevelMixer(backgrounds, arguments.noise_db)
+
+
 def _cut(chosen: Sequence[Unit], folder: Path, skipped: dict[str, str]) -> tuple[Unit, ...]:
     """Cut the recordings of single units; note those that cannot be read."""
     halved = []
@@ -120,6 +129,7 @@ def _document(arguments: argparse.Namespace, results: Mapping[str, UnitResult], 
         "manifest": arguments.manifest.name,
         "repeats": arguments.repeats,
         "snr_db": arguments.snr,
+        "noise_db": arguments.noise_db,
         "single": arguments.single,
         "clip_s": arguments.seconds,
         "seed": arguments.seed,

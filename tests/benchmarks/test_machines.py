@@ -9,7 +9,7 @@ import pytest
 from benchmarks.clips import Clip, pieces, read_clip, write_clip
 from benchmarks.datasets.manifest import Unit
 from benchmarks.machines import Report, document_of, measure_unit, splits
-from benchmarks.mixing import BackgroundMixer
+from benchmarks.mixing import BackgroundMixer, LevelMixer
 
 pytest.importorskip("sklearn", reason="the figures need the extra [benchmark]")
 
@@ -97,6 +97,23 @@ def test_measure_unit_with_background_mixes_it_into_fit_and_test_independently(t
     assert not np.array_equal(first, tested)
     assert document_of(result) == document_of(again)
     assert all(np.array_equal(a.samples, b.samples) for a, b in zip(*seen, strict=True))
+
+
+def test_measure_unit_takes_the_level_of_background_from_the_fit_clips_of_each_draw(tmp_path: Path) -> None:
+    """Clips of their own loudness each: the background of a draw follows from the mean power of those that it learns from."""
+    normal = tuple(clip(tmp_path / f"own{i}.wav", i, 0.02 * (1 + i)) for i in range(6))
+    unit = Unit("fan", "factory", "fan", normal[:3], normal[3:], (clip(tmp_path / "anomalous.wav", 9, 0.05),))
+    hums = [clip(tmp_path / f"hum{i}.wav", 300 + i, 0.2) for i in range(5)]
+    added: list[float] = []
+
+    def keep(fit: Sequence[Path], test: Sequence[Path], seed: int, report: Report) -> list[float]:
+        added.append(float(np.mean([read_clip(path).power for path in test])))
+        return loudness(fit, test, seed, report)
+
+    measure_unit(unit, repeats=3, mixer=LevelMixer(hums, 30.0), fit_and_score=keep)
+    expected = [np.mean([read_clip(path).power for path in split.fit]) for split in splits(unit, 3, seed=0)]
+    assert len(set(expected)) > 1
+    assert added == pytest.approx(expected, rel=0.2)  # a mixture at +30 dB is nearly all background, turned down to the machine
 
 
 def test_measure_unit_of_short_clips_learns_from_every_clip_and_tests_one_of_each_recording(tmp_path: Path) -> None:
