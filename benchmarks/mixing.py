@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.clips import Clip, read_clip_at
+from calibrate.left_out import Sieve
 from edge.errors import AudioError
 
 FADE_S = 0.02
@@ -35,9 +36,10 @@ class Mixer(Protocol):
 class Backgrounds:
     """Recordings of everything but the machine, in rows as long as they are needed."""
 
-    def __init__(self, backgrounds: Sequence[Path]) -> None:
-        """`backgrounds` are the recordings to draw from; each is read once per sample rate and kept."""
+    def __init__(self, backgrounds: Sequence[Path], sieve: Sieve | None = None) -> None:
+        """`backgrounds` are the recordings to draw from; each is read once per sample rate and kept. Unreadable ones stay in the sieve."""
         self._paths = list(backgrounds)
+        self._sieve = sieve or Sieve()
         self._cache: dict[tuple[Path, int], Clip] = {}
 
     def background(self, samples: int, rate_hz: int, random: np.random.Generator) -> NDArray[np.float64]:
@@ -50,7 +52,7 @@ class Backgrounds:
         queue: list[int] = []
         while start < samples:
             if silent > len(self._paths):
-                raise AudioError("background recordings", "all of them are silent")
+                raise AudioError("background recordings", "all of them are silent or cannot be read")
             queue = queue or random.permutation(len(self._paths)).tolist()
             piece = self._read(self._paths[queue.pop()], rate_hz)
             if piece.power == 0.0 or len(piece.samples) <= 2 * fade:
@@ -67,16 +69,18 @@ class Backgrounds:
 
     def _read(self, path: Path, rate_hz: int) -> Clip:
         if (path, rate_hz) not in self._cache:
-            self._cache[path, rate_hz] = read_clip_at(path, rate_hz)
+            self._cache[path, rate_hz] = Clip(np.zeros(0, np.float32), rate_hz)
+            with self._sieve.passing(path):
+                self._cache[path, rate_hz] = read_clip_at(path, rate_hz)
         return self._cache[path, rate_hz]
 
 
 class BackgroundMixer(Backgrounds):
     """Background at one ratio of a clip's power to its background's, both means over the whole clip."""
 
-    def __init__(self, backgrounds: Sequence[Path], snr_db: float) -> None:
+    def __init__(self, backgrounds: Sequence[Path], snr_db: float, sieve: Sieve | None = None) -> None:
         """`snr_db` is how far a clip is above its background."""
-        super().__init__(backgrounds)
+        super().__init__(backgrounds, sieve)
         self._snr_db = snr_db
 
     def of_unit(self, fit: Iterable[Clip]) -> Mix:
@@ -99,9 +103,9 @@ class BackgroundMixer(Backgrounds):
 class LevelMixer(Backgrounds):
     """Background at one level for all clips of a machine, whatever their own."""
 
-    def __init__(self, backgrounds: Sequence[Path], noise_db: float) -> None:
+    def __init__(self, backgrounds: Sequence[Path], noise_db: float, sieve: Sieve | None = None) -> None:
         """`noise_db` is how far the background is above the mean power of the clips that are learned from."""
-        super().__init__(backgrounds)
+        super().__init__(backgrounds, sieve)
         self._power_ratio = 10.0 ** (noise_db / 10.0)  # of background to machine
 
     def of_unit(self, fit: Iterable[Clip]) -> Mix:
