@@ -30,7 +30,7 @@ LEAST_CLIP_S = 0.1
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the benchmark takes."""
     parser.description = "Fit each machine on its fit rows with one set of settings, score its test rows file by file."
-    parser.epilog = "example: auscult benchmark machines --manifest recordings/manifest.csv --repeats 5 --snr -12 --format json"
+    parser.epilog = "example: auscult benchmark machines --manifest recordings/manifest.csv --repeats 5 --noise-db 6 --baseline"
     add_manifest_argument(parser)
     parser.add_argument("--units", nargs="+", metavar="UNIT", help="only these: a unit, dataset/unit or a whole dataset")
     parser.add_argument(
