@@ -59,8 +59,14 @@ def default_folder() -> Path:
 
 
 def digests(paths: Iterable[Path]) -> list[str]:
-    """The sha256 of each file's content."""
-    return [_digest(path, (status := path.stat()).st_size, status.st_mtime_ns) for path in paths]
+    """The sha256 of each file's content; nothing of a file that cannot be read, which is left out when it is measured."""
+    found = []
+    for path in paths:
+        try:
+            found.append(_digest(path, (status := path.stat()).st_size, status.st_mtime_ns))
+        except OSError:
+            found.append("")
+    return found
 
 
 @lru_cache(maxsize=1)

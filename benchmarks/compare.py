@@ -67,10 +67,17 @@ def figures(results: Iterable[tuple[str, Mapping[str, Any]]]) -> Figures:
 
 
 def _machines(result: Mapping[str, Any]) -> Iterable[tuple[str, str, str, float]]:
-    snr, kind = result["snr_db"], "single" if result["single"] else "machine"
-    condition = f"{'clean' if snr is None else f'{snr:g} dB'}, seed {result['seed']}, repeats {result['repeats']}"
+    kind = "single" if result["single"] else "machine"
+    condition = f"{_background(result)}, seed {result['seed']}, repeats {result['repeats']}"
     for key, unit in result["units"].items():
         yield "sample", f"{kind} {key}", condition, float(unit["roc_auc"])
+
+
+def _background(result: Mapping[str, Any]) -> str:
+    """What was mixed in. Results from before backgrounds of one level do not say that there was none."""
+    if (noise := result.get("noise_db")) is not None:
+        return f"noise {noise:+g} dB"
+    return "clean" if (snr := result["snr_db"]) is None else f"{snr:g} dB"
 
 
 def _envmix(result: Mapping[str, Any]) -> Iterable[tuple[str, str, str, float]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 
 from benchmarks.clips import Clip, read_clip, read_clip_at, write_clip
 from benchmarks.datasets.envmix import EnvMix, SoundClass
-from benchmarks.injection import Injection, place
+from benchmarks.injection import Injection, audible_part, place
+from benchmarks.learned import Learn, learn
 from benchmarks.level_result import LevelResult, mean_of, over_repeats
-from benchmarks.machines import DEFAULTS
 from calibrate.anomaly_map import anomaly_map
-from calibrate.calibration import CalibrationSettings, calibrate, with_seed
+from calibrate.left_out import LeftOut, Sieve, nothing_left
 from calibrate.metrics.au_pro import au_pro
 from calibrate.metrics.clusters import clustered_roc_auc, draw_clusters
 from calibrate.metrics.sample import best_f1, roc_auc
 from calibrate.metrics.spectrogram import cell_energy, cells_of, spectrogram_f1, spectrogram_roc_auc, spectrogram_truth, split_cells
 from calibrate.metrics.temporal import split_moments, temporal_f1, temporal_roc_auc, temporal_truth
 from calibrate.recordings import resampled
-from edge.errors import AudioError, BundleError, UserError
+from edge.errors import AudioError
 from edge.features.frontend import FrontEnd
 from edge.model import Model
 from edge.scoring import score_file
@@ -67,17 +67,7 @@ class ClassResult:
     fit_clips: int
     normal_clips: int
     anomalous_clips: int  # per ratio
-
-
-Learn = Callable[[Sequence[Path], int], Model]
-
-
-def learn(paths: Sequence[Path], seed: int, *, settings: CalibrationSettings = DEFAULTS) -> Model:
-    """Calibrate a bundle."""
-    with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
-        bundle = Path(folder, "class.auscult")
-        calibrate(list(paths), bundle, with_seed(settings, seed))
-        return Model.load(bundle)
+    left_out: tuple[LeftOut, ...]  # recordings of the class and sounds to add
 
 
 def measure_class(
@@ -90,7 +80,7 @@ def measure_class(
     most: int | None = None,
     learn: Learn = learn,
 ) -> ClassResult:
-    """Learn and test one of the classes of normal sound in every repeat.
+    """Learn and test one of the classes of normal sound in every repeat. Recordings and sounds that cannot be used are left out.
 
     Parameters
     ----------
@@ -100,10 +90,10 @@ def measure_class(
     Raises
     ------
     UserError
-        When it has nothing to learn from or to test with, too little sound to learn from, or a recording cannot be scored; of published
-        folds, when none can.
+        When it has nothing to learn from or to test with, too little sound to learn from, or none of its recordings can be scored.
     """
-    name = normal.name
+    name, sieve = normal.name, Sieve()
+    mix = with_audible_sounds(mix, sieve)
     found: dict[float, dict[str, list[LevelResult]]] = {ratio: {level: [] for level in LEVELS} for ratio in ratios_db}
     learned: Sequence[Path] = ()
     for repeat in range(repeats):
@@ -112,28 +102,38 @@ def measure_class(
             order = drawn_by(seed, repeat, name, "fewer").permutation(len(fit))
             fit = [fit[number] for number in sorted(order[:most])]
         if fit != learned:  # folds are the same in every repeat
-            model, learned = learn(fit, seed), fit
+            model, learned = learn(fit, seed, sieve), fit
         clips = []
         for path in test:
             # A generator for each recording, by its name: what happens to it does not depend on the others.
-            try:
+            with sieve.passing(path):
                 clips.append(_test_clip(model, path, mix, ratios_db, drawn_by(seed, repeat, name, path.name)))
-            except (AudioError, BundleError):
-                if not mix.has_folds:
-                    raise
-                # The published datasets hold a few that are too short or silent; a manifest means all that it lists.
         if not clips:
-            raise UserError(name, "has no test recording that can be scored")
+            raise nothing_left("no test recordings", sieve.left_out, mix.recordings(normal))
         draws = draw_clusters(len(clips), seed=zlib.crc32(f"{seed}/{repeat}/{name}".encode()))
         for ratio in ratios_db:
             for level, result in _levels(clips, ratio, draws).items():
                 found[ratio][level].append(result)
     return ClassResult(
         levels={ratio: {level: over_repeats(results) for level, results in levels.items()} for ratio, levels in found.items()},
-        fit_clips=len(fit),
+        fit_clips=sum(not sieve.holds(path) for path in fit),
         normal_clips=len(clips),
         anomalous_clips=len(clips) * len(mix.added),
+        left_out=sieve.left_out,
     )
+
+
+def with_audible_sounds(mix: EnvMix, sieve: Sieve) -> EnvMix:
+    """Leave out the sounds that cannot be added; UserError when there are no others."""
+    for sound in mix.added:
+        for path in sound.test:
+            with sieve.passing(path):
+                clip = read_clip(path)
+                audible_part(clip, len(clip.samples))
+    added = [replace(sound, test=tuple(path for path in sound.test if not sieve.holds(path))) for sound in mix.added]
+    if not any(sound.test for sound in added):
+        raise nothing_left("no sounds to add", sieve.left_out, sum(len(sound.test) for sound in mix.added))
+    return replace(mix, added=tuple(sound for sound in added if sound.test))
 
 
 def _test_clip(model: Model, path: Path, mix: EnvMix, ratios_db: Sequence[float], random: np.random.Generator) -> TestClip:
@@ -150,7 +150,7 @@ def _test_clip(model: Model, path: Path, mix: EnvMix, ratios_db: Sequence[float]
                 write_clip(file, injection.into(recording, ratio, mix.over))
                 heard_map = anomaly_map(model, file)
                 if len(heard_map) != len(energy):
-                    raise UserError(path, f"was heard as {len(heard_map)} cells, not the {len(energy)} that it lasts")
+                    raise AudioError(path, f"was heard as {len(heard_map)} cells, not the {len(energy)} that it lasts")
                 mixtures[ratio].append(Heard(score_file(model, file).score, heard_map, cells, moments))
     return TestClip(normal, mixtures)
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from benchmarks.cache import digests
 from benchmarks.datasets.envmix import EnvMix, SoundClass
-from benchmarks.envmix import ClassResult, learn, measure_class
+from benchmarks.envmix import ClassResult, measure_class
+from benchmarks.learned import learn
 from calibrate.calibration import CalibrationSettings
 
 

@@ -7,18 +7,22 @@ one as s / (1 + s): 0.5 at the alarm threshold.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.audible import check_audible
 from benchmarks.clips import Clip, read_clip
-from benchmarks.envmix import drawn_by, injections, learn
+from benchmarks.envmix import drawn_by, injections, with_audible_sounds
 from benchmarks.envmix_job import EnvMixJob
+from benchmarks.learned import learn
 from benchmarks.spectrogram_score import spectrogram_map, spectrogram_score
+from calibrate.left_out import LeftOut, Sieve, nothing_left
 from calibrate.metrics.faithfulness import Domain, Faithfulness, faithfulness, normalized_maps, upsampled
 from calibrate.recordings import resampled
+from edge.audio.audio_file import audio_info
 from edge.features.logmel import offline_log_mel
 from edge.model import Model
 
@@ -42,19 +46,28 @@ class ClassFaithfulness:
     """How far the score of each mixture fell, (v1, v2)."""
 
     falls: tuple[tuple[float, float], ...]
+    left_out: tuple[LeftOut, ...]  # recordings of the class and sounds to add
 
 
 def measure_faithfulness(job: FaithfulnessJob) -> ClassFaithfulness:
-    """Learn a class and change its mixtures; UserError when there is too little to learn from."""
-    what = job.envmix
+    """Learn a class and change its mixtures; UserError when there is too little to learn from, or nothing to change."""
+    sieve = Sieve()
+    what = replace(job.envmix, mix=with_audible_sounds(job.envmix.mix, sieve))
     fit, test = what.mix.split(what.normal, drawn_by(what.seed, 0, what.normal.name, "halves"))
-    model = learn(fit, what.seed, settings=what.settings)
+    model = learn(fit, what.seed, sieve, settings=what.settings)
     score = as_probability(spectrogram_score(model))
-    heard = [(x, bg, spectrogram_map(model, x)) for path in test for x, bg in _spectrograms(what, read_clip(path), path.name, model)]
+    heard = []
+    for path in test:
+        with sieve.passing(path):
+            check_audible(path)
+            model.check_rate(audio_info(path).rate_hz, path)
+            heard += [(x, bg, spectrogram_map(model, x)) for x, bg in _spectrograms(what, read_clip(path), path.name, model)]
+    if not heard:
+        raise nothing_left("no test recordings", sieve.left_out, what.mix.recordings(what.normal))
     falls: list[Faithfulness] = []
     for (x, bg, _), scaled in zip(heard, normalized_maps([anomaly_map for *_, anomaly_map in heard]), strict=True):
         falls.append(faithfulness(score, x, upsampled(scaled, *x.shape), bg, domain=job.domain))
-    return ClassFaithfulness(tuple((fall.v1, fall.v2) for fall in falls))
+    return ClassFaithfulness(tuple((fall.v1, fall.v2) for fall in falls), sieve.left_out)
 
 
 def as_probability(score: Callable[[Float32], float]) -> Callable[[Float32], float]:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.datasets.manifest import Unit
-from benchmarks.envmix import learn
-from benchmarks.machines import DEFAULTS
+from benchmarks.learned import DEFAULTS, learn
 from benchmarks.share import Share
 from calibrate.calibration import CalibrationSettings
+from calibrate.left_out import Sieve, nothing_left
 from edge.model import Model
 from edge.scoring import FileScore, score_file
 
@@ -36,18 +36,28 @@ class Silence:
 def measure_silence(
     unit: Unit,
     promises: Sequence[float],
+    sieve: Sieve,
     *,
     seed: int = 0,
     settings: CalibrationSettings = DEFAULTS,
     report: Report = lambda files: None,
 ) -> list[Silence]:
-    """Learn one machine and score its normal test rows; UserError when that cannot be done."""
-    model = learn(unit.fit, seed, settings=settings)
+    """Learn one machine and score its normal test rows; what cannot be used stays in the sieve.
+
+    Raises
+    ------
+    UserError
+        When too little is left to learn from, or nothing to test with.
+    """
+    model = learn(unit.fit, seed, sieve, settings=settings)
     report(len(unit.fit))
     heard = []
     for path in unit.normal:
-        heard.append(score_file(model, path))
+        with sieve.passing(path):
+            heard.append(score_file(model, path))
         report(1)
+    if not heard:
+        raise nothing_left("no normal test rows", sieve.left_out, len(unit.fit) + len(unit.normal))
     return [_silence(model, heard, promise) for promise in promises]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import soundfile
 
 from benchmarks.alarms import Alarms
-from benchmarks.machines import DEFAULTS
+from benchmarks.learned import DEFAULTS
 from benchmarks.rate import Rate
 from calibrate.calibration import CalibrationSettings, calibrate
 from edge.features.frontend import PANNS

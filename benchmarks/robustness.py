@@ -18,14 +18,15 @@ import numpy as np
 
 from benchmarks.clips import Clip, read_clip, write_clip
 from benchmarks.datasets.manifest import Unit
-from benchmarks.envmix import learn as learn_bundle
-from benchmarks.machines import DEFAULTS
+from benchmarks.learned import DEFAULTS
+from benchmarks.learned import learn as learn_bundle
 from benchmarks.ordinary_changes import CHANGES, LOWEST_RATE_HZ, Change, within_full_scale
 from benchmarks.share import Share
 from calibrate.calibration import CalibrationSettings
+from calibrate.left_out import LeftOut, Sieve, nothing_left
 from calibrate.metrics.bootstrap import RESAMPLES, Interval, percentile_interval, roc_auc_interval
 from calibrate.metrics.sample import roc_auc
-from edge.errors import UserError
+from edge.errors import AudioError
 from edge.judgement.window import ALARM
 from edge.scoring import FileScore, score_file
 
@@ -60,7 +61,7 @@ class Judged:
 
 
 Judge = Callable[[Path], Judged]
-Learn = Callable[[Sequence[Path], int], Judge]
+Learn = Callable[[Sequence[Path], int, Sieve], Judge]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,8 @@ class UnitResult:
     fit_files: int
     normal_files: int
     anomalous_files: int
+    left_out: tuple[LeftOut, ...]
+    recordings: int  # used and left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +106,9 @@ class Tested:
     turned_down_db: tuple[float, ...]  # of each recording that would have clipped
 
 
-def learn(fit: Sequence[Path], seed: int, *, settings: CalibrationSettings = DEFAULTS) -> Judge:
-    """Calibrate a bundle; return what it says of a file."""
-    model = learn_bundle(fit, seed, settings=settings)
+def learn(fit: Sequence[Path], seed: int, sieve: Sieve, *, settings: CalibrationSettings = DEFAULTS) -> Judge:
+    """Calibrate a bundle; return what it says of a file, which is an AudioError if it cannot be scored."""
+    model = learn_bundle(fit, seed, sieve, settings=settings)
     return lambda path: judged(score_file(model, path))
 
 
@@ -137,41 +140,62 @@ def measure_unit(
 ) -> UnitResult:
     """Learn one machine and test it after every change.
 
+    Test recordings that cannot be scored as they are or after one of the changes, or have a rate below 8000 Hz, are left out of all.
+
     Raises
     ------
     UserError
-        When there is too little sound to learn from, or a test recording cannot be scored or has a rate below 8000 Hz.
+        When too little is left to learn from, or nothing to test with.
     """
-    judge = learn(unit.fit, seed)
+    sieve = Sieve()
+    judge = learn(unit.fit, seed, sieve)
     report(len(unit.fit))
-    tested = {UNCHANGED: _tested(unit, UNCHANGED, None, judge, seed, report)}
-    tested |= {name: _tested(unit, name, change, judge, seed, report) for name, change in changes.items()}
+    heard = {name: _heard(unit, name, change, judge, seed, sieve, report) for name, change in {UNCHANGED: None, **changes}.items()}
+    normal, anomalous = ([path for path in paths if not sieve.holds(path)] for paths in (unit.normal, unit.anomalous))
+    if not normal:
+        raise nothing_left("no normal test rows", sieve.left_out, unit.files)
+    tested = {name: _tested(after, normal, anomalous) for name, after in heard.items()}
     return UnitResult(
         changes={name: _result(after, tested[UNCHANGED], seed) for name, after in tested.items()},
-        fit_files=len(unit.fit),
-        normal_files=len(unit.normal),
-        anomalous_files=len(unit.anomalous),
+        fit_files=sum(not sieve.holds(path) for path in unit.fit),
+        normal_files=len(normal),
+        anomalous_files=len(anomalous),
+        left_out=sieve.left_out,
+        recordings=unit.files,
     )
 
 
-def _tested(unit: Unit, name: str, change: Change | None, judge: Judge, seed: int, report: Report) -> Tested:
-    heard: list[Judged] = []
-    turned_down_db: list[float] = []
+def _heard(
+    unit: Unit, name: str, change: Change | None, judge: Judge, seed: int, sieve: Sieve, report: Report
+) -> dict[Path, tuple[Judged, float]]:
+    """What was said of each test recording after a change, and by how many dB it was turned down for it."""
+    heard = {}
     with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
         for path in unit.normal + unit.anomalous:
-            clip = read_clip(path)
-            if change is not None:
-                if clip.rate_hz < LOWEST_RATE_HZ:
-                    raise UserError(path, f"has a sample rate of {clip.rate_hz} Hz; the changes need at least {LOWEST_RATE_HZ} Hz")
-                changed, by_db = within_full_scale(change(clip.samples, clip.rate_hz, _random(unit, seed, name, path)))
-                clip = Clip(changed, clip.rate_hz)
-                turned_down_db += [by_db] if by_db else []
             file = Path(folder, f"{path.stem}.wav")
-            write_clip(file, clip)
-            heard.append(judge(file))
-            file.unlink()
+            if not sieve.holds(path):
+                with sieve.passing(path, copy=file):
+                    clip, by_db = _changed(read_clip(path), path, change, _random(unit, seed, name, path))
+                    write_clip(file, clip)
+                    heard[path] = judge(file), by_db
+                file.unlink(missing_ok=True)
             report(1)
-    return Tested(tuple(heard[: len(unit.normal)]), tuple(heard[len(unit.normal) :]), tuple(turned_down_db))
+    return heard
+
+
+def _changed(clip: Clip, path: Path, change: Change | None, random: np.random.Generator) -> tuple[Clip, float]:
+    """A recording after a change, and by how many dB it was turned down so that it does not clip."""
+    if change is None:
+        return clip, 0.0
+    if clip.rate_hz < LOWEST_RATE_HZ:
+        raise AudioError(path, f"has a sample rate of {clip.rate_hz} Hz; the changes need at least {LOWEST_RATE_HZ} Hz")
+    changed, by_db = within_full_scale(change(clip.samples, clip.rate_hz, random))
+    return Clip(changed, clip.rate_hz), by_db
+
+
+def _tested(heard: Mapping[Path, tuple[Judged, float]], normal: Sequence[Path], anomalous: Sequence[Path]) -> Tested:
+    first, second = (tuple(heard[path][0] for path in paths) for paths in (normal, anomalous))
+    return Tested(first, second, tuple(by_db for path in (*normal, *anomalous) if (by_db := heard[path][1])))
 
 
 def _result(after: Tested, before: Tested, seed: int) -> ChangeResult:

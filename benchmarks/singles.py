@@ -8,15 +8,19 @@ machine says little and its interval too much; the mean over many machines is wh
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.audible import check_audible
 from benchmarks.clips import Clip, write_clip
 from benchmarks.datasets.manifest import Recording, Unit
+from calibrate.left_out import Sieve
 from edge.audio.audio_file import audio_info, read_blocks
+
+FIRST, SECOND = "first", "second"
 
 
 def single_units(recordings: Sequence[Recording]) -> tuple[Unit, ...]:
@@ -38,32 +42,29 @@ def single_units(recordings: Sequence[Recording]) -> tuple[Unit, ...]:
     )
 
 
-def cut(unit: Unit, folder: Path) -> Unit:
-    """Write the halves of every microphone's sound into `folder` and return the unit that they make.
-
-    Raises
-    ------
-    AudioError
-        When a recording cannot be read.
-    """
-    normal = [halves for path in unit.normal for halves in _halves(path, folder / f"normal_{path.stem}")]
-    anomalous = [halves for path in unit.anomalous for halves in _halves(path, folder / f"anomalous_{path.stem}")]
-    return replace(
-        unit,
-        fit=tuple(first for first, _ in normal),
-        normal=tuple(second for _, second in normal),
-        anomalous=tuple(second for _, second in anomalous),
-    )
+def cut(unit: Unit, folder: Path, sieve: Sieve) -> Unit:
+    """Write the halves of every microphone's sound into `folder` and return the unit they make; the sieve keeps what cannot be used."""
+    fit: list[Path] = []
+    normal: list[Path] = []
+    anomalous: list[Path] = []
+    for path in unit.normal:
+        _halve(path, folder / f"normal_{path.stem}", {FIRST: fit, SECOND: normal}, sieve)
+    for path in unit.anomalous:
+        _halve(path, folder / f"anomalous_{path.stem}", {SECOND: anomalous}, sieve)
+    return replace(unit, fit=tuple(fit), normal=tuple(normal), anomalous=tuple(anomalous))
 
 
-def _halves(path: Path, target: Path) -> list[tuple[Path, Path]]:
-    info = audio_info(path)
-    written = []
-    for channel in range(info.channels):
-        samples = np.concatenate(list(read_blocks(path, channel)))
-        first, second = np.array_split(samples, 2)
-        paths = target.with_name(f"{target.name}_{channel}_a.wav"), target.with_name(f"{target.name}_{channel}_b.wav")
-        for half, place in zip((first, second), paths, strict=True):
-            write_clip(place, Clip(half, info.rate_hz))
-        written.append(paths)
-    return written
+def _halve(path: Path, target: Path, wanted: Mapping[str, list[Path]], sieve: Sieve) -> None:
+    """Write those halves that are wanted of every microphone's sound, and add them to what there is of them."""
+    with sieve.passing(path):
+        info = audio_info(path)
+        for channel in range(info.channels):
+            halves = np.array_split(np.concatenate(list(read_blocks(path, channel))), 2)
+            for half, samples in zip((FIRST, SECOND), halves, strict=True):
+                if half not in wanted:
+                    continue
+                place = target.with_name(f"{target.name}_{channel}_{half}.wav")
+                write_clip(place, Clip(samples, info.rate_hz))
+                with sieve.passing(f"{path}, microphone {channel}, {half} half"):
+                    check_audible(place)
+                    wanted[half].append(place)

@@ -92,6 +92,7 @@ def calibrate(
     settings: CalibrationSettings,
     say: Callable[[str], None] = lambda line: None,
     key: SigningKey | None = None,
+    leave_out: Callable[[Path, str], None] = lambda path, reason: None,
 ) -> Calibration:
     """Learn what is normal from recordings and write a bundle.
 
@@ -105,6 +106,8 @@ def calibrate(
         Called with each warning, before the long work starts.
     key
         Whose signature the bundle shall bear.
+    leave_out
+        Called with each recording that is not learned from, and why.
 
     Raises
     ------
@@ -123,6 +126,8 @@ def calibrate(
     )
     for warning in checked.warnings:
         say(warning)
+    for report in checked.dropped:
+        leave_out(report.path, ", ".join(report.problems))
     _check_bandwidth(checked.bandwidth_hz, backbone.front_end)
     cell_s = backbone.front_end.cell_s
     recordings = [Recording(report.path, settings.channel, round(report.seconds / cell_s)) for report in checked.kept]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.audio.audio_file import audio_info, read_blocks
+from edge.audio.audio_file import AudioInfo, audio_info, read_blocks
 from edge.audio.channels import Channel
 from edge.errors import AudioError
 from edge.judgement.event import Event
@@ -15,6 +15,7 @@ from edge.model import Model
 from edge.pipeline import Listener
 
 SHORTEST_S = 0.25  # less has no whole block to judge
+TOO_SILENT = "holds too little sound to score: most of it is digital silence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,21 @@ def score_file(model: Model, path: Path, channel: Channel = 0) -> FileScore:
     BundleError
         The file's sample rate is too low for the bundle.
     """
-    info = audio_info(path)
-    if info.seconds < SHORTEST_S:
-        raise AudioError(path, f"lasts {info.seconds:.3f} s; at least {SHORTEST_S} s are needed to score it")
+    info = long_enough(path)
     model.check_rate(info.rate_hz, path)
     windows = tuple(result for result in listen(Listener(model, info.rate_hz), path, channel) if isinstance(result, Window))
     scores = [window.score for window in windows if window.score is not None]
     if not scores:
-        raise AudioError(path, "holds too little sound to score: most of it is digital silence")
+        raise AudioError(path, TOO_SILENT)
     return FileScore(path, max(scores), info.seconds, windows)
+
+
+def long_enough(path: Path) -> AudioInfo:
+    """Describe a file that can be scored by its length; AudioError when it is shorter than a quarter of a second, or cannot be read."""
+    info = audio_info(path)
+    if info.seconds < SHORTEST_S:
+        raise AudioError(path, f"lasts {info.seconds:.3f} s; at least {SHORTEST_S} s are needed to score it")
+    return info
 
 
 def listen(listener: Listener, path: Path, channel: Channel = 0) -> Iterator[Window | Event]:

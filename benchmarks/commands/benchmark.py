@@ -9,7 +9,7 @@ from types import ModuleType
 EXAMPLE = """examples:
   auscult benchmark cost --format json
   auscult benchmark machines --manifest recordings/manifest.csv
-  auscult benchmark machines --manifest recordings/manifest.csv --units fan_id_02 --repeats 5 --snr -12
+  auscult benchmark machines --manifest recordings/manifest.csv --units fan_id_02 --repeats 5 --noise-db 6
   auscult benchmark envmix --manifest recordings/manifest.csv --snr 6 0 -6
   auscult benchmark envmix --manifest recordings/manifest.csv --detector patchcore,padim --mode clip --format markdown
   auscult benchmark mimii --root MIMII/ --detector patchcore,padim,cfa,stfpm --format markdown

@@ -18,6 +18,7 @@ from benchmarks.level_result import LevelResult, document_of
 from benchmarks.tables.published import ENVMIX, PUBLISHED_NAME
 from benchmarks.tables.table import Figure, Table, rows_of
 from calibrate.cluster import Failure
+from calibrate.left_out import documents, left_out_lines
 from calibrate.metrics.bootstrap import percentile_interval
 from calibrate.metrics.sample import require_scikit_learn
 
@@ -66,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _measured(arguments: argparse.Namespace, mix: EnvMix) -> tuple[dict[str, ClassResult], dict[str, str]]:
-    """The result of each class, and why others have none: too little sound or an unreadable file stops no other class."""
+    """The result of each class, and why others have none: too little sound stops no other class."""
     settings, system = system_settings(arguments), system_document(arguments)
     ratios = tuple(dict.fromkeys(arguments.snr))
     jobs = [EnvMixJob(mix, normal, ratios, arguments.repeats, arguments.seed, settings, arguments.learn) for normal in mix.normal]
@@ -114,7 +115,11 @@ def _document(arguments: argparse.Namespace, mix: EnvMix, results: Mapping[str, 
         "added": [sound.name for sound in mix.added],
         "mean": _means(list(results.values()), ratios),
         "snr": {f"{ratio:g}": _means(list(results.values()), [ratio]) for ratio in ratios},
-        "classes": {name: _class(result, ratios) for name, result in results.items()},
+        "classes": {
+            normal.name: {**_class(results[normal.name], ratios), "recordings": mix.recordings(normal)}
+            for normal in mix.normal
+            if normal.name in results
+        },
         "skipped": dict(skipped),
     }
 
@@ -130,6 +135,7 @@ def _class(result: ClassResult, ratios: Sequence[float]) -> dict[str, Any]:
         "fit_clips": result.fit_clips,
         "normal_clips": result.normal_clips,
         "anomalous_clips": result.anomalous_clips,
+        "left_out": documents(result.left_out),
     }
 
 
@@ -143,6 +149,7 @@ def _table(document: Mapping[str, Any]) -> list[str]:
         rows.append(_row("mean", "mean", document["mean"]))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines += [line for one in document["classes"].values() for line in left_out_lines(one["left_out"], one["recordings"])]
     return lines + [f"skipped {name}: {reason}" for name, reason in document["skipped"].items()]
 
 

@@ -16,6 +16,7 @@ from benchmarks.faithfulness import ClassFaithfulness, FaithfulnessJob, measure_
 from benchmarks.jobs import add_job_arguments, measure_all
 from benchmarks.tables.published import FAITHFULNESS, PUBLISHED_NAME
 from calibrate.cluster import Failure
+from calibrate.left_out import documents, left_out_lines
 from calibrate.metrics.faithfulness import Faithfulness, FaithfulnessMetrics, faithfulness_metrics
 from calibrate.metrics.sample import require_scikit_learn
 
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     document: dict[str, Any] = {"mode": arguments.mode, "domain": arguments.domain, "snr_db": arguments.snr, "detectors": {}}
     measured = {}
     for name, chosen in systems(arguments).items():
-        falls, skipped = _measured(chosen, mix)
+        falls, left_out, skipped = _measured(chosen, mix)
         metrics = faithfulness_metrics(falls) if falls else None
         if metrics is not None:
             measured[PUBLISHED_NAME.get(name, name)] = metrics
@@ -53,21 +54,37 @@ def run(arguments: argparse.Namespace) -> int:
             "v1": metrics and metrics.v1._asdict(),
             "v2": metrics and metrics.v2._asdict(),
             "recordings": metrics.recordings if metrics else 0,
+            "left_out": left_out,
             "skipped": skipped,
         }
-    print(json.dumps(document, indent=2) if arguments.format == "json" else _table(arguments, measured))
+    if arguments.format == "json":
+        print(json.dumps(document, indent=2))
+    else:
+        print("\n".join([_table(arguments, measured), *_told(document["detectors"], mix)]))
     return 0
 
 
-def _measured(arguments: argparse.Namespace, mix: EnvMix) -> tuple[list[Faithfulness], dict[str, str]]:
+def _measured(arguments: argparse.Namespace, mix: EnvMix) -> tuple[list[Faithfulness], dict[str, list[dict[str, str]]], dict[str, str]]:
+    """How far scores fell, what was left out of each class, and why others have no result."""
     settings, system = system_settings(arguments), system_document(arguments)
     ratios = tuple(dict.fromkeys(arguments.snr))
     jobs = [FaithfulnessJob(EnvMixJob(mix, normal, ratios, 1, arguments.seed, settings), arguments.domain) for normal in mix.normal]
     keys = [job.key(system) for job in jobs]
     results = measure_all(measure_faithfulness, jobs, keys, ClassFaithfulness, arguments, f"measuring {arguments.detector}")
-    falls = [Faithfulness(*fall) for result in results if not isinstance(result, Failure) for fall in result.falls]
-    skipped = {job.envmix.normal.name: r.problem for job, r in zip(jobs, results, strict=True) if isinstance(r, Failure)}
-    return falls, skipped
+    named = list(zip((job.envmix.normal.name for job in jobs), results, strict=True))
+    falls = [Faithfulness(*fall) for _, result in named if not isinstance(result, Failure) for fall in result.falls]
+    left_out = {name: documents(result.left_out) for name, result in named if not isinstance(result, Failure)}
+    return falls, left_out, {name: result.problem for name, result in named if isinstance(result, Failure)}
+
+
+def _told(detectors: Mapping[str, Any], mix: EnvMix) -> list[str]:
+    """What was left out and which classes were skipped; most of it is so for every detector, and is told once."""
+    recordings = {normal.name: mix.recordings(normal) for normal in mix.normal}
+    lines = []
+    for detector in detectors.values():
+        lines += [line for name, left_out in detector["left_out"].items() for line in left_out_lines(left_out, recordings[name])]
+        lines += [f"skipped {name}: {reason}" for name, reason in detector["skipped"].items()]
+    return list(dict.fromkeys(lines))
 
 
 def _table(arguments: argparse.Namespace, measured: Mapping[str, FaithfulnessMetrics]) -> str:

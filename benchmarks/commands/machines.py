@@ -6,6 +6,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ from typing import Any
 from benchmarks.commands.arguments import above_zero, add_manifest_argument, count, decibels, seed
 from benchmarks.commands.system import add_system_arguments, system_document, system_settings
 from benchmarks.datasets.manifest import Unit, background, chosen_units, read_manifest, units
-from benchmarks.machines import UnitResult, document_of, fit_and_score, measure_unit, splits
-from benchmarks.mixing import BackgroundMixer
+from benchmarks.draws import splits
+from benchmarks.machines import UnitResult, document_of, fit_and_score, measure_unit
+from benchmarks.mixing import BackgroundMixer, LevelMixer, Mixer
 from benchmarks.singles import cut, single_units
+from benchmarks.yardstick import FUSED
+from calibrate.left_out import LeftOut, Sieve, documents, left_out_lines, nothing_left
 from calibrate.metrics.sample import require_scikit_learn
 from edge.console.progress import Progress
 from edge.errors import UserError
@@ -26,7 +30,7 @@ LEAST_CLIP_S = 0.1
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the benchmark takes."""
     parser.description = "Fit each machine on its fit rows with one set of settings, score its test rows file by file."
-    parser.epilog = "example: auscult benchmark machines --manifest recordings/manifest.csv --repeats 5 --snr -12 --format json"
+    parser.epilog = "example: auscult benchmark machines --manifest recordings/manifest.csv --repeats 5 --noise-db 6 --baseline"
     add_manifest_argument(parser)
     parser.add_argument("--units", nargs="+", metavar="UNIT", help="only these: a unit, dataset/unit or a whole dataset")
     parser.add_argument(
@@ -35,11 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="draw N new fit and test halves of the normal files (default: the manifest's split, once)",
     )
-    parser.add_argument(
-        "--snr",
+    mixing = parser.add_mutually_exclusive_group()
+    mixing.add_argument(
+        "--noise-db",
         type=decibels,
         metavar="DB",
-        help="mix background rows into every clip at this ratio of machine to background; drawn independently for fit and test",
+        help="mix background rows into all clips of a unit at one level, so far above its fit clips' mean power; drawn for each clip",
+    )
+    mixing.add_argument(
+        "--snr", type=decibels, metavar="DB", help="instead: at this ratio of machine to background in every clip, whatever its own level"
     )
     parser.add_argument(
         "--seconds",
@@ -51,6 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--single",
         action="store_true",
         help="measure the machines with one normal and one anomalous recording instead: each microphone's first half against its second",
+    )
+    parser.add_argument(
+        "--baseline",
+        action="store_true",
+        help="measure the yardstick too, on the same clips: simple statistics of whole recordings (benchmarks/yardstick.py)",
     )
     add_system_arguments(parser)
     parser.add_argument("--seed", type=seed, default=0, help="of every random choice (default: %(default)s)")
@@ -65,36 +78,38 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.seconds is not None and arguments.seconds < LEAST_CLIP_S:
         raise UserError("--seconds", f"nothing is told from {arguments.seconds:g} s of sound; give {LEAST_CLIP_S:g} or more")
     chosen = chosen_units(single_units(recordings) if arguments.single else units(recordings), arguments.units)
-    mixer = None
-    if arguments.snr is not None:
-        backgrounds = background(recordings)
-        if not backgrounds:
-            raise UserError(arguments.manifest, "has no background rows to mix in; leave out --snr")
-        mixer = BackgroundMixer(backgrounds, arguments.snr)
+    backgrounds, noises = background(recordings), Sieve()
+    mixer = _mixer(arguments, backgrounds, noises)
     measured = partial(fit_and_score, settings=system_settings(arguments))
     results: dict[str, UnitResult] = {}
     skipped: dict[str, str] = {}
+    uncut: dict[str, tuple[LeftOut, ...]] = {}  # of units of single recordings
     with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
         if arguments.single:
-            chosen = _cut(chosen, Path(folder), skipped)
+            chosen, uncut = _cut(chosen, Path(folder), skipped)
         skipped |= {unit.key: unit.lacks for unit in chosen if unit.lacks is not None}
         measurable = [unit for unit in chosen if unit.lacks is None]
         files = sum(split.files for unit in measurable for split in splits(unit, arguments.repeats, arguments.seed))
         with Progress("measuring machines", files) as bar:
             for unit in measurable:
                 try:
-                    results[unit.key] = measure_unit(
+                    result = measure_unit(
                         unit,
                         repeats=arguments.repeats,
                         mixer=mixer,
                         seconds=arguments.seconds,
+                        yardstick=arguments.baseline,
                         seed=arguments.seed,
                         fit_and_score=measured,
                         report=bar.update,
                     )
-                except UserError as error:  # too little sound, an unreadable file: the other machines are measured all the same
+                    before = uncut.get(unit.key, ())
+                    results[unit.key] = replace(result, left_out=before + result.left_out, recordings=len(before) + result.recordings)
+                except UserError as error:  # too little sound: the other machines are measured all the same
                     skipped[unit.key] = str(error)
     document = _document(arguments, results, skipped)
+    if mixer is not None:
+        document["background"] = {"recordings": len(backgrounds), "left_out": documents(noises.left_out)}
     if arguments.format == "json":
         print(json.dumps(document, indent=2))
     else:
@@ -102,17 +117,32 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _cut(chosen: Sequence[Unit], folder: Path, skipped: dict[str, str]) -> tuple[Unit, ...]:
-    """Cut the recordings of single units; note those that cannot be read."""
+def _mixer(arguments: argparse.Namespace, backgrounds: Sequence[Path], sieve: Sieve) -> Mixer | None:
+    """What mixes in the background that was asked for; None for none. What cannot be mixed in stays in the sieve."""
+    asked = [option for option, given in (("--noise-db", arguments.noise_db), ("--snr", arguments.snr)) if given is not None]
+    if not asked:
+        return None
+    if not backgrounds:
+        raise UserError(arguments.manifest, f"has no background rows to mix in; leave out {asked[0]}")
+    if arguments.noise_db is None:
+        return BackgroundMixer(backgrounds, arguments.snr, sieve)
+    return LevelMixer(backgrounds, arguments.noise_db, sieve)
+
+
+def _cut(chosen: Sequence[Unit], folder: Path, skipped: dict[str, str]) -> tuple[tuple[Unit, ...], dict[str, tuple[LeftOut, ...]]]:
+    """Cut the recordings of single units; return what was left out of each, and note those of which too little is left."""
     halved = []
+    left_out = {}
     for number, unit in enumerate(chosen):
-        place = folder / str(number)
+        place, sieve = folder / str(number), Sieve()
         place.mkdir()
-        try:
-            halved.append(cut(unit, place))
-        except UserError as error:
-            skipped[unit.key] = str(error)
-    return tuple(halved)
+        halves = cut(unit, place, sieve)
+        if sieve.left_out and halves.lacks is not None:
+            skipped[unit.key] = str(nothing_left(halves.lacks, sieve.left_out, halves.files + len(sieve.left_out)))
+        else:
+            halved.append(halves)
+            left_out[unit.key] = sieve.left_out
+    return tuple(halved), left_out
 
 
 def _document(arguments: argparse.Namespace, results: Mapping[str, UnitResult], skipped: Mapping[str, str]) -> dict[str, Any]:
@@ -120,23 +150,41 @@ def _document(arguments: argparse.Namespace, results: Mapping[str, UnitResult], 
         "manifest": arguments.manifest.name,
         "repeats": arguments.repeats,
         "snr_db": arguments.snr,
+        "noise_db": arguments.noise_db,
         "single": arguments.single,
         "clip_s": arguments.seconds,
         "seed": arguments.seed,
         "system": system_document(arguments),
         "units": {key: document_of(result) for key, result in results.items()},
-        "mean": sum(result.roc_auc for result in results.values()) / len(results) if results else None,
+        "mean": _mean([result.roc_auc for result in results.values()]),
+        **({"yardstick_mean": _mean([r.yardstick[FUSED] for r in results.values() if r.yardstick])} if arguments.baseline else {}),
         "skipped": dict(skipped),
     }
 
 
+def _mean(areas: Sequence[float]) -> float | None:
+    return sum(areas) / len(areas) if areas else None
+
+
 def _table(document: Mapping[str, Any]) -> list[str]:
-    rows: list[Sequence[str]] = [("unit", "ROC AUC", "95 % interval", "pAUC", "F1", "fit", "normal", "anomalous")]
+    baseline = "yardstick_mean" in document
+    rows: list[Sequence[str]] = [
+        ("unit", "ROC AUC", "95 % interval", *(["yardstick"] if baseline else []), "pAUC", "F1", "fit", "normal", "anomalous")
+    ]
     for key, unit in document["units"].items():
-        figures = (f"{unit['roc_auc']:.3f}", f"{unit['low']:.3f} - {unit['high']:.3f}", f"{unit['pauc']:.3f}", f"{unit['f1']:.3f}")
+        beside = [_area(unit.get("yardstick", {}).get(FUSED))] if baseline else []
+        figures = (_area(unit["roc_auc"]), f"{unit['low']:.3f} - {unit['high']:.3f}", *beside, f"{unit['pauc']:.3f}", f"{unit['f1']:.3f}")
         rows.append((key, *figures, *(str(unit[f"{kind}_files"]) for kind in ("fit", "normal", "anomalous"))))
     if document["mean"] is not None:
-        rows.append(("mean", f"{document['mean']:.3f}", *[""] * 6))
+        means = ("mean", _area(document["mean"]), "", *([_area(document["yardstick_mean"])] if baseline else []))
+        rows.append((*means, *[""] * (len(rows[0]) - len(means))))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines += [line for unit in document["units"].values() for line in left_out_lines(unit["left_out"], unit["recordings"])]
+    if background := document.get("background"):
+        lines += [f"background: {line}" for line in left_out_lines(background["left_out"], background["recordings"])]
     return lines + [f"skipped {key}: {reason}" for key, reason in document["skipped"].items()]
+
+
+def _area(area: float | None) -> str:
+    return "-" if area is None else f"{area:.3f}"

@@ -16,6 +16,7 @@ from benchmarks.delay import KINDS, SCENE_S, Delays, measure_delays
 from benchmarks.held_out import Silence, measure_silence
 from benchmarks.promise import RATE_HZ, RECORDING_S, Kept, count_alarms, learn, machine, pooled
 from benchmarks.robustness import lacks
+from calibrate.left_out import Sieve, documents, left_out_lines
 from edge.console.progress import Progress
 from edge.errors import UserError
 from edge.judgement.tail import SECONDS_PER_WEEK
@@ -135,15 +136,26 @@ def _real(arguments: argparse.Namespace) -> dict[str, Any]:
     skipped = {unit.key: reason for unit in chosen if (reason := lacks(unit)) is not None}
     measurable = [unit for unit in chosen if unit.key not in skipped]
     silences: dict[str, list[dict[str, Any]]] = {}
+    recordings: dict[str, int] = {}
+    left_out: dict[str, list[dict[str, str]]] = {}
     settings = system_settings(arguments)
     with Progress("listening", sum(len(unit.fit) + len(unit.normal) for unit in measurable)) as bar:
         for unit in measurable:
             try:
-                measured = measure_silence(unit, _promises(arguments), seed=arguments.seed, settings=settings, report=bar.update)
+                sieve = Sieve()
+                measured = measure_silence(unit, _promises(arguments), sieve, seed=arguments.seed, settings=settings, report=bar.update)
                 silences[unit.key] = [_silence(one) for one in measured]
-            except UserError as error:  # too little sound, an unreadable file: the other machines are measured all the same
+                recordings[unit.key] = len(unit.fit) + len(unit.normal)
+                left_out[unit.key] = documents(sieve.left_out)
+            except UserError as error:  # too little sound: the other machines are measured all the same
                 skipped[unit.key] = str(error)
-    return {"manifest": arguments.manifest.name, "units": silences, "skipped": skipped}
+    return {
+        "manifest": arguments.manifest.name,
+        "units": silences,
+        "recordings": recordings,
+        "left_out": left_out,
+        "skipped": skipped,
+    }
 
 
 def _silence(silence: Silence) -> dict[str, Any]:
@@ -160,7 +172,8 @@ def _text(document: Mapping[str, Any]) -> list[str]:
                 told = f"{one['alarms']} of {one['of']}", f"{one['fraction']:.2f} ({one['low']:.2f} - {one['high']:.2f})"
                 lengths = f"{one['fit_seconds']:.0f} s", f"{one['supported_per_week']:.0f}/week", f"{one['promised_per_week']:g}/week"
                 rows.append((key, *lengths, f"{one['seconds']:.0f} s", f"{one['expected']:.2g}", *told))
-        return _aligned(rows) + [f"skipped {key}: {reason}" for key, reason in document["skipped"].items()]
+        lines = [line for key, found in document["left_out"].items() for line in left_out_lines(found, document["recordings"][key])]
+        return _aligned(rows) + lines + [f"skipped {key}: {reason}" for key, reason in document["skipped"].items()]
     hours = document["hours"] * document["machines"]
     heard = f"{hours:g} h of normal sound after each calibration; load changes every {document['hold_s']:g} s"
     rows = [("learned", "supports", "promised", "expected", "alarms", "observed per week (95 %)")]

@@ -14,12 +14,15 @@ from benchmarks.commands.system import add_system_arguments, system_document, sy
 from benchmarks.datasets.manifest import Unit, chosen_units
 from benchmarks.datasets.published import Published
 from benchmarks.jobs import add_job_arguments, measure_all
-from benchmarks.machines import UnitResult
+from benchmarks.machines import UnitResult, document_of
 from benchmarks.published_units import UnitJob, kind_figures, measure_job
 from benchmarks.tables.published import PUBLISHED_NAME
 from benchmarks.tables.table import Table, rows_of
 from calibrate.cluster import Failure
+from calibrate.left_out import left_out_lines
 from calibrate.metrics.sample import require_scikit_learn
+
+UNIT_FIGURES = ("roc_auc", "low", "high", "pauc", "f1", "recordings", "left_out")
 
 
 def add_table_arguments(parser: argparse.ArgumentParser, layout: str) -> None:
@@ -52,7 +55,7 @@ def run_table(
     chosen = chosen_units(dataset.units, arguments.units, str(arguments.root))
     measurable = [unit for unit in chosen if unit.lacks is None]
     skipped = {unit.key: unit.lacks for unit in chosen if unit.lacks is not None}
-    detectors = {}
+    detectors: dict[str, dict[str, Any]] = {}
     rows = {}
     for name, chosen_arguments in systems(arguments).items():
         results, failed = _measured(chosen_arguments, measurable)
@@ -61,9 +64,7 @@ def run_table(
             rows[PUBLISHED_NAME.get(name, name)] = kind_figures(results, figures)
         detectors[name] = {
             "system": system_document(chosen_arguments),
-            "units": [
-                {"unit": unit.key, "roc_auc": r.roc_auc, "low": r.low, "high": r.high, "pauc": r.pauc, "f1": r.f1} for unit, r in results
-            ],
+            "units": [_unit(unit, result) for unit, result in results],
         }
     columns = max((list(row) for row in published.values()), key=len)  # in the paper's order, of a row that has them all
     table = Table(f"{title}; ours (95 %) / published, in per cent; mode {arguments.mode}", columns, rows_of(published, rows))
@@ -77,8 +78,14 @@ def run_table(
     if arguments.format == "json":
         print(json.dumps(document, indent=2))
     else:
-        print("\n".join([table.markdown(), *(f"skipped {key}: {reason}" for key, reason in skipped.items())]))
+        told = [line for one in detectors.values() for u in one["units"] for line in left_out_lines(u["left_out"], u["recordings"])]
+        print("\n".join([table.markdown(), *dict.fromkeys(told), *(f"skipped {key}: {reason}" for key, reason in skipped.items())]))
     return 0
+
+
+def _unit(unit: Unit, result: UnitResult) -> dict[str, Any]:
+    kept = {key: value for key, value in document_of(result).items() if key in UNIT_FIGURES}
+    return {"unit": unit.key, **kept}
 
 
 def _measured(arguments: argparse.Namespace, measurable: list[Unit]) -> tuple[list[tuple[Unit, UnitResult]], dict[str, str]]:

@@ -14,6 +14,7 @@ from benchmarks.datasets.manifest import chosen_units, read_manifest, units
 from benchmarks.ordinary_changes import CHANGES, GAINS
 from benchmarks.robustness import UNCHANGED, ChangeResult, UnitResult, files_of, lacks, learn, measure_unit
 from benchmarks.share import Share
+from calibrate.left_out import documents, left_out_lines
 from calibrate.metrics.sample import require_scikit_learn
 from edge.console.progress import Progress
 from edge.errors import UserError
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         for unit in measurable:
             try:
                 results[unit.key] = measure_unit(unit, seed=arguments.seed, learn=learned, report=bar.update)
-            except UserError as error:  # too little sound, an unreadable file: the other machines are measured all the same
+            except UserError as error:  # too little sound: the other machines are measured all the same
                 skipped[unit.key] = str(error)
     document = _document(arguments, results, skipped)
     if arguments.format == "json":
@@ -68,6 +69,8 @@ def _document(arguments: argparse.Namespace, results: Mapping[str, UnitResult], 
             "fit_files": result.fit_files,
             "normal_files": result.normal_files,
             "anomalous_files": result.anomalous_files,
+            "recordings": result.recordings,
+            "left_out": documents(result.left_out),
         }
         for key, result in results.items()
     }
@@ -127,6 +130,7 @@ def _table(document: Mapping[str, Any]) -> list[str]:
         rows.append(("mean", name, fractions[0], "", fractions[1], "", "", "", *fractions[2:4], "", fractions[4], "", ""))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines += [line for unit in document["units"].values() for line in left_out_lines(unit["left_out"], unit["recordings"])]
     return lines + [f"skipped {key}: {reason}" for key, reason in document["skipped"].items()]
 
 

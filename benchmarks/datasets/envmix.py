@@ -80,6 +80,10 @@ class EnvMix:
     over: Over = "sound"  # what ratios are of: see benchmarks/injection.py
     share: float = 0.5  # of a normal class without folds, to learn from
 
+    def recordings(self, normal: SoundClass) -> int:
+        """How many recordings there are of a class and of what is added to it."""
+        return len(normal.recordings) + sum(len(sound.test) for sound in self.added)
+
     def split(self, normal: SoundClass, random: np.random.Generator) -> tuple[list[Path], list[Path]]:
         """Return which recordings of a class to learn from and which to test: its folds, or parts that `random` draws.
 

@@ -50,6 +50,11 @@ class Unit:
     channel: int = 0  # of a microphone array
 
     @property
+    def files(self) -> int:
+        """How many recordings there are of it."""
+        return len(self.fit) + len(self.normal) + len(self.anomalous)
+
+    @property
     def lacks(self) -> str | None:
         """Why this unit cannot be measured, or None when it can."""
         missing = [

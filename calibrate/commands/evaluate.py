@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from calibrate.left_out import LeftOut, Sieve, documents, left_out_lines
 from calibrate.metrics.sample import SampleMetrics, require_scikit_learn, sample_metrics
 from edge.audio.audio_file import find_audio_files
 from edge.audio.channels import Channel, parse_channel
 from edge.console.progress import Progress
-from edge.errors import AudioError, UserError
+from edge.errors import UserError
 from edge.judgement.window import ALARM
 from edge.model import Model
 from edge.scoring import score_file
@@ -30,7 +31,8 @@ class Evaluation:
     metrics: SampleMetrics
     detected_fraction: float  # of the anomalous recordings, at the bundle's own threshold
     false_alarm_fraction: float  # of the normal recordings
-    unscored: int  # recordings that are unreadable or too short
+    left_out: tuple[LeftOut, ...]  # recordings that cannot be scored
+    recordings: int  # scored and left out
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,28 +85,32 @@ def _warn_of_known_recordings(model: Model, normal: Sequence[Path]) -> None:
 def evaluate(model: Model, normal: Sequence[Path], anomalous: Sequence[Path], *, channel: Channel = 0, seed: int = 0) -> Evaluation:
     """Score recordings of both classes with the daemon's own code; a recording's score is its highest window's.
 
+    What cannot be scored is told on stderr and left out of the figures.
+
     Raises
     ------
     UserError
         When no recording of a class can be scored.
     """
+    sieve = Sieve()
     with Progress("scoring", len(normal) + len(anomalous)) as bar:
-        normal_scores, anomalous_scores = (list(_scores(model, paths, channel, bar)) for paths in (normal, anomalous))
+        normal_scores, anomalous_scores = (list(_scores(model, paths, channel, sieve, bar)) for paths in (normal, anomalous))
+    for one in sieve.left_out:
+        print(f"auscult: {one.file}: {one.reason}; left out", file=sys.stderr)
     return Evaluation(
         metrics=sample_metrics(normal_scores, anomalous_scores, seed=seed),
         detected_fraction=_alarm_fraction(anomalous_scores),
         false_alarm_fraction=_alarm_fraction(normal_scores),
-        unscored=len(normal) + len(anomalous) - len(normal_scores) - len(anomalous_scores),
+        left_out=sieve.left_out,
+        recordings=len(normal) + len(anomalous),
     )
 
 
-def _scores(model: Model, paths: Sequence[Path], channel: Channel, bar: Progress) -> Iterator[float]:
-    """Score what can be scored; what cannot is told on stderr and left out of the figures."""
+def _scores(model: Model, paths: Sequence[Path], channel: Channel, sieve: Sieve, bar: Progress) -> Iterator[float]:
+    """Score what can be scored; what cannot stays in the sieve."""
     for path in paths:
-        try:
+        with sieve.passing(path):
             yield score_file(model, path, channel).score
-        except AudioError as error:
-            print(f"auscult: {error}; left out", file=sys.stderr)
         bar.update()
 
 
@@ -126,7 +132,8 @@ def _document(evaluation: Evaluation) -> dict[str, Any]:
             "detected_fraction": evaluation.detected_fraction,
             "false_alarm_fraction": evaluation.false_alarm_fraction,
         },
-        "files": {"normal": metrics.normal, "anomalous": metrics.anomalous, "unscored": evaluation.unscored},
+        "files": {"normal": metrics.normal, "anomalous": metrics.anomalous, "unscored": len(evaluation.left_out)},
+        "left_out": documents(evaluation.left_out),
     }
 
 
@@ -134,10 +141,11 @@ def _text(evaluation: Evaluation) -> list[str]:
     metrics = evaluation.metrics
     low, high = metrics.roc_auc_interval
     return [
-        f"{metrics.normal} normal and {metrics.anomalous} anomalous recordings, {evaluation.unscored} could not be scored",
+        f"{metrics.normal} normal and {metrics.anomalous} anomalous recordings, {len(evaluation.left_out)} could not be scored",
         f"ROC AUC                 {metrics.roc_auc:.3f}   95 % interval {low:.3f} - {high:.3f}",
         f"pAUC (up to 0.1)        {metrics.pauc:.3f}",
         f"best F1                 {metrics.f1:.3f}",
         f"detected fraction       {evaluation.detected_fraction:.3f}   of the anomalous recordings, at the bundle's threshold",
         f"false alarm fraction    {evaluation.false_alarm_fraction:.3f}   of the normal recordings, at the bundle's threshold",
+        *left_out_lines(documents(evaluation.left_out), evaluation.recordings),
     ]

@@ -33,6 +33,18 @@ def envmix(areas: dict[str, list[float]]) -> dict[str, Any]:
     }
 
 
+def test_compare_pairs_backgrounds_of_one_level_and_clean_results_from_before_there_were_any() -> None:
+    noisy = {level: {**machines({"fan": 0.5 + level / 100}), "noise_db": level} for level in (0.0, 6.0)}
+    clean = {**machines({"fan": 0.9}), "noise_db": None}
+    before = figures([("old", machines({"fan": 0.8})), ("a", noisy[0.0]), ("b", noisy[6.0])])
+    after = figures([("b", noisy[6.0]), ("a", noisy[0.0]), ("new", clean)])
+    assert compare(before, after)["sample"].sets["machine fan"] == pytest.approx((1.86 / 3, 1.96 / 3))
+    with pytest.raises(UserError, match=r"was measured in one of the two only \(noise \+6 dB, "):
+        compare(before, figures([("old", machines({"fan": 0.8})), ("a", noisy[0.0])]))
+    with pytest.raises(UserError, match="was measured in one of the two only"):
+        compare(figures([("a", noisy[6.0])]), figures([("b", machines({"fan": 0.8}, 6.0))]))
+
+
 def test_compare_averages_what_one_machine_was_measured_in_and_pairs_by_machine() -> None:
     before = figures([("a", machines({"fan": 0.9, "pump": 0.6})), ("b", machines({"fan": 0.7}, -6.0))])
     after = figures([("c", machines({"fan": 1.0, "pump": 0.7})), ("d", machines({"fan": 0.9}, -6.0))])

@@ -15,13 +15,15 @@ import soundfile
 from benchmarks.clips import Clip, read_clip
 from benchmarks.datasets.envmix import SoundClass, envmix_of_folders, envmix_of_manifest
 from benchmarks.datasets.manifest import read_manifest
-from benchmarks.envmix import learn, measure_class, truth_grid
+from benchmarks.envmix import measure_class, truth_grid
 from benchmarks.injection import Injection
+from benchmarks.learned import learn
 from calibrate.anomaly_map import anomaly_map
+from calibrate.left_out import Sieve
 from calibrate.metrics.spectrogram import spectrogram_truth
 from calibrate.metrics.temporal import temporal_truth
 from edge.console.cli import run_command
-from edge.errors import AudioError, UserError
+from edge.errors import UserError
 from edge.features.frontend import PANNS
 from edge.model import Model
 from tests.benchmarks.datasets.trees import esc50_tree, urbansound8k_tree
@@ -150,7 +152,7 @@ def test_measure_class_never_learns_from_a_recording_that_it_tests_nor_from_more
     class EnoughError(Exception):
         """No need to test."""
 
-    def keep(fit: Any, seed: int) -> Any:
+    def keep(fit: Any, seed: int, sieve: Sieve) -> Any:
         learned.append(set(fit))
         raise EnoughError
 
@@ -175,7 +177,7 @@ def test_measure_class_never_learns_from_a_recording_that_it_tests_nor_from_more
 
 
 def test_measure_class_of_published_folders_learns_other_folds_than_it_tests(tmp_path: Path) -> None:
-    """In the folds to learn from there is only silence to add, which cannot be added; one test recording is too short to be scored."""
+    """In the folds to learn from there is only silence to add; one test recording is too short, and later one sound is none."""
     street, everyday = tmp_path / "UrbanSound8K", tmp_path / "ESC-50-master"
     urbansound8k_tree(street, ["drilling"], folds=[1, 10], each=3)
     esc50_tree(everyday, ["dog", "clock_alarm"], folds=[1, 3])
@@ -190,8 +192,8 @@ def test_measure_class_of_published_folders_learns_other_folds_than_it_tests(tmp
     soundfile.write(short, sound("drilling", 0, RATE_HZ)[: RATE_HZ // 10], RATE_HZ)
     learned: list[tuple[Sequence[Path], Model]] = []
 
-    def learn_once(fit: Sequence[Path], seed: int) -> Model:
-        learned.append((fit, learn(fit, seed)))
+    def learn_once(fit: Sequence[Path], seed: int, sieve: Sieve) -> Model:
+        learned.append((fit, learn(fit, seed, sieve)))
         return learned[-1][1]
 
     result = measure_class(mix, drilling, [12.0], repeats=2, learn=learn_once)
@@ -201,19 +203,28 @@ def test_measure_class_of_published_folders_learns_other_folds_than_it_tests(tmp
     assert short in drilling.test
     assert (result.fit_clips, result.normal_clips, result.anomalous_clips) == (3, 2, 4)
     assert all(result.levels[12.0][level].roc_auc > 0.6 for level in LEVELS)
+    assert [(Path(one.file), one.reason) for one in result.left_out] == [(short, "lasts 0.100 s; at least 0.25 s are needed to score it")]
+
+    broken = mix.added[0].test[0]
+    broken.write_text("no sound")
+    again = measure_class(mix, drilling, [12.0], learn=lambda fit, seed, sieve: model)
+    assert [Path(one.file) for one in again.left_out] == [broken, short]
+    assert again.anomalous_clips == 2 if len(mix.added[0].test) == 1 else 4
 
     only = SoundClass("drilling", drilling.fit, (short,))
-    with pytest.raises(UserError, match="drilling: has no test recording that can be scored"):
-        measure_class(replace(mix, normal=(only,)), only, [12.0], learn=lambda fit, seed: model)
-    chosen = SoundClass("drilling", (), (short, short))
-    with pytest.raises(AudioError, match=r"lasts 0\.100 s"):  # a manifest means all that it lists
-        measure_class(replace(mix, normal=(chosen,), has_folds=False), chosen, [12.0], learn=lambda fit, seed: model)
+    with pytest.raises(UserError, match=r"recordings: no test recordings left; left out 2 of \d+: .*lasts 0\.100 s"):
+        measure_class(replace(mix, normal=(only,)), only, [12.0], learn=lambda fit, seed, sieve: model)
+    for sound_class in mix.added:
+        for path in sound_class.test:
+            path.write_text("no sound")
+    with pytest.raises(UserError, match="recordings: no sounds to add left"):
+        measure_class(mix, drilling, [12.0], learn=lambda fit, seed, sieve: model)
 
 
 def test_truth_grid_of_a_tone_is_where_a_map_of_the_mixture_has_it(manifest: Path, tmp_path: Path) -> None:
     """The truth and the anomaly map must have one grid: a tone far above a hiss shows in both at the same cells."""
     recordings = envmix_of_manifest(read_manifest(manifest), ["drilling"]).normal[0].recordings
-    model = learn(recordings[:4], 0)
+    model = learn(recordings[:4], 0, Sieve())
     clip = read_clip(recordings[5])
     tone = np.sqrt(2) * np.sin(2 * np.pi * 3000 * np.arange(RATE_HZ) / RATE_HZ)
     injection = Injection(tone.astype(np.float32), round(1.4 * RATE_HZ))

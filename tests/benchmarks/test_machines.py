@@ -8,8 +8,10 @@ import pytest
 
 from benchmarks.clips import Clip, pieces, read_clip, write_clip
 from benchmarks.datasets.manifest import Unit
-from benchmarks.machines import Report, document_of, measure_unit, splits
-from benchmarks.mixing import BackgroundMixer
+from benchmarks.draws import splits
+from benchmarks.machines import Report, document_of, measure_unit
+from benchmarks.mixing import BackgroundMixer, LevelMixer
+from calibrate.left_out import Sieve
 
 pytest.importorskip("sklearn", reason="the figures need the extra [benchmark]")
 
@@ -34,7 +36,7 @@ def unit_of(folder: Path, fit: int = 5, normal: int = 4, anomalous: int = 3) -> 
     )
 
 
-def loudness(fit: Sequence[Path], test: Sequence[Path], _seed: int, report: Report) -> list[float]:
+def loudness(fit: Sequence[Path], test: Sequence[Path], *, seed: int, report: Report, sieve: Sieve) -> list[float]:
     """The simplest detector: how many times as loud as what was learned."""
     report(len(fit) + len(test))
     usual = np.mean([read_clip(path).power for path in fit])
@@ -70,7 +72,7 @@ def test_measure_unit_with_a_detector_that_hears_the_fault_is_perfect(tmp_path: 
 def test_measure_unit_with_a_detector_that_knows_nothing_has_a_wide_interval_around_a_half(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
 
-    def guess(_fit: Sequence[Path], test: Sequence[Path], _seed: int, _report: Report) -> list[float]:
+    def guess(fit: Sequence[Path], test: Sequence[Path], *, seed: int, report: Report, sieve: Sieve) -> list[float]:
         return [float(score) for score in random.uniform(size=len(test))]
 
     result = measure_unit(unit_of(tmp_path), repeats=30, fit_and_score=guess)
@@ -82,9 +84,9 @@ def test_measure_unit_with_a_detector_that_knows_nothing_has_a_wide_interval_aro
 def test_measure_unit_with_background_mixes_it_into_fit_and_test_independently(tmp_path: Path) -> None:
     seen: list[list[Clip]] = []
 
-    def keep(fit: Sequence[Path], test: Sequence[Path], seed: int, report: Report) -> list[float]:
+    def keep(fit: Sequence[Path], test: Sequence[Path], *, seed: int, report: Report, sieve: Sieve) -> list[float]:
         seen.append([read_clip(path) for path in [*fit, *test]])
-        return loudness(fit, test, seed, report)
+        return loudness(fit, test, seed=seed, report=report, sieve=sieve)
 
     unit = unit_of(tmp_path)
     same = unit.fit[0]
@@ -99,13 +101,30 @@ def test_measure_unit_with_background_mixes_it_into_fit_and_test_independently(t
     assert all(np.array_equal(a.samples, b.samples) for a, b in zip(*seen, strict=True))
 
 
+def test_measure_unit_takes_the_level_of_background_from_the_fit_clips_of_each_draw(tmp_path: Path) -> None:
+    """Clips of their own loudness each: the background of a draw follows from the mean power of those that it learns from."""
+    normal = tuple(clip(tmp_path / f"own{i}.wav", i, 0.02 * (1 + i)) for i in range(6))
+    unit = Unit("fan", "factory", "fan", normal[:3], normal[3:], (clip(tmp_path / "anomalous.wav", 9, 0.05),))
+    hums = [clip(tmp_path / f"hum{i}.wav", 300 + i, 0.2) for i in range(5)]
+    added: list[float] = []
+
+    def keep(fit: Sequence[Path], test: Sequence[Path], *, seed: int, report: Report, sieve: Sieve) -> list[float]:
+        added.append(float(np.mean([read_clip(path).power for path in test])))
+        return loudness(fit, test, seed=seed, report=report, sieve=sieve)
+
+    measure_unit(unit, repeats=3, mixer=LevelMixer(hums, 30.0), fit_and_score=keep)
+    expected = [np.mean([read_clip(path).power for path in split.fit]) for split in splits(unit, 3, seed=0)]
+    assert len(set(expected)) > 1
+    assert added == pytest.approx(expected, rel=0.2)  # a mixture at +30 dB is nearly all background, turned down to the machine
+
+
 def test_measure_unit_of_short_clips_learns_from_every_clip_and_tests_one_of_each_recording(tmp_path: Path) -> None:
     unit = unit_of(tmp_path)
     seen: list[tuple[list[Clip], list[Clip]]] = []
 
-    def keep(fit: Sequence[Path], test: Sequence[Path], seed: int, report: Report) -> list[float]:
+    def keep(fit: Sequence[Path], test: Sequence[Path], *, seed: int, report: Report, sieve: Sieve) -> list[float]:
         seen.append(([read_clip(path) for path in fit], [read_clip(path) for path in test]))
-        return loudness(fit, test, seed, report)
+        return loudness(fit, test, seed=seed, report=report, sieve=sieve)
 
     done: list[float] = []
     result = measure_unit(unit, seconds=0.06, seed=1, fit_and_score=keep, report=done.append)

@@ -71,6 +71,12 @@ def test_machines_with_background_and_repeats_gives_the_same_figures_again(manif
     assert (results[0]["snr_db"], results[0]["repeats"], results[0]["units"].keys()) == (-6.0, 1, {"fan"})
 
 
+def test_machines_with_background_of_one_level_says_so(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert benchmark(manifest, "--units", "fan", "--noise-db", "-6", "--backbone", "logmel", "--format", "json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["noise_db"], result["snr_db"], result["units"].keys()) == (-6.0, None, {"fan"})
+
+
 def test_machines_with_some_heads_hears_by_these_and_says_so(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
     areas = {}
     for heads in (["logmel_sustained"], ["level"], []):
@@ -96,6 +102,8 @@ def test_machines_in_text_is_a_table(manifest: Path, capsys: pytest.CaptureFixtu
         (["--units", "valve"], "valve: no such unit in the manifest"),
         (["--repeats", "0"], "must be a whole number of 1 or more, not '0'"),
         (["--snr", "loud"], "must be a number of decibels, not 'loud'"),
+        (["--noise-db", "loud"], "must be a number of decibels, not 'loud'"),
+        (["--noise-db", "6", "--snr", "-6"], "argument --snr: not allowed with argument --noise-db"),
         (["--seed", "-1"], "must be a whole number of 0 or more, not '-1'"),
         (
             ["--heads", "cnn14_texture"],
@@ -118,11 +126,12 @@ def test_machines_with_a_mistake_is_one_line_and_exit_code_two(
     assert problem in captured.err
 
 
-def test_machines_with_snr_but_no_background_is_refused(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("option", ["--snr", "--noise-db"])
+def test_machines_with_background_but_no_rows_of_it_is_refused(manifest: Path, capsys: pytest.CaptureFixture[str], option: str) -> None:
     without = manifest.with_name("without.csv")
     without.write_text("\n".join(line for line in manifest.read_text().splitlines() if "background" not in line), encoding="utf-8")
-    assert benchmark(without, "--snr", "-6") == 2
-    assert "has no background rows to mix in" in capsys.readouterr().err
+    assert benchmark(without, option, "-6") == 2
+    assert f"has no background rows to mix in; leave out {option}" in capsys.readouterr().err
 
 
 def test_machines_of_short_clips_learn_from_as_much_and_say_so(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from benchmarks.clips import CHANNEL, Clip, read_clip, write_clip
-from benchmarks.mixing import BackgroundMixer
+from benchmarks.mixing import BackgroundMixer, LevelMixer
 from edge.errors import AudioError
 
 RATE_HZ = 16000
@@ -45,6 +45,37 @@ def test_mixed_clips_keep_their_loudness_relative_to_each_other(tmp_path: Path) 
     soft = Clip(loud.samples * np.float32(0.1), RATE_HZ)
     mixed_loud, mixed_soft = (mixer.mixed(clip, np.random.default_rng(1)) for clip in (loud, soft))
     assert mixed_soft.samples == pytest.approx(mixed_loud.samples * 0.1, abs=1e-6)
+
+
+@pytest.mark.parametrize("noise_db", [-6.0, 0.0, 12.0])
+def test_level_mixer_puts_one_level_of_background_into_loud_and_soft_clips(tmp_path: Path, noise_db: float) -> None:
+    loud = machine()
+    soft = Clip(loud.samples * np.float32(0.1), RATE_HZ)
+    mixer = LevelMixer(backgrounds(tmp_path), noise_db)
+    mix = mixer.of_unit([loud, soft])
+    mixtures = [mix(clip, np.random.default_rng(1)) for clip in (loud, soft)]
+    factor = np.float32(1 / np.sqrt(1 + 10 ** (noise_db / 10)))  # the same for both
+    noises = [mixed.samples - factor * clip.samples for mixed, clip in zip(mixtures, (loud, soft), strict=True)]
+    assert noises[0] == pytest.approx(noises[1], abs=1e-6)
+    above_db = 10 * np.log10(np.var(noises[0]) / factor**2 / np.mean([loud.power, soft.power]))
+    assert above_db == pytest.approx(noise_db, abs=0.3)
+    again = LevelMixer(backgrounds(tmp_path), noise_db).of_unit([loud, soft])(loud, np.random.default_rng(1))
+    assert np.array_equal(mixtures[0].samples, again.samples)
+
+
+def test_level_mixer_does_not_bring_the_background_of_each_clip_to_one_power(tmp_path: Path) -> None:
+    mix = LevelMixer(backgrounds(tmp_path), 0.0).of_unit([machine()])
+    silence = Clip(np.zeros(RATE_HZ // 4, np.float32), RATE_HZ)
+    powers = [mix(silence, np.random.default_rng(seed)).power for seed in range(4)]
+    assert max(powers) != pytest.approx(min(powers), rel=1e-3)
+    assert np.mean(powers) == pytest.approx(machine().power / 2, rel=0.3)
+
+
+def test_level_mixer_of_a_silent_machine_is_refused(tmp_path: Path) -> None:
+    mixer = LevelMixer(backgrounds(tmp_path), 0.0)
+    for fit in ([], [Clip(np.zeros(100, np.float32), RATE_HZ)]):
+        with pytest.raises(AudioError, match="no level of background can be told from them"):
+            mixer.of_unit(fit)
 
 
 def test_background_is_as_long_as_asked_and_even_although_its_recordings_are_not(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-import benchmarks.machines
+import benchmarks.learned
 import calibrate.calibration
 from edge.console.cli import run_command
 from export.synthesis import RotatingMachine
@@ -80,13 +80,13 @@ def test_what_was_measured_is_not_measured_again_and_a_run_that_is_broken_off_go
     once = calibrate.calibration.calibrate
     calibrated = []
 
-    def broken_off(*arguments: object) -> object:
+    def broken_off(*arguments: object, **more: object) -> object:
         calibrated.append(arguments)
         if len(calibrated) == 2:
             raise KeyboardInterrupt
-        return once(*arguments)  # type: ignore[arg-type]
+        return once(*arguments, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(benchmarks.machines, "calibrate", broken_off)
+    monkeypatch.setattr(benchmarks.learned, "calibrate", broken_off)
     options = ("--cache", str(tmp_path / "cache"), "--coreset", "40", "--format", "json")
     assert benchmark("mimii", mimii, *options) == 130
     assert capsys.readouterr().out == ""

@@ -11,6 +11,7 @@ from benchmarks.clips import Clip, read_clip, write_clip
 from benchmarks.datasets.manifest import Unit
 from benchmarks.ordinary_changes import Change
 from benchmarks.robustness import Judge, Judged, files_of, judged, lacks, measure_unit
+from calibrate.left_out import Sieve
 from edge.errors import UserError
 from edge.judgement.window import Localization, Window
 from edge.scoring import FileScore
@@ -39,7 +40,7 @@ def unit(tmp_path: Path) -> Unit:
     )
 
 
-def loudness(fit: Sequence[Path], _seed: int) -> Judge:
+def loudness(fit: Sequence[Path], _seed: int, _sieve: Sieve) -> Judge:
     """The simplest detector: the amplitude over one and a half times what is usual; a second head joins in when it is far too loud."""
     usual = np.sqrt(np.mean([read_clip(path).power for path in fit]))
 
@@ -102,10 +103,10 @@ def test_measure_unit_does_not_blame_a_change_for_what_was_an_alarm_before(unit:
 def test_measure_unit_turns_down_what_would_clip_and_says_so(unit: Unit) -> None:
     heard: list[float] = []
 
-    def keep(fit: Sequence[Path], seed: int) -> Judge:
+    def keep(fit: Sequence[Path], seed: int, sieve: Sieve) -> Judge:
         def judge(path: Path) -> Judged:
             heard.append(float(np.abs(read_clip(path).samples).max()))
-            return loudness(fit, seed)(path)
+            return loudness(fit, seed, sieve)(path)
 
         return judge
 
@@ -127,7 +128,7 @@ def test_measure_unit_draws_for_each_file_by_seed_and_not_by_what_came_before(un
 
 
 def test_measure_unit_hears_a_fault_beside_the_level(unit: Unit) -> None:
-    def confused(_fit: Sequence[Path], _seed: int) -> Judge:
+    def confused(_fit: Sequence[Path], _seed: int, _sieve: Sieve) -> Judge:
         """Loudness hides the fault, and the other head hears it."""
 
         def judge(path: Path) -> Judged:

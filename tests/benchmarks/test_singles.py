@@ -10,6 +10,7 @@ import soundfile
 from benchmarks.clips import read_clip
 from benchmarks.datasets.manifest import read_manifest
 from benchmarks.singles import cut, single_units
+from calibrate.left_out import Sieve
 from edge.console.cli import run_command
 
 RATE_HZ = 16000
@@ -40,7 +41,9 @@ def benchmark(manifest: Path, *options: str) -> int:
 def test_cut_learns_from_first_halves_and_tests_second_halves_of_every_microphone(manifest: Path, tmp_path: Path) -> None:
     fan, pump = single_units(read_manifest(manifest))
     assert (fan.key, pump.key, pump.anomalous) == ("factory/fan", "factory/pump", ())
-    halves = cut(fan, tmp_path)
+    sieve = Sieve()
+    halves = cut(fan, tmp_path, sieve)
+    assert sieve.left_out == ()
     assert [len(paths) for paths in (halves.fit, halves.normal, halves.anomalous)] == [MICROPHONES] * 3
     assert halves.lacks is None
     samples, _ = soundfile.read(fan.normal[0], dtype="float32")

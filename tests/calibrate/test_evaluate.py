@@ -67,7 +67,28 @@ def test_evaluate_with_an_unreadable_recording_names_it_and_goes_on(
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert "text.wav" in captured.err
-    assert json.loads(captured.out)["files"]["unscored"] == 1
+    result = json.loads(captured.out)
+    assert result["files"]["unscored"] == 1
+    assert result["left_out"] == [{"file": str(tmp_path / "text.wav"), "reason": "not a WAV, FLAC or OGG file (Format not recognised)"}]
+
+
+def test_evaluate_leaves_out_what_is_silent_empty_short_or_too_narrow(
+    folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    samples = RotatingMachine(1, RATE_HZ).render(CLIP_S)
+    silent = np.where(np.arange(len(samples)) < RATE_HZ, samples, 0.0)
+    for name, sound, rate_hz in (
+        ("empty.wav", samples[:0], RATE_HZ),
+        ("narrow.wav", samples, 8000),
+        ("short.wav", samples[:1000], RATE_HZ),
+        ("silent.wav", silent, RATE_HZ),
+    ):
+        soundfile.write(tmp_path / name, sound, rate_hz)
+    assert evaluate(folder, str(tmp_path)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "3 normal and 2 anomalous recordings, 4 could not be scored"
+    assert lines[-1].startswith(f"left out 4 of 9: {tmp_path / 'empty.wav'}: holds no sound; {tmp_path / 'narrow.wav'}: was calibrated on")
+    assert lines[-1].endswith("; and 1 more")
 
 
 def test_evaluate_on_what_was_calibrated_on_warns(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
