@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from edge.features.feature_stream import FeatureStream
 from edge.features.frontend import BLOCK_FRAMES
 from edge.features.hearing import Heard
-from edge.judgement.evidence import together
-from edge.judgement.judge import Judge
+from edge.judgement.fusion import fuse
+from edge.judgement.judge import AVERAGES, Judge
 from edge.judgement.timeline import Span, Timeline
 from edge.model import Model
 
@@ -36,11 +36,15 @@ class _Frames:
 
 
 def spectrogram_score(model: Model) -> Callable[[Float32], float]:
-    """What scores a log-mel spectrogram, shape = (frame, mel) float32 dB, as one window of its own length: 1.0 is the alarm threshold."""
+    """What scores a log-mel spectrogram, shape = (frame, mel) float32 dB, as one window of its own length: 1.0 is the alarm threshold.
+
+    By all that a spectrogram tells: the fine bands below 500 Hz need sound.
+    """
 
     def score(log_mel: Float32) -> float:
-        evidence = model.heads.evidence(_judged(model, log_mel).deviations)
-        return float(together(np.array(sum(evidence.values())))) / model.alarm_surprise
+        deviations = _judged(model, log_mel).deviations
+        steady = model.steady.evidence(deviations[AVERAGES]) if model.steady else {}
+        return fuse(model.heads.evidence(deviations), steady, model.units).surprise / model.alarm_surprise
 
     return score
 
@@ -51,8 +55,9 @@ def spectrogram_map(model: Model, log_mel: Float32) -> Float32:
 
 
 def _judged(model: Model, log_mel: Float32) -> Span:
-    timeline = Timeline(model.detector.features, len(log_mel))
-    judge = Judge(model.detector, timeline)
+    layout = model.steady.sound.layout if model.steady else None
+    timeline = Timeline({**model.detector.features, **({AVERAGES: layout.width} if layout else {})}, len(log_mel))
+    judge = Judge(model.detector, timeline, layout=layout)
     frames = _Frames(log_mel.shape[1])
     stream = FeatureStream(model.feature_source, model.bandwidth_hz, lag_blocks=model.detector.lag_blocks, frames=frames)
     for block in chain(stream.push(log_mel), stream.finish()):

@@ -55,6 +55,8 @@ class Model:
         parts = Parts(bundle.arrays, bands, bundle.blobs, self.front_end, providers, threads, bundle.path, self.backbone.has_network)
         try:
             self.detector: Detector = detector_named(manifest.detector.name, bundle.path).load(parts)
+            if self.detector.bands != bands:
+                raise BundleError(bundle.path, f"its detector does not fit its bandwidth of {self.bandwidth_hz:.0f} Hz; {AGAIN}")
             self.tail = msgspec.convert(parameters["tail"], Tail)
             self.tail.check()
             scales = msgspec.convert(parameters["heads"], dict[str, HeadScale])
@@ -68,8 +70,6 @@ class Model:
             self.hop_s = float(parameters["hop_s"])
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, msgspec.ValidationError) as error:
             raise BundleError(bundle.path, f"its detector is incomplete ({error}); {AGAIN}") from error
-        if self.detector.bands != bands:
-            raise BundleError(bundle.path, f"its detector does not fit its bandwidth of {self.bandwidth_hz:.0f} Hz; {AGAIN}")
         self.alarm_surprise = manifest.threshold.score_scale
         if not self.alarm_surprise > 0:
             raise BundleError(bundle.path, f"its threshold is not a positive number; {AGAIN}")

@@ -92,7 +92,7 @@ class FeatureStream:
         self._log_mel: FrameSource = frames or LogMel(self.front_end)
         self._backbone = backbone.stream()
         self._stopwatch = stopwatch or Stopwatch()
-        self._low = LowBands(self.front_end)
+        self._low = LowBands(self.front_end) if frames is None else None  # frames that were never sound have no finer bands
         self._lows: deque[Float32] = deque()  # of blocks whose log-mel is to come
         self._held: list[Float32] = []  # blocks that wait until the level is known
         self._level: LevelTracker | None = None
@@ -107,7 +107,7 @@ class FeatureStream:
         """Take samples at the front end's rate, shape = (n,) float32; yield completed blocks, each to be used before the next."""
         with self._stopwatch.stage("log_mel"):
             blocks = self._log_mel.push(samples)
-            self._lows.extend(self._low.push(samples))
+            self._lows.extend(self._low.push(samples) if self._low else [])
         for block in blocks:
             self._frames += BLOCK_FRAMES
             yield from self._take(block)

@@ -120,7 +120,7 @@ def test_calibrate_with_some_heads_gives_a_bundle_that_scores_by_these(
 
 
 def test_calibrate_with_a_head_that_there_is_not_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cnn14_patch: no such head"):
+    with pytest.raises(UserError, match=r"^cnn14_patch: no such head; there are cnn14_moment, .*, level, profile, dynamics$"):
         calibrate(
             [write(tmp_path / "a.wav", noise(12.0))], tmp_path / "b.auscult", CalibrationSettings(fitting=SMALL, heads=("cnn14_patch",))
         )

@@ -96,15 +96,14 @@ def test_store_holds_every_cell_once_of_every_feature_in_half_precision(seconds:
     cell = 0
     for block in blocks:
         assert block.first_cell == cell
-        cell += len(block.patches["level"])
+        cell += len(block.patches["excess"])
         assert {feature: patches.shape[1:] for feature, patches in block.patches.items()} == {
             "cnn14": (BANDS, 64),
             "logmel": (BANDS, 32),
             "excess": (BANDS, 4),
-            "level": (1, 1),
         }
         for patches in block.patches.values():
-            assert len(patches) == len(block.patches["level"])
+            assert len(patches) == len(block.patches["excess"])
             assert patches.dtype == np.float16
             assert np.isfinite(patches).all()
     assert cell == int(seconds / 0.04 + 1e-6)
@@ -116,7 +115,7 @@ def test_store_counts_cells_over_digital_silence(tmp_path: Path, backbone: Backb
     samples[rate_hz : 2 * rate_hz] = 0.0
     soundfile.write(tmp_path / "a.wav", samples, rate_hz)
     blocks = CountedStore([Recording(tmp_path / "a.wav", 0, 100)], backbone).read(0)
-    cells = [block.first_cell + row for block in blocks for row in range(len(block.patches["level"]))]
+    cells = [block.first_cell + row for block in blocks for row in range(len(block.patches["excess"]))]
     assert cells == sorted(set(cells))
     assert len(cells) == pytest.approx(75, abs=2)
     assert not set(range(26, 50)) & set(cells)

@@ -5,17 +5,14 @@ import pytest
 from numpy.typing import NDArray
 
 from calibrate.head_scale import LEAST_DEVIATION, LEAST_SCALE, FittedHeads, fit_heads
-from edge.errors import UserError
 from edge.judgement.contrast import over_a_second
-from edge.judgement.evidence import together
-from edge.judgement.heads import Heads, Mode
+from edge.judgement.heads import Heads
 
 Float32 = NDArray[np.float32]
 
 BANDS = 6
 FEATURES = {"cnn14": BANDS, "logmel": BANDS, "level": 1}
 WINDOW = 40  # five blocks of 8 cells
-NAMES = ("cnn14_moment", "cnn14_sustained", "logmel_moment", "logmel_sustained", "level")
 
 
 def recording(cells: int, seed: int = 0) -> dict[str, Float32]:
@@ -34,14 +31,6 @@ def moment_blocks(values: Float32) -> NDArray[np.float64]:
     """Of every 8 cells the largest mean contrast of five bands, the slow way."""
     means = [float(np.mean(sorted(row, reverse=True)[:5])) for row in contrasts(values)]
     return np.array([max(means[first : first + 8]) for first in range(0, len(means), 8)])
-
-
-def judged_by(fitted: FittedHeads, one: dict[str, Float32], mode: Mode = "stream") -> list[float]:
-    """What `Heads` makes of each window of a recording that ends with a block."""
-    heads, cells = Heads(FEATURES, fitted.scales, mode), len(one["level"])
-    windows = [slice(8 * k, 8 * k + WINDOW) for k in range(max(0, cells - WINDOW) // 8 + 1)]
-    said = [heads.evidence({feature: values[window] for feature, values in one.items()}) for window in windows]
-    return [float(together(np.asarray(sum(parts.values())))) for parts in said]
 
 
 def test_fit_heads_one_block_or_window_in_ten_of_normal_sound_is_above_zero() -> None:
@@ -80,32 +69,6 @@ def test_fit_heads_cells_are_drawn_by_the_highest_of_each_block_and_seconds_by_t
     assert "level_cell" not in scales
 
 
-def test_fit_heads_tells_of_each_window_what_the_heads_make_of_it() -> None:
-    """The threshold is set on the very numbers that `Heads` gives."""
-    recordings = [recording(8 * 60, seed) for seed in range(3)]
-    fitted = fit_heads(recordings, FEATURES, WINDOW)
-    for one, surprise in zip(recordings, fitted.surprise, strict=True):
-        assert len(surprise) == 60 - 5 + 1
-        assert surprise.tolist() == pytest.approx(judged_by(fitted, one), rel=1e-6)
-
-
-def test_fit_heads_tells_of_windows_with_a_gap_what_the_heads_make_of_them() -> None:
-    """Their means are over fewer cells, and judged more mildly, as they will be when they are scored."""
-    one = recording(8 * 60)
-    for values in one.values():
-        values[160:172] = np.nan
-    fitted = fit_heads([one], FEATURES, WINDOW)
-    assert fitted.surprise[0].tolist() == pytest.approx(judged_by(fitted, one), rel=1e-6)
-
-
-@pytest.mark.parametrize("cells", [1, 7, 20, 39, 40, 47])
-def test_fit_heads_recording_no_longer_than_a_window_is_one_of_its_own_length(cells: int) -> None:
-    long, short = recording(8 * 200), recording(cells, seed=1)
-    fitted = fit_heads([long, short], FEATURES, WINDOW)
-    (found,) = fitted.surprise[1]
-    assert [found] == pytest.approx(judged_by(fitted, short), rel=1e-6)
-
-
 def test_fit_heads_on_clips_that_are_all_short_knows_how_short() -> None:
     scales = fit_heads([recording(25, seed) for seed in range(30)], FEATURES, WINDOW).scales
     assert scales["cnn14_sustained"].cells == scales["level"].cells == 25
@@ -116,7 +79,7 @@ def test_fit_heads_on_less_than_eight_windows_of_sound_fits_on_shorter_ones(leng
     """A scale fitted on one window would be a wild guess, and its threshold too."""
     fitted = fit_heads([recording(length, seed) for seed, length in enumerate(lengths)], FEATURES, WINDOW)
     assert {fitted.scales[name].cells for name in ("cnn14_sustained", "logmel_sustained", "level")} == {cells}
-    assert [len(surprise) for surprise in fitted.surprise] == [(length - cells) // 8 + 1 for length in lengths]
+    assert fitted.window_cells == cells
     new = Heads(FEATURES, fitted.scales).evidence(recording(WINDOW, seed=99))
     assert max(new["cnn14_sustained"], new["logmel_sustained"], new["level"]) < 2.0  # of a whole window, which varies less
 
@@ -129,8 +92,7 @@ def test_fit_heads_of_recordings_that_are_no_whole_number_of_windows_judge_the_r
     assert (scale.centre, scale.onset) == pytest.approx((np.median(peaks), np.quantile(peaks, 0.9)))
 
 
-def test_fit_heads_windows_that_hold_too_little_sound_are_unknown_and_change_no_scale() -> None:
-    """The daemon gives no score to a window of which less than half was heard."""
+def test_fit_heads_windows_that_hold_too_little_sound_change_no_scale() -> None:
     one, other = recording(8 * 100), recording(8 * 100, seed=1)
     gap = 8 * 20
     holed = {
@@ -138,10 +100,6 @@ def test_fit_heads_windows_that_hold_too_little_sound_are_unknown_and_change_no_
         for feature, values in one.items()
     }
     found = fit_heads([holed], FEATURES, WINDOW)
-    known = np.isfinite(found.surprise[0])
-    assert not known[98:118].any()  # three of five blocks or more lie within the gap
-    assert known[:98].all()
-    assert known[118:].all()
     apart = fit_heads([one, other], FEATURES, WINDOW)
     for name in ("cnn14_moment", "logmel_moment", "cnn14_cell"):
         assert found.scales[name] == apart.scales[name]
@@ -156,8 +114,7 @@ def steady(value: float, cells: int) -> FittedHeads:
 def test_fit_heads_of_sound_that_never_changes_stay_finite_and_no_finer_than_the_least(value: float, cells: int) -> None:
     fitted = steady(value, cells)
     assert all(scale.scale == LEAST_DEVIATION for scale in fitted.scales.values())
-    assert np.isfinite(np.concatenate(fitted.surprise)).all()
-    Heads(FEATURES, fitted.scales)
+    assert all(np.isfinite(said) for said in fitted.heads.evidence(recording(WINDOW)).values())
 
 
 def test_fit_heads_scale_is_at_least_a_part_of_the_way_from_centre_to_onset() -> None:
@@ -175,13 +132,15 @@ def test_fit_heads_of_some_fits_them_alike_and_what_the_map_needs(wanted: tuple[
     drawn = {"cnn14_cell", "logmel_cell", "cnn14_second", "logmel_second"}
     assert set(some.scales) == {*wanted, *drawn}
     assert some.scales == {name: everything.scales[name] for name in some.scales}
-    assert set(Heads(FEATURES, some.scales).evidence(one)) == set(wanted)
-    assert some.surprise[0].tolist() == pytest.approx(judged_by(some, one), rel=1e-6)
+    assert set(some.heads.evidence(one)) == set(wanted)
+    assert some.heads.evidence(one) == Heads(FEATURES, some.scales).evidence(one)
 
 
-def test_fit_heads_unknown_name_is_refused_and_the_names_are_given() -> None:
-    with pytest.raises(UserError, match=f"cnn14_texture: no such head; there are {', '.join(NAMES)}"):
-        fit_heads([recording(80)], FEATURES, WINDOW, ("level", "cnn14_texture"))
+def test_fit_heads_of_none_fits_what_the_map_needs() -> None:
+    """A bundle may be judged by the heads of steady sound alone."""
+    none = fit_heads([recording(8 * 100)], FEATURES, WINDOW, ())
+    assert set(none.scales) == {"cnn14_cell", "logmel_cell", "cnn14_second", "logmel_second"}
+    assert len(none.heads) == 0
 
 
 def test_fit_heads_of_features_without_bands_need_no_map() -> None:
@@ -190,14 +149,14 @@ def test_fit_heads_of_features_without_bands_need_no_map() -> None:
     assert set(fitted.scales) == {"logmel", "level"}
 
 
-def test_fit_heads_of_clips_fit_the_largest_deviation_of_blocks_and_judge_windows_by_it() -> None:
+def test_fit_heads_of_clips_fit_the_largest_deviation_of_blocks() -> None:
     one = recording(8 * 200)
     fitted = fit_heads([one], FEATURES, WINDOW, ("cnn14_largest",), "clip")
     blocks = one["cnn14"].reshape(200, -1).max(axis=1)
     scale = fitted.scales["cnn14_largest"]
     assert (scale.centre, scale.onset) == pytest.approx((np.median(blocks), np.quantile(blocks, 0.9)))
     assert fitted.scales["cnn14_cell"].onset == pytest.approx(scale.onset)  # no contrast
-    assert fitted.surprise[0].tolist() == pytest.approx(judged_by(fitted, one, "clip"), rel=1e-6)
+    assert set(fitted.heads.evidence(one)) == {"cnn14_largest"}
 
 
 def learned(one: dict[str, Float32], first: int, last: int) -> dict[str, Float32]:
@@ -206,17 +165,6 @@ def learned(one: dict[str, Float32], first: int, last: int) -> dict[str, Float32
     for feature in ("cnn14", "logmel"):
         values[feature][:first] = values[feature][last:] = np.nan
     return values
-
-
-@pytest.mark.parametrize("mode", ["stream", "clip"])
-def test_fit_heads_counts_no_window_of_which_less_than_half_was_new_to_the_detector(mode: Mode) -> None:
-    heads = NAMES if mode == "stream" else ("cnn14_largest",)
-    part, whole, none = (recording(8 * 60, seed) for seed in range(3))
-    fitted = fit_heads([learned(part, 160, 320), whole, learned(none, 0, 0)], FEATURES, WINDOW, heads, mode)
-    known = [np.isfinite(surprise) for surprise in fitted.surprise]
-    assert np.flatnonzero(known[0]).tolist() == list(range(18, 38))  # windows of 5 blocks, 20 .. 39 of which were new: 3 of them or more
-    assert known[1].all()
-    assert not known[2].any()
 
 
 def test_fit_heads_of_what_was_new_are_those_of_that_alone() -> None:

@@ -33,7 +33,7 @@ def test_model_of_a_fresh_bundle_knows_its_window_threshold_and_features(machine
     model = machine.model
     assert (model.window_s, model.hop_s, model.window_cells) == (10.0, 0.5, 250)
     assert model.alarm_surprise == model.bundle.manifest.threshold.score_scale > 0
-    assert (model.detector.bands, dict(model.detector.features)) == (16, {"cnn14": 16, "logmel": 16, "excess": 16, "level": 1})
+    assert (model.detector.bands, dict(model.detector.features)) == (16, {"cnn14": 16, "logmel": 16, "excess": 16})
 
 
 def test_model_anomaly_map_is_the_surprise_of_each_cell_in_units_of_the_threshold(machine: CalibratedMachine) -> None:
@@ -88,7 +88,7 @@ def wrong_shape(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
 
 
 def no_deviation(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
-    arrays["level"]["deviation"] = np.zeros(1, np.float32)
+    arrays["excess"]["unit"] = np.zeros_like(arrays["excess"]["unit"])
 
 
 def fewer_bands(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
@@ -130,9 +130,9 @@ def test_model_tampered_detector_is_refused_in_one_line(machine: CalibratedMachi
         (set_in("detector", "parameters", "heads", value={}), "its detector is incomplete"),
         (set_in("detector", "parameters", "heads", value=["level"]), "its detector is incomplete"),
         (set_in("detector", "parameters", "heads", "logmel_cell", value={"onset": 1.0}), "its detector is incomplete"),
-        (set_in("detector", "parameters", "heads", "level", "scale", value=0.0), "its detector is incomplete"),
-        (set_in("detector", "parameters", "heads", "level", "cells", value=0), "its detector is incomplete"),
-        (set_in("detector", "parameters", "heads", "level", "cells", value=10**400), "its detector is incomplete"),
+        (set_in("detector", "parameters", "heads", "excess_moment", "scale", value=0.0), "its detector is incomplete"),
+        (set_in("detector", "parameters", "heads", "excess_moment", "cells", value=0), "its detector is incomplete"),
+        (set_in("detector", "parameters", "heads", "excess_moment", "cells", value=10**400), "its detector is incomplete"),
         (set_in("detector", "parameters", "window_s", value="ten"), "its detector is incomplete"),
         (set_in("detector", "parameters", "window_s", value=1e9), "make no sense"),
         (set_in("detector", "parameters", "hop_s", value=0.0), "make no sense"),

@@ -20,6 +20,7 @@ from edge.errors import BundleError
 from edge.features.backbone import BUILT_IN, DEFAULT_BACKBONE
 from edge.judgement.event import Event
 from edge.judgement.head_names import head_names
+from edge.judgement.steady import STEADY_HEADS
 from edge.judgement.threshold import Moved
 from edge.judgement.window import Window
 from edge.model import Model
@@ -163,7 +164,7 @@ def test_listener_short_sound_is_one_window_of_its_own_length(machine: Calibrate
     assert window.t_start_s == 0.0
     assert window.t_end_s == pytest.approx(length_s, abs=0.041)
     assert window.score is not None
-    assert set(window.heads) == set(head_names(machine.model.detector.features))
+    assert set(window.heads) == {*head_names(machine.model.detector.features), *STEADY_HEADS}
 
 
 def test_listener_normal_clip_of_one_second_is_normal(machine: CalibratedMachine) -> None:
@@ -359,5 +360,5 @@ def test_listener_whose_threshold_is_moved_closes_the_event_that_is_open(machine
 def test_listener_counts_the_time_of_each_stage(machine: CalibratedMachine) -> None:
     listener = Listener(machine.model, RATE_HZ)
     listener.push(seconds(machine, 0, 11))
-    assert set(listener.timings_s) == {"resample", "log_mel", "level", "backbone", "detector", "window"}
+    assert set(listener.timings_s) == {"resample", "log_mel", "level", "backbone", "detector", "averages", "window"}
     assert listener.heard_s == pytest.approx(11.0)

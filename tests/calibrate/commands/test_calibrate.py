@@ -52,7 +52,10 @@ def test_calibrate_in_json_is_one_object_on_stdout_and_warnings_on_stderr(record
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     learned = {"bundle", "recordings", "seconds", "bandwidth_hz", "dropped", "warnings", "bytes"}
-    assert set(result) == learned | {"threshold_note", "supported_false_alarms_per_week", "seconds_needed"}
+    assert set(result) == learned | {
+        *("threshold_note", "supported_false_alarms_per_week", "seconds_needed"),
+        *("detection_limit", "detection_limit_db"),
+    }
     assert (result["supported_false_alarms_per_week"], result["seconds_needed"]) == (120_960.0, 1_814_400)
     assert (result["bundle"], result["recordings"], result["seconds"]) == (str(output), 3, 15.0)
     assert done.stderr == f"auscult: warning: {result['threshold_note']}\n"  # no progress bar in a pipe

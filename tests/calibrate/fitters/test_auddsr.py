@@ -18,6 +18,7 @@ from calibrate.fitters.auddsr import AudDsrSettings
 from edge.bundles.bundle import Bundle
 from edge.detectors.auddsr import AUDDSR, MEMBER
 from edge.errors import AudioError, BundleError, UserError
+from edge.judgement.steady import STEADY_HEADS
 from edge.model import Model
 from edge.scoring import score_file
 from export.synthesis import MachineDesign, RotatingMachine
@@ -49,7 +50,7 @@ def test_auddsr_bundle_scores(bundle: Path, normal: list[Path]) -> None:
     """It has learned next to nothing; that it learns is for tests/calibrate/fitters/test_auddsr_learns.py."""
     result = score_file(Model.load(bundle), normal[0])
     assert np.isfinite(result.score)
-    assert all(window.heads.keys() == {"auddsr_moment", "auddsr_sustained", "excess_moment", "level"} for window in result.windows)
+    assert all(window.heads.keys() == {"auddsr_moment", "auddsr_sustained", "excess_moment", *STEADY_HEADS} for window in result.windows)
 
 
 def test_auddsr_manifest_says_what_was_chosen_but_not_where(bundle: Path) -> None:

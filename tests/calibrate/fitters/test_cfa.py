@@ -32,11 +32,11 @@ def backbone() -> Backbone:
 def test_fit_judges_the_fold_that_it_held_out_and_only_that(tmp_path: Path, backbone: Backbone) -> None:
     fitted = CfaFitter(backbone, BANDWIDTH_HZ, SMALL).fit(noise_recordings(tmp_path, 4.0, 3.0, 3.0))
     bands = fitted.features["cfa"]
-    assert fitted.features == {"cfa": bands, "excess": bands, "level": 1}
+    assert fitted.features == {"cfa": bands, "excess": bands}
     assert [one["cfa"].shape for one in fitted.deviations] == [(100, bands), (75, bands), (75, bands)]
     assert [bool(np.isfinite(one["cfa"]).any()) for one in fitted.deviations] == [False, False, True]
     assert np.isfinite(fitted.deviations[2]["cfa"]).all()
-    assert all(np.isfinite(one[feature]).all() for one in fitted.deviations for feature in ("excess", "level"))
+    assert all(np.isfinite(one["excess"]).all() for one in fitted.deviations)
     assert fitted.unheard_share == pytest.approx(75 / 250)
     np.testing.assert_allclose(fitted.deviations[2]["cfa"].astype(np.float64).std(axis=0), 1.0, rtol=1e-4)
 
@@ -52,7 +52,7 @@ def test_fit_with_a_recording_that_holds_no_sound_judges_what_it_held_out(tmp_pa
     soundfile.write(silence.path, np.zeros(2 * 32000), 32000)
     fitted = CfaFitter(backbone, BANDWIDTH_HZ, SMALL).fit([silence, *noise_recordings(tmp_path, 2.0, 3.0, 4.0)])
     assert [one["cfa"].shape for one in fitted.deviations] == [one["excess"].shape for one in fitted.deviations]
-    assert [len(one["level"]) for one in fitted.deviations] == [50, 75, 100]
+    assert [len(one["excess"]) for one in fitted.deviations] == [50, 75, 100]
     assert [bool(np.isfinite(one["cfa"]).all()) for one in fitted.deviations] == [False, False, True]
 
 

@@ -1,4 +1,4 @@
-"""What all detectors have in common: each is judged by its own map and by how loud the machine is."""
+"""What all detectors have in common: each is judged by its own map, by how loud each moment is, and by its average."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from calibrate.fitters.stfpm import StfpmSettings
 from edge.detectors.detector import EXCESS, LEVEL
 from edge.judgement.evidence import ALIKE
 from edge.judgement.head_names import head_names
+from edge.judgement.steady import STEADY, STEADY_HEADS
 from edge.judgement.window import Window
 from edge.model import Model
 from edge.scoring import FileScore, score_file
@@ -71,16 +72,27 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return Site(folder, normal, folder / "knock.wav")
 
 
-def lose_excess(manifest: dict[str, Any], arrays: dict[str, Any], blobs: object) -> None:
-    """A bundle as it was before there was an excess."""
+def have_a_level(manifest: dict[str, Any], arrays: dict[str, Any], blobs: object) -> None:
+    """A bundle as it was when the level was a feature of cells, and there was no excess."""
+    arrays[LEVEL] = {
+        "bank_0": np.array([[-50.0], [-40.0]], np.float16),
+        "folds": np.array([1, 1]),
+        "mean": np.array([5.0], np.float32),
+        "deviation": np.array([2.0], np.float32),
+    }
     del arrays[EXCESS]
-    heads = manifest["detector"]["parameters"]["heads"]
+
+
+def be_earlier(manifest: dict[str, Any], arrays: dict[str, Any], blobs: object) -> None:
+    """The same, with its heads."""
+    have_a_level(manifest, arrays, blobs)
+    parameters = manifest["detector"]["parameters"]
+    heads = parameters["heads"]
     for name in [name for name in heads if name.startswith(EXCESS)]:
         del heads[name]
-
-
-def lose_excess_array(manifest: object, arrays: dict[str, Any], blobs: object) -> None:
-    del arrays[EXCESS]
+    if parameters.pop(STEADY, None) is not None:
+        del arrays[STEADY]
+        heads[LEVEL] = {"onset": 1.0, "scale": 1.0, "centre": 0.0, "cells": 250}
 
 
 def said(result: FileScore) -> list[object]:
@@ -88,12 +100,15 @@ def said(result: FileScore) -> list[object]:
     return [msgspec.json.encode((w.t_start_s, w.score, w.p_value, w.heads, w.localization.time_scores.tolist())) for w in result.windows]
 
 
-def evidence(window: Window) -> dict[str, float]:
-    """What each head made of a window, whatever the others did."""
+def evidence(window: Window, model: Model) -> dict[str, float]:
+    """What each head of cells made of a window, whatever the others did."""
     assert window.score is not None
     assert window.surprise is not None
-    together = ALIKE * np.log1p(window.surprise)
-    return {head: float(share / window.score * together) for head, share in window.heads.items()}
+    steady = () if model.steady is None else model.steady.heads
+    shares = {head: share / window.score for head, share in window.heads.items() if head not in steady}
+    whole = sum(shares.values())  # the square of the part of the cells, where the two kinds are at right angles
+    together = ALIKE * np.log1p(window.surprise * np.sqrt(whole) * model.units.cells)
+    return {head: float(share / whole * together) for head, share in shares.items()}
 
 
 def test_small_settings_are_there_for_every_detector() -> None:
@@ -102,36 +117,36 @@ def test_small_settings_are_there_for_every_detector() -> None:
 
 @pytest.mark.parametrize("detector", SMALL)
 def test_settings_name_the_features_of_the_bundle_the_detectors_own_first(detector: str) -> None:
-    *own, excess, level = SMALL[detector].features
-    assert (excess, level) == (EXCESS, LEVEL)
+    *own, excess = SMALL[detector].features
+    assert excess == EXCESS
     assert own == (["cnn14", "logmel"] if detector == "patchcore" else [detector])
 
 
 @pytest.mark.parametrize("detector", SMALL)
-def test_stream_is_judged_by_the_own_heads_the_excess_and_the_level(detector: str, site: Site) -> None:
+def test_stream_is_judged_by_the_own_heads_the_excess_and_those_of_steady_sound(detector: str, site: Site) -> None:
     bundle = site.calibrated(detector, "stream")
     model = Model.load(bundle)
     assert tuple(model.detector.features) == SMALL[detector].features
-    own = [head for head in head_names(model.detector.features) if head.startswith(SMALL[detector].features[:-2])]
+    own = [head for head in head_names(model.detector.features) if head.startswith(SMALL[detector].features[:-1])]
     assert own[:2] == [f"{SMALL[detector].features[0]}_moment", f"{SMALL[detector].features[0]}_sustained"]
     windows = score_file(model, site.knock).windows
     assert windows
-    assert all(list(window.heads) == [*own, "excess_moment", "level"] for window in windows)
-    knocked = max(evidence(window)["excess_moment"] for window in windows)
-    assert knocked > 2.0 * max(evidence(window)["excess_moment"] for window in score_file(model, site.normal[2]).windows)
+    assert all(list(window.heads) == [*own, "excess_moment", *STEADY_HEADS] for window in windows)
+    knocked = max(evidence(window, model)["excess_moment"] for window in windows)
+    assert knocked > 2.0 * max(evidence(window, model)["excess_moment"] for window in score_file(model, site.normal[2]).windows)
 
-    earlier = score_file(Model.load(tampered(bundle, site.folder / "earlier.auscult", lose_excess)), site.knock).windows
-    for window, before in zip(windows, earlier, strict=True):
-        now, then = evidence(window), evidence(before)
-        assert list(then) == [*own, "level"]
-        assert then == pytest.approx({head: now[head] for head in then}, rel=1e-6)
+    before = Model.load(tampered(bundle, site.folder / "earlier.auscult", be_earlier))
+    for window, earlier in zip(windows, score_file(before, site.knock).windows, strict=True):
+        now, then = evidence(window, model), evidence(earlier, before)
+        assert list(then) == [*own, LEVEL]
+        assert {head: then[head] for head in own} == pytest.approx({head: now[head] for head in own}, rel=1e-6)
 
 
 @pytest.mark.parametrize("detector", [name for name in SMALL if name not in ("cfa", "stfpm")])
 def test_clips_are_scored_and_drawn_as_if_there_were_no_excess(detector: str, site: Site) -> None:
     bundle = site.calibrated(detector, "clip")
     result = score_file(Model.load(bundle), site.knock)
-    for lose in (lose_excess, lose_excess_array):
-        before = score_file(Model.load(tampered(bundle, site.folder / "earlier.auscult", lose)), site.knock)
+    for change in (have_a_level, be_earlier):
+        before = score_file(Model.load(tampered(bundle, site.folder / "earlier.auscult", change)), site.knock)
         assert said(result) == said(before)
         assert result.score == before.score

@@ -11,8 +11,7 @@ import calibrate.embeddings as embeddings
 from calibrate.embeddings import Recording
 from calibrate.fitters.excess import fit_excess
 from calibrate.fitters.loudness import fit_loudness, loudness_store
-from calibrate.folds import Folds
-from edge.detectors.detector import EXCESS, LEVEL
+from edge.detectors.detector import EXCESS
 from edge.detectors.loudness import Loudness
 from edge.features.feature_stream import FeatureSource
 from edge.features.frontend import DCASE, PANNS, FrontEnd
@@ -25,16 +24,16 @@ BANDWIDTH_HZ = 8000.0
 
 @pytest.mark.parametrize(("front_end", "bands"), [(PANNS, 13), (DCASE, 32)])
 def test_fit_loudness_detector_says_of_a_recording_what_the_fit_said(front_end: FrontEnd, bands: int, tmp_path: Path) -> None:
-    """To half precision; the level within what the mean over the folds left out differs from its own."""
+    """To half precision."""
     recordings = noise_recordings(tmp_path, 4.0, 3.0, 5.0)
-    fitted = fit_loudness(recordings, front_end, BANDWIDTH_HZ, Folds(recordings), seed=0)
-    assert fitted.features == {EXCESS: bands, LEVEL: 1}
-    assert set(fitted.arrays) == {EXCESS, LEVEL}
+    fitted = fit_loudness(recordings, front_end, BANDWIDTH_HZ)
+    assert fitted.features == {EXCESS: bands}
+    assert set(fitted.arrays) == {EXCESS}
     assert fitted.heard == [0, 1, 2]
     loudness = Loudness(fitted.arrays, bands)
     for recording, deviations in zip(recordings, fitted.deviations, strict=True):
         stream = loudness.stream()
-        said: dict[str, list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]] = {EXCESS: [], LEVEL: []}
+        said: dict[str, list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]] = {EXCESS: []}
         for heard in hear_file(recording.path, 0, LogMelBackbone(front_end), BANDWIDTH_HZ):
             assert isinstance(heard, Heard)
             stream.push(heard.block)
@@ -42,8 +41,6 @@ def test_fit_loudness_detector_says_of_a_recording_what_the_fit_said(front_end: 
             for one in stream.deviations(first, end - first) if end > first else []:
                 said[one.feature].append(one.values)
         np.testing.assert_allclose(np.concatenate(said[EXCESS]), deviations[EXCESS], atol=0.05)
-        assert np.concatenate(said[LEVEL]).shape == deviations[LEVEL].shape
-        assert np.abs(np.concatenate(said[LEVEL]) - deviations[LEVEL]).mean() < 0.05
 
 
 def test_fit_loudness_of_a_recording_without_sound_and_one_with_a_gap(tmp_path: Path) -> None:
@@ -52,14 +49,13 @@ def test_fit_loudness_of_a_recording_without_sound_and_one_with_a_gap(tmp_path: 
     soundfile.write(tmp_path / "gap.wav", samples, 32000)
     soundfile.write(tmp_path / "silence.wav", np.zeros(3 * 32000), 32000)
     recordings = [Recording(tmp_path / "silence.wav", 0, 75), Recording(tmp_path / "gap.wav", 0, 200), *noise_recordings(tmp_path, 2.0)]
-    fitted = fit_loudness(recordings, PANNS, BANDWIDTH_HZ, Folds(recordings), seed=0)
+    fitted = fit_loudness(recordings, PANNS, BANDWIDTH_HZ)
     assert fitted.heard == [1, 2]
     assert [one[EXCESS].shape for one in fitted.deviations] == [(200, 13), (50, 13)]
-    for feature in (EXCESS, LEVEL):
-        assert np.flatnonzero(np.isnan(fitted.deviations[0][feature]).any(axis=1)).tolist() == list(range(75, 125))
+    assert np.flatnonzero(np.isnan(fitted.deviations[0][EXCESS]).any(axis=1)).tolist() == list(range(75, 125))
     own = [np.zeros((200, 13), np.float32), np.ones((50, 13), np.float32)]
     beside = fitted.beside("own", own)
-    assert [list(one) for one in beside] == [["own", EXCESS, LEVEL]] * 2
+    assert [list(one) for one in beside] == [["own", EXCESS]] * 2
     for one, values, loudness in zip(beside, own, fitted.deviations, strict=True):
         assert one["own"] is values
         assert one[EXCESS] is loudness[EXCESS]
@@ -77,8 +73,8 @@ def test_fit_loudness_hears_each_recording_once_and_has_the_excess_of_the_other_
         return hear(recording, backbone, bandwidth_hz, lag_blocks)
 
     monkeypatch.setattr(embeddings, "heard_blocks", overheard)
-    fitted = fit_loudness(recordings, PANNS, BANDWIDTH_HZ, Folds(recordings), seed=0)
+    fitted = fit_loudness(recordings, PANNS, BANDWIDTH_HZ)
     assert heard == [recording.path for recording in recordings]
-    alone, _ = fit_excess(loudness_store(recordings, PANNS, BANDWIDTH_HZ, cache_bytes=0), PANNS.cell_s)
+    alone, _ = fit_excess(loudness_store(recordings, PANNS, BANDWIDTH_HZ), PANNS.cell_s)
     for name, array in alone.items():
         np.testing.assert_array_equal(fitted.arrays[EXCESS][name], array)

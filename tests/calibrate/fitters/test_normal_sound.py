@@ -10,7 +10,7 @@ import soundfile
 from calibrate.embeddings import Recording
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.normal_sound import NormalSound, require_log_mel_16k, stretches_of
-from edge.detectors.detector import EXCESS, LEVEL, Detector, Deviation, Parts, real_cells
+from edge.detectors.detector import EXCESS, Detector, Deviation, Parts, real_cells
 from edge.detectors.standard import Standard
 from edge.errors import AudioError, UserError
 from edge.features.backbone import Backbone
@@ -38,12 +38,12 @@ class Loudness:
 
     def __init__(self, parts: Parts) -> None:
         self.bands = parts.bands
-        self.features: Mapping[str, int] = {"loudness": self.bands, LEVEL: 1}
+        self.features: Mapping[str, int] = {"loudness": self.bands}
         self.standard = Standard("loudness", parts.arrays["loudness"], self.bands)
 
     @classmethod
     def load(cls, parts: Parts) -> Detector:
-        assert LEVEL in parts.arrays
+        assert EXCESS in parts.arrays
         return cls(parts)
 
     def stream(self) -> LoudnessStream:
@@ -87,12 +87,12 @@ def test_normal_sound_learned_is_all_but_one_fold(seconds: tuple[float, ...], le
 def test_normal_sound_fitted_judges_the_held_out_fold_alone(tmp_path: Path) -> None:
     fitted = NormalSound(noise(tmp_path, 4.0, 4.0, 5.0), BACKBONE, 8000.0).fitted(Loudness, "loudness", {"x": b"y"}, "stream")
     assert isinstance(fitted, FittedDetector)
-    assert fitted.features == {"loudness": 32, EXCESS: 32, LEVEL: 1}
+    assert fitted.features == {"loudness": 32, EXCESS: 32}
     assert fitted.blobs == {"x": b"y"}
     assert [one["loudness"].shape for one in fitted.deviations] == [(31, 32), (31, 32), (39, 32)]
     assert [bool(np.isfinite(one["loudness"]).all()) for one in fitted.deviations] == [False, False, True]
     assert all(np.isnan(one["loudness"]).all() for one in fitted.deviations[:2])
-    assert all(np.isfinite(one[EXCESS]).all() and np.isfinite(one[LEVEL]).all() for one in fitted.deviations)  # nothing is held out
+    assert all(np.isfinite(one[EXCESS]).all() for one in fitted.deviations)  # nothing is held out
     assert fitted.unheard_share == pytest.approx(39 / 101)
     np.testing.assert_allclose(fitted.deviations[2]["loudness"].mean(axis=0), 0.0, atol=1e-3)
     np.testing.assert_allclose(fitted.arrays["loudness"]["mean"].astype(np.float32), -20.0, atol=1.5)

@@ -46,14 +46,14 @@ def test_fit_judges_each_recording_by_the_gaussians_of_the_others(tmp_path: Path
     fitted = PadimFitter(backbone, BANDWIDTH_HZ, SMALL).fit(recordings)
     gaussians, standard = fitted.arrays["gaussians"], fitted.arrays["padim"]
     bands = fitted.features["padim"]
-    assert fitted.features == {"padim": bands, "excess": bands, "level": 1}
+    assert fitted.features == {"padim": bands, "excess": bands}
     assert gaussians["centre"].shape == (3, 1, bands, 20)
     scale = gaussians["scale"].astype(np.float64)
     heard = [features(recording, backbone, Selection(gaussians["dimensions"], bands)) * scale for recording in recordings]
     for index, own in enumerate(heard):
         others = np.concatenate([other for place, other in enumerate(heard) if place != index])
         found = fitted.deviations[index]["padim"] * standard["deviation"].astype(np.float32) + standard["mean"].astype(np.float32)
-        assert found.shape == (len(own), bands) == (len(fitted.deviations[index]["level"]), bands)
+        assert found.shape == (len(own), bands) == (len(fitted.deviations[index]["excess"]), bands)
         for band in range(bands):
             inverse = np.linalg.inv(np.cov(others[:, band].T, bias=True) + RIDGE * np.eye(20))
             apart = own[:, band] - others[:, band].mean(axis=0)
@@ -88,7 +88,6 @@ def test_fit_leaves_the_cells_of_a_gap_out(tmp_path: Path, backbone: Backbone) -
     (one,) = PadimFitter(backbone, BANDWIDTH_HZ, SMALL).fit([Recording(tmp_path / "a.wav", 0, 200)]).deviations
     unheard = np.isnan(one["padim"]).any(axis=1)
     assert np.flatnonzero(unheard).tolist() == list(range(75, 125))
-    np.testing.assert_array_equal(unheard, np.isnan(one["level"][:, 0]))
     np.testing.assert_array_equal(unheard, np.isnan(one["excess"]).all(axis=1))
 
 

@@ -34,7 +34,7 @@ def test_fit_never_compares_sound_with_itself(
     monkeypatch.setattr(fitter, "CANDIDATES_PER_PATCH", 100)
     monkeypatch.setattr(bank, "EASE", 0.0)
     fitted = PatchCoreFitter(backbone, 14000.0, EVERYTHING).fit(noise_recordings(tmp_path, *seconds))
-    for feature in ("cnn14", "logmel"):  # the level is one number: two may be the same by chance
+    for feature in ("cnn14", "logmel"):
         mean, deviation = fitted.arrays[feature]["mean"], fitted.arrays[feature]["deviation"]
         distances = np.concatenate([one[feature] for one in fitted.deviations]) * deviation + mean
         assert distances.min() > 0.02 * np.median(distances), feature
@@ -46,7 +46,7 @@ def test_fit_gives_arrays_of_every_feature_and_band(tmp_path: Path, backbone: Ba
     fitted = PatchCoreFitter(backbone, bandwidth_hz, SMALL).fit(noise_recordings(tmp_path, 6.0, 6.0))
     detector = PatchCore(fitted.arrays)
     assert detector.bands == bands < 16
-    assert fitted.features == dict(detector.features) == {"cnn14": bands, "logmel": bands, "excess": bands, "level": 1}
+    assert fitted.features == dict(detector.features) == {"cnn14": bands, "logmel": bands, "excess": bands}
     for feature, count in fitted.features.items():
         shape = (count, 4) if feature == "excess" else (count,)
         assert fitted.arrays[feature]["mean"].shape == fitted.arrays[feature]["deviation"].shape == shape
@@ -59,8 +59,8 @@ def test_fit_gives_arrays_of_every_feature_and_band(tmp_path: Path, backbone: Ba
 
 def test_fit_without_a_network_has_no_projection_and_no_cnn14(tmp_path: Path) -> None:
     fitted = PatchCoreFitter(LogMelBackbone(), 14000.0, SMALL).fit(noise_recordings(tmp_path, 6.0, 6.0))
-    assert set(fitted.arrays) == {"logmel", "excess", "level"}
-    assert fitted.features == dict(PatchCore(fitted.arrays).features) == {"logmel": 16, "excess": 16, "level": 1}
+    assert set(fitted.arrays) == {"logmel", "excess"}
+    assert fitted.features == dict(PatchCore(fitted.arrays).features) == {"logmel": 16, "excess": 16}
 
 
 def test_fit_with_a_shared_bank_gives_one_of_all_bands(tmp_path: Path, backbone: Backbone) -> None:
@@ -87,7 +87,7 @@ def test_fit_leaves_the_cells_of_a_gap_out(tmp_path: Path) -> None:
     (one,) = fitted.deviations
     unheard = np.isnan(one["logmel"]).any(axis=1)
     assert np.flatnonzero(unheard).tolist() == list(range(75, 125))
-    np.testing.assert_array_equal(unheard, np.isnan(one["level"][:, 0]))
+    np.testing.assert_array_equal(unheard, np.isnan(one["excess"]).all(axis=1))
 
 
 def test_fit_brings_every_band_to_mean_zero_and_deviation_one(tmp_path: Path, backbone: Backbone) -> None:
@@ -96,13 +96,6 @@ def test_fit_brings_every_band_to_mean_zero_and_deviation_one(tmp_path: Path, ba
         pooled = np.concatenate([one[feature] for one in fitted.deviations]).astype(np.float64)
         np.testing.assert_allclose(pooled.mean(axis=0), 0.0, atol=1e-4)
         np.testing.assert_allclose(pooled.std(axis=0), 1.0, rtol=1e-4)
-
-
-def test_fit_steady_level_is_no_finer_than_a_microphone(tmp_path: Path) -> None:
-    """Noise of a constant level: it stands within far less than the least deviation."""
-    fitted = PatchCoreFitter(LogMelBackbone(), 14000.0, EVERYTHING).fit(noise_recordings(tmp_path, 6.0, 6.0))
-    assert fitted.arrays["level"]["deviation"] == pytest.approx(LEAST_DEVIATION["level"])
-    assert np.concatenate([one["level"] for one in fitted.deviations]).std() < 1.0
 
 
 def test_fit_detector_hears_new_sound_as_the_fit_heard_what_it_left_out(tmp_path: Path, backbone: Backbone) -> None:
@@ -115,7 +108,7 @@ def test_fit_detector_hears_new_sound_as_the_fit_heard_what_it_left_out(tmp_path
         assert isinstance(heard, Heard)
         for deviation in stream.push(heard.block, heard.cells):
             said[deviation.feature] += deviation.values.mean(axis=1).tolist()
-    assert [len(values) for values in said.values()] == [200] * 4
+    assert [len(values) for values in said.values()] == [200] * 3
     for feature in ("cnn14", "logmel"):
         assert np.mean(said[feature]) == pytest.approx(0.0, abs=0.3)
 

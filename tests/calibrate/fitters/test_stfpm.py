@@ -20,7 +20,7 @@ from calibrate.embeddings import Recording, heard_blocks
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.stfpm import StfpmFitter, StfpmSettings
 from calibrate.held_out import HeldOut
-from edge.detectors.detector import EXCESS, LEVEL, Parts
+from edge.detectors.detector import EXCESS, Parts
 from edge.detectors.stfpm import CARD_MEMBER, STFPM, STUDENT_MEMBER, Stfpm
 from edge.errors import AudioError, UserError
 from edge.features.backbone import DEFAULT_BACKBONE, Backbone
@@ -83,11 +83,10 @@ def test_student_that_int8_cannot_hold_stays_fp32_and_says_so(
 
 def test_fit_judges_only_what_the_student_has_not_heard(noise: Fit) -> None:
     bands = noise.fitted.features[STFPM]
-    assert noise.fitted.features == {STFPM: bands, EXCESS: bands, LEVEL: 1}
+    assert noise.fitted.features == {STFPM: bands, EXCESS: bands}
     assert [one[STFPM].shape for one in noise.fitted.deviations] == [(100, bands), (125, bands), (112, bands)]
     assert [bool(np.isnan(one[STFPM]).all()) for one in noise.fitted.deviations] == [True, True, False]
     assert np.isfinite(noise.fitted.deviations[2][STFPM]).all()
-    assert all(np.isfinite(one[LEVEL]).all() for one in noise.fitted.deviations)  # its banks are of every fold but a cell's own
     assert all(np.isfinite(one[EXCESS]).all() for one in noise.fitted.deviations)  # it is compared with nothing
     assert noise.fitted.unheard_share == pytest.approx(112 / 337)
     np.testing.assert_allclose(noise.fitted.deviations[2][STFPM].mean(axis=0, dtype=np.float64), 0.0, atol=1e-4)

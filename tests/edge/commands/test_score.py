@@ -42,6 +42,8 @@ def test_score_prints_a_json_line_per_file(machine: CalibratedMachine, recording
                 "logmel_sustained",
                 "excess_moment",
                 "level",
+                "profile",
+                "dynamics",
             }
             assert sum(window["heads"].values()) == pytest.approx(window["score"], rel=0.01)
             assert window["anomalous"] == (window["score"] >= 1.0)

@@ -101,7 +101,7 @@ def test_autoencoder_excess_is_the_loudness_of_the_same_cells(detector: Autoenco
     np.testing.assert_allclose(said(detector, samples, [777])[EXCESS], loudness, rtol=1e-5)
 
 
-@pytest.mark.parametrize("member", [AUTOENCODER, LEVEL])
+@pytest.mark.parametrize("member", [AUTOENCODER])
 def test_autoencoder_without_an_array_is_refused(member: str) -> None:
     whole = parts_of(AUTOENCODER, 32)
     with pytest.raises(KeyError):

@@ -131,7 +131,6 @@ def centres(array: NDArray[np.generic]) -> Callable[[Fitted], None]:
         lose("spheres", "centres"),
         lose("cfa"),
         lose("cfa", "deviation"),
-        lose("level"),
         centres(np.zeros((BANDS, 2, DIMENSIONS), np.float16)),  # fewer than a score is made of
         centres(np.zeros((BANDS + 1, CENTRES, DIMENSIONS), np.float16)),
         centres(np.zeros((BANDS, CENTRES, 0), np.float16)),

@@ -192,6 +192,18 @@ def test_loudness_with_half_of_an_array_is_refused(feature: str, name: str) -> N
         Loudness(fitted, BANDS)
 
 
-def test_loudness_without_a_level_is_refused() -> None:
+def test_loudness_of_a_bundle_without_a_level_is_the_excess_alone_and_the_same() -> None:
+    later = Loudness({EXCESS: arrays()[EXCESS]}, BANDS)
+    assert dict(later.features) == {EXCESS: BANDS}
+    streams = later.stream(3), Loudness(arrays(), BANDS).stream(3)
+    for stream in streams:
+        stream.push(block(0, 1))
+        stream.push(block(8, 2))
+    (excess,), (expected, _) = (stream.deviations(5, 8) for stream in streams)
+    assert (excess.feature, excess.first_cell) == (EXCESS, 5)
+    np.testing.assert_array_equal(excess.values, expected.values)
+
+
+def test_loudness_of_neither_is_refused() -> None:
     with pytest.raises(KeyError, match=LEVEL):
-        Loudness({EXCESS: arrays()[EXCESS]}, BANDS)
+        Loudness({}, BANDS)

@@ -121,7 +121,6 @@ def put(member: str, name: str, array: NDArray[np.generic]) -> Callable[[Fitted]
     [
         lose("gaussians"),
         lose("padim"),
-        lose("level"),
         lose("gaussians", "scale"),
         lose("gaussians", "dimensions"),
         lose("padim", "mean"),

@@ -21,6 +21,7 @@ from edge.features.any_backbone import load_backbone
 from edge.features.backbone import Backbone
 from edge.features.logmel_backbone import LOGMEL, LogMelBackbone
 from edge.judgement.event import Event
+from edge.judgement.steady import STEADY_HEADS
 from edge.judgement.window import Window
 from edge.model import Model
 from edge.pipeline import Listener
@@ -73,11 +74,11 @@ def test_logmel_backbone_gives_features_without_channels() -> None:
 
 def test_logmel_bundle_holds_no_network_and_nothing_of_it(bundle: Path) -> None:
     written = Bundle.read(bundle)
-    assert set(written.arrays) == {"logmel", "excess", "level", "probe"}
+    assert set(written.arrays) == {"logmel", "excess", "steady", "probe"}
     assert written.blobs == {}
     assert (written.manifest.backbone.name, written.manifest.backbone.precision) == ("logmel", "fp32")
     assert set(written.manifest.detector.parameters["heads"]) == {
-        *("logmel_sustained", "excess_moment", "level"),
+        *("logmel_sustained", "excess_moment"),
         *("logmel_cell", "logmel_second", "excess_cell", "excess_second"),
     }
 
@@ -90,7 +91,7 @@ def test_logmel_bundle_scores_a_fault_and_new_normal_sound(machine: CalibratedMa
         listener = Listener(model, RATE_HZ)
         results = [*listener.push(samples), *listener.finish()]
         windows = [result for result in results if isinstance(result, Window)]
-        assert all(set(window.heads) == {"logmel_sustained", "excess_moment", "level"} for window in windows)
+        assert all(set(window.heads) == {"logmel_sustained", "excess_moment", *STEADY_HEADS} for window in windows)
         assert all(window.anomalous == found for window in windows)
         events = [result for result in results if isinstance(result, Event)]
         assert len({event.id for event in events}) == found

@@ -65,9 +65,16 @@ def test_heads_with_a_scale_that_is_none_are_refused(spoilt: dict[str, Any]) -> 
         Heads(FEATURES, SCALES | {"level": replace(SCALES["level"], **spoilt)})
 
 
-def test_heads_without_any_or_without_what_the_map_is_drawn_on_are_refused() -> None:
-    with pytest.raises(ValueError, match="no heads"):
-        Heads(FEATURES, {name: scale for name, scale in SCALES.items() if name.endswith(("_cell", "_second"))})
+def test_heads_without_any_draw_all_the_same() -> None:
+    """A bundle may be judged by the heads of steady sound alone."""
+    drawn = {name: scale for name, scale in SCALES.items() if name.endswith(("_cell", "_second"))}
+    none, all_of_them = Heads(FEATURES, drawn), Heads(FEATURES, SCALES)
+    assert (len(none), len(all_of_them)) == (0, 5)
+    assert none.evidence(quiet()) == {}
+    np.testing.assert_array_equal(none.cell_surprise(quiet()), all_of_them.cell_surprise(quiet()))
+
+
+def test_heads_without_what_the_map_is_drawn_on_are_refused() -> None:
     with pytest.raises(KeyError, match="logmel_second"):
         Heads(FEATURES, {name: scale for name, scale in SCALES.items() if name != "logmel_second"})
 

@@ -8,6 +8,7 @@ from edge.judgement.tail import SECONDS_PER_WEEK, Tail
 from edge.judgement.tail_fit import (
     EVENT_S,
     PEAKS_PER_ROOT,
+    PRIOR_SCALE,
     PRIOR_SHAPE,
     SHAPES,
     find_peaks,
@@ -77,11 +78,21 @@ def test_fit_tail_of_few_peaks_stays_near_what_is_usual() -> None:
     assert all(shape == pytest.approx(PRIOR_SHAPE, abs=0.25) for shape in shapes)
 
 
-def test_fit_tail_of_surprise_in_another_unit_is_the_same_tail_in_that_unit() -> None:
-    noise = np.random.default_rng(0).exponential(size=20_000)
-    tail, scaled = fit_tail([noise], STEP_S), fit_tail([1000 * noise], STEP_S)
-    assert (scaled.onset, scaled.scale) == pytest.approx((1000 * tail.onset, 1000 * tail.scale))
-    assert (scaled.shape, scaled.rate_per_s) == pytest.approx((tail.shape, tail.rate_per_s))
+def test_fit_tail_of_many_peaks_in_another_unit_is_about_the_same_tail_in_that_unit() -> None:
+    """The prior of the scale is in nats; hundreds of peaks speak louder."""
+    noise = np.random.default_rng(0).exponential(size=1_000_000)
+    tail, scaled = fit_tail([noise], STEP_S), fit_tail([3 * noise], STEP_S)
+    assert (scaled.onset, scaled.rate_per_s) == pytest.approx((3 * tail.onset, tail.rate_per_s))
+    assert scaled.scale == pytest.approx(3 * tail.scale, rel=0.1)
+    assert scaled.shape == pytest.approx(tail.shape, abs=0.05)
+
+
+@pytest.mark.parametrize("unit", [0.05, 20.0])
+def test_fit_tail_of_few_peaks_that_hardly_or_wildly_differ_has_a_scale_nearer_to_what_is_usual(unit: float) -> None:
+    few = [fit_tail([peaks_apart(1.0 + unit * pareto(6, PRIOR_SCALE, 0.0, seed))], STEP_S).scale for seed in range(10)]
+    many = fit_tail([peaks_apart(1.0 + unit * pareto(2000, PRIOR_SCALE, 0.0))], STEP_S).scale
+    assert abs(np.log(np.median(few) / PRIOR_SCALE)) < 0.8 * abs(np.log(unit))
+    assert many == pytest.approx(unit * PRIOR_SCALE, rel=0.25)
 
 
 def test_find_peaks_are_as_far_apart_as_asked_the_highest_first() -> None:
