@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from benchmarks.clips import Clip, read_clip, write_clip
 from benchmarks.datasets.manifest import Unit
-from benchmarks.machines import Split, splits
+from benchmarks.draws import Split, splits
 from benchmarks.ordinary_changes import LOWEST_RATE_HZ, within_full_scale
 from benchmarks.robustness import Judge, Learn, learn
 from benchmarks.share import Share
 from benchmarks.steady_changes import KINDS, SteadyChange, Usual, steady_changes, usual_of
+from calibrate.left_out import LeftOut, Sieve, nothing_left
 from calibrate.metrics.bootstrap import Interval, percentile_interval
 from calibrate.metrics.clusters import clustered_roc_auc, draw_clusters
 from calibrate.metrics.sample import roc_auc
@@ -62,6 +63,8 @@ class UnitResult:
     false_alarms: Share  # of them, at the threshold that the bundle has
     fit_files: int  # of one draw
     draws: int
+    left_out: tuple[LeftOut, ...]
+    recordings: int  # used and left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,15 @@ def changes_of(unit: Unit, kinds: Sequence[str] = KINDS, seed: int = 0) -> tuple
     Raises
     ------
     UserError
-        When a recording cannot be read or has a rate below 8000 Hz.
+        When no recording can be read, or one has a rate below 8000 Hz.
     """
-    rates = {path: audio_info(path).rate_hz for path in unit.fit + unit.normal}
+    rates = {}
+    sieve = Sieve()
+    for path in unit.fit + unit.normal:
+        with sieve.passing(path):
+            rates[path] = audio_info(path).rate_hz
+    if not rates:
+        raise nothing_left("no normal recordings", sieve.left_out, unit.files)
     slowest = min(rates, key=lambda path: rates[path])
     if rates[slowest] < LOWEST_RATE_HZ:
         raise UserError(slowest, f"has a sample rate of {rates[slowest]} Hz; the changes need at least {LOWEST_RATE_HZ} Hz")
@@ -116,10 +125,13 @@ def measure_unit(
     Raises
     ------
     UserError
-        When there is too little sound to learn from, or a recording cannot be scored.
+        When too little is left to learn from, or nothing to test with.
     """
     drawn = splits(unit, repeats, seed)
-    heard = [one for number, split in enumerate(drawn) for one in _heard(unit, split, number, changes, most, seed, learn, report)]
+    sieve = Sieve()
+    heard = [one for number, split in enumerate(drawn) for one in _heard(unit, split, number, changes, most, seed, learn, sieve, report)]
+    if not any(one.changed for one in heard):
+        raise nothing_left("no normal test rows", sieve.left_out, len(unit.fit) + len(unit.normal))
     normal = np.array([one.normal for one in heard])
     threshold = one_in_a_hundred(normal)
     by_recording = defaultdict(list)
@@ -135,6 +147,8 @@ def measure_unit(
         false_alarms=Share(int((normal >= ALARM).sum()), len(normal)),
         fit_files=len(drawn[0].fit),
         draws=len(drawn),
+        left_out=sieve.left_out,
+        recordings=len(unit.fit) + len(unit.normal),
     )
 
 
@@ -159,19 +173,20 @@ def smallest(results: Sequence[ChangeResult]) -> dict[str, float | None]:
 
 
 def _heard(
-    unit: Unit, split: Split, draw: int, changes: Sequence[SteadyChange], most: int, seed: int, learn: Learn, report: Report
+    unit: Unit, split: Split, draw: int, changes: Sequence[SteadyChange], most: int, seed: int, learn: Learn, sieve: Sieve, report: Report
 ) -> list[Heard]:
-    judge = learn(split.fit, seed)
+    judge = learn(split.fit, seed, sieve)
     report(len(split.fit))
-    usual = usual_of(read_clip(path) for path in split.fit)
+    usual = usual_of(read_clip(path) for path in split.fit if not sieve.holds(path))
     order = _random(unit, seed, f"changed in {draw}").permutation(len(split.normal))
     changed = set(order[:most].tolist())
     heard = []
     for number, path in enumerate(split.normal):
-        normal = judge(path).score
+        with sieve.passing(path):
+            normal = judge(path).score
+            scored = _changed(unit, path, changes if number in changed else (), usual, judge, seed, report)
+            heard.append(Heard(path, normal, tuple(score for score, _ in scored), tuple(down for _, down in scored)))
         report(1)
-        scored = _changed(unit, path, changes if number in changed else (), usual, judge, seed, report)
-        heard.append(Heard(path, normal, tuple(score for score, _ in scored), tuple(down for _, down in scored)))
     return heard
 
 

@@ -18,6 +18,7 @@ from benchmarks.datasets.manifest import Unit, chosen_units, read_manifest, unit
 from benchmarks.robustness import lacks, learn
 from benchmarks.steady_changes import KINDS, SteadyChange
 from benchmarks.steady_fan import TEST_CLIPS, steady_fan
+from calibrate.left_out import documents, left_out_lines
 from calibrate.metrics.sample import require_scikit_learn
 from edge.console.progress import Progress
 from edge.errors import UserError
@@ -147,6 +148,8 @@ def _unit(result: UnitResult) -> dict[str, Any]:
         "fit_files": result.fit_files,
         "normal_files": result.false_alarms.of,
         "draws": result.draws,
+        "left_out": documents(result.left_out),
+        "recordings": result.recordings,
     }
 
 
@@ -185,6 +188,7 @@ def _text(document: Mapping[str, Any]) -> list[str]:
             *(f"smallest {way} of which half is heard: {_size(size, measures[way.split()[0]])}" for way, size in unit["smallest"].items()),
             "",
         ]
+    lines += [line for unit in document["units"].values() for line in left_out_lines(unit["left_out"], unit["recordings"])]
     return lines + [f"skipped {key}: {reason}" for key, reason in document["skipped"].items()]
 
 
