@@ -14,6 +14,7 @@ from benchmarks.robustness import Judge, Judged
 from benchmarks.share import Share
 from benchmarks.steady_changes import SteadyChange
 from benchmarks.steady_fan import RATE_HZ, SPREAD_DB, SteadyFan, steady_fan
+from calibrate.left_out import Sieve
 from calibrate.metrics.bootstrap import Interval
 from edge.errors import AudioError, UserError
 from export.synthesis.level import level_dbfs
@@ -40,7 +41,7 @@ def unit(tmp_path: Path) -> Unit:
     )
 
 
-def loudness(fit: Sequence[Path], _seed: int) -> Judge:
+def loudness(fit: Sequence[Path], _seed: int, _sieve: Sieve) -> Judge:
     """A detector of power: decibels above what is usual, an alarm from 1.5 dB on; deaf to anything that is softer."""
     usual = np.mean([read_clip(path).power for path in fit])
     return lambda path: Judged(10.0 * float(np.log10(read_clip(path).power / usual)) / 1.5, "level", {})
@@ -89,7 +90,7 @@ def test_measure_unit_again_is_the_same_and_with_another_seed_is_not(unit: Unit)
 def test_measure_unit_does_not_let_a_fault_follow_the_clip(unit: Unit, tmp_path: Path) -> None:
     heard: dict[str, list[float]] = {}
 
-    def listen(fit: Sequence[Path], _seed: int) -> Judge:
+    def listen(fit: Sequence[Path], _seed: int, _sieve: Sieve) -> Judge:
         def judge(path: Path) -> Judged:
             heard.setdefault(path.stem, []).append(read_clip(path).power)
             return Judged(0.0, "level", {})
@@ -114,10 +115,10 @@ def test_changes_of_a_rate_too_low_names_the_file(unit: Unit, tmp_path: Path) ->
         changes_of(slow)
 
 
-def test_changes_of_an_unreadable_recording_names_the_file(unit: Unit, tmp_path: Path) -> None:
+def test_changes_of_nothing_but_an_unreadable_recording_names_the_file(unit: Unit, tmp_path: Path) -> None:
     (tmp_path / "broken.wav").write_bytes(b"no sound")
     with pytest.raises(AudioError, match=r"broken\.wav"):
-        changes_of(replace(unit, fit=(tmp_path / "broken.wav",)))
+        changes_of(replace(unit, fit=(tmp_path / "broken.wav",), normal=()))
 
 
 def test_changes_of_recordings_of_several_rates_fit_the_lowest(unit: Unit, tmp_path: Path) -> None:
@@ -157,3 +158,11 @@ def test_steady_fan_is_one_fan_whose_clips_differ_little_in_level(tmp_path: Path
     unit = steady_fan(tmp_path, 1, fit=1, test=2)
     assert (len(unit.fit), len(unit.normal), unit.anomalous) == (1, 2, ())
     assert read_clip(unit.normal[1]).rate_hz == RATE_HZ
+
+
+def test_measure_unit_leaves_out_what_cannot_be_scored(unit: Unit, tmp_path: Path) -> None:
+    (tmp_path / "broken.wav").write_bytes(b"no sound")
+    spoilt = replace(unit, normal=(*unit.normal, tmp_path / "broken.wav"))
+    result = measure_unit(spoilt, changes_of(spoilt, ["broadband"]), learn=loudness)
+    assert ([Path(one.file).name for one in result.left_out], result.false_alarms.of) == (["broken.wav"], 6)
+    assert result.changes == measure_unit(unit, changes_of(unit, ["broadband"]), learn=loudness).changes

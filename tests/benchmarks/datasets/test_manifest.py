@@ -122,13 +122,14 @@ def test_read_manifest_that_is_missing_or_no_text_is_refused(tmp_path: Path) -> 
 @pytest.mark.skipif(not SHARED.is_file(), reason="the recordings to develop against are not beside this checkout")
 def test_read_manifest_of_the_real_recordings_counts_as_its_readme_does() -> None:
     recordings = read_manifest(SHARED)
-    assert len(recordings) == 494
+    assert len(recordings) == 1178
     assert len(background(recordings)) == 272
     by_key = {unit.key: unit for unit in units(recordings)}
     counts = {key: (len(unit.fit), len(unit.normal), len(unit.anomalous)) for key, unit in by_key.items() if unit.lacks is None}
     assert counts["holybro_x500/cw"] == (20, 19, 42)
     assert counts["M1"] == (4, 4, 6)
     assert counts["fan_id_02"] == (5, 5, 10)
+    assert counts["lathe"] == (260, 174, 250)
     assert by_key["dcase2020/fan_id_02"].lacks == "no fit rows"
 
 
