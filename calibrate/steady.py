@@ -29,7 +29,7 @@ Float64 = NDArray[np.float64]
 Vectors = dict[str, Float64]
 
 # dB. The least that windows of a machine are taken to vary by, counted as much as four of them: few recordings may agree by chance.
-LEAST_DEVIATION = {"level": 0.3, "profile": 1.0, "shape": 1.0, "low": 1.0, "dynamics": 0.3}
+LEAST_DEVIATION = {"level": 0.3, "profile": 0.5, "shape": 0.5, "low": 0.5, "dynamics": 0.3}
 # dB. What is added to any number of windows: a machine is steady to a hundredth of a decibel for an hour; over the weeks its microphone,
 # and the air before it, are not.
 LASTING_DEVIATION = {"level": 0.2, "profile": 0.2, "shape": 0.2, "low": 0.2, "dynamics": 0.1}

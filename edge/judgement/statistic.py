@@ -3,7 +3,7 @@
 signed     One number of the vector, in standard deviations.
 whitened   The length of the vector in units of the covariance of normal windows: the Mahalanobis distance, under a covariance that was
            shrunk as Ledoit and Wolf (2004) do, for there are fewer windows than numbers.
-largest    The mean of the five largest numbers, each in its own standard deviations: what a whole spectrum dilutes.
+largest    The mean of the two largest numbers, each in its own standard deviations: what a whole spectrum dilutes, such as a tone.
 
 How high a statistic gets on windows that the fit had not heard is taken to be normal, of a mean and deviation known from so many
 recordings only. So what a new window reaches has Student's distribution, and its surprise is minus the logarithm of the chance of more:
@@ -30,7 +30,7 @@ Float64 = NDArray[np.float64]
 
 Kind = Literal["signed", "whitened", "largest"]
 
-LARGEST = 5
+LARGEST = 2
 PRIOR_WINDOWS = 4  # what the least deviation counts as much as
 ERFC_ENDS = 25.0  # standard deviations, from where on double precision is left and an asymptote takes over
 
