@@ -165,4 +165,5 @@ def test_measure_unit_leaves_out_what_cannot_be_scored(unit: Unit, tmp_path: Pat
     spoilt = replace(unit, normal=(*unit.normal, tmp_path / "broken.wav"))
     result = measure_unit(spoilt, changes_of(spoilt, ["broadband"]), learn=loudness)
     assert ([Path(one.file).name for one in result.left_out], result.false_alarms.of) == (["broken.wav"], 6)
-    assert result.changes == measure_unit(unit, changes_of(unit, ["broadband"]), learn=loudness).changes
+    without = measure_unit(unit, changes_of(unit, ["broadband"]), learn=loudness)
+    assert [one.mean_score for one in result.changes] == [one.mean_score for one in without.changes]
