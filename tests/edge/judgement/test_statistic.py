@@ -70,8 +70,14 @@ def test_nats_are_by_the_mean_and_deviation_of_windows_as_long() -> None:
     assert judged.nats(12.0 + 3.0 * 4.0 * units, 25) == pytest.approx(student_nats(4.0, freedom))
     between = round(math.sqrt(25 * 75))  # halfway, by the logarithm
     assert judged.nats(11.0 + 2.5 * 4.0 * units, between) == pytest.approx(student_nats(4.0, freedom), rel=0.01)
-    for cells, same in ((1, 25), (10_000, 250)):
-        assert judged.nats(13.0, cells) == judged.nats(13.0, same)
+    assert judged.nats(13.0, 10_000) == judged.nats(13.0, 250)  # no longer one was measured
+
+
+@pytest.mark.parametrize("cells", [1, 4, 24])
+def test_nats_of_a_window_shorter_than_any_that_was_measured_are_as_those_of_noise(cells: int) -> None:
+    judged, root = statistic(), math.sqrt(25 / cells)
+    assert judged.nats(root * 18.0, cells) == pytest.approx(judged.nats(18.0, 25))
+    assert judged.nats(18.0, cells) <= judged.nats(18.0, 25)
 
 
 def test_nats_of_a_signed_number_are_alike_on_both_sides_and_of_the_chance_of_either() -> None:
