@@ -36,7 +36,7 @@ def fan(seed: int, changes: dict[tuple[float, float], float] | None = None, gain
     for (low_hz, high_hz), by_db in (changes or {}).items():
         spectrum[(hertz >= low_hz) & (hertz < high_hz)] *= 10.0 ** (0.05 * by_db)
     level_db = rng.uniform(-0.3, 0.3) if gain_db is None else gain_db
-    return (0.03 * 10.0 ** (0.05 * level_db) * np.fft.irfft(spectrum, count)).astype(np.float32)
+    return np.asarray(0.03 * 10.0 ** (0.05 * level_db) * np.fft.irfft(spectrum, count), np.float32)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def test_fan_every_faulty_clip_alarms_and_no_normal_one(learned: Fan) -> None:
         assert max(window.heads, key=lambda head: window.heads[head]) == PROFILE
         regions = window.localization.regions
         assert names(regions, LOUDER_HZ)
-        assert (regions[0].t0_s, regions[0].t1_s) == (0.0, pytest.approx(CLIP_S, abs=0.05))
+        assert (regions[0].t0_s, regions[0].t1_s) == pytest.approx((0.0, CLIP_S), abs=0.05)
         assert regions[0].score == pytest.approx(window.score)
 
 

@@ -29,7 +29,7 @@ def air(seconds: float, seed: int) -> Float32:
     hertz = np.fft.rfftfreq(count, 1.0 / RATE_HZ)
     noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(count)) / np.sqrt(1.0 + np.square(hertz / 400.0)), count)
     breath = 1.0 + 0.1 * np.sin(2.0 * np.pi * 0.9 * np.arange(count) / RATE_HZ + rng.uniform(0.0, 6.28))
-    return (0.1 * noise * breath * 10.0 ** (0.05 * rng.uniform(-0.3, 0.3))).astype(np.float32)
+    return np.asarray(0.1 * noise * breath * 10.0 ** (0.05 * rng.uniform(-0.3, 0.3)), np.float32)
 
 
 @pytest.fixture(scope="module", params=["logmel", "logmel-16k"])
@@ -47,7 +47,7 @@ def clip() -> Float32:
     sound = np.fft.rfft(air(11.0, 99))
     hertz = np.fft.rfftfreq(11 * RATE_HZ, 1.0 / RATE_HZ)
     sound[(hertz > 707.0) & (hertz < 1414.0)] *= 1.4
-    return np.fft.irfft(sound, 11 * RATE_HZ).astype(np.float32)
+    return np.asarray(np.fft.irfft(sound, 11 * RATE_HZ), np.float32)
 
 
 def listened(model: Model, steps: list[Float32 | int]) -> list[Window]:

@@ -102,7 +102,7 @@ def test_value_of_each_kind() -> None:
 
 def test_statistic_is_loaded_as_it_was_stored() -> None:
     stored = statistic("signed", number=1)
-    loaded = Statistic.load("power", "signed", stored.arrays("power"), 1)
+    loaded = Statistic.load("power", "signed", {**stored.arrays("power")}, 1)
     for name in ("lengths", "centres", "spreads"):
         np.testing.assert_allclose(getattr(loaded, name), getattr(stored, name), rtol=1e-6)
     assert (loaded.kind, loaded.number, loaded.recordings) == ("signed", 1, 10.0)
@@ -156,7 +156,7 @@ def test_statistic_of_damaged_arrays_is_refused(damage: dict[str, NDArray[Any] |
 
 def test_statistic_without_a_length_is_refused() -> None:
     """There is nothing to judge by."""
-    arrays = {"power_table": np.zeros((0, 3), np.float32), "power_trust": np.array([3.0, 0.5], np.float32)}
+    arrays: dict[str, NDArray[Any]] = {"power_table": np.zeros((0, 3), np.float32), "power_trust": np.array([3.0, 0.5], np.float32)}
     with pytest.raises((KeyError, ValueError)):
         Statistic.load("power", "signed", arrays)
 

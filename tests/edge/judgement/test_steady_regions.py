@@ -29,7 +29,7 @@ def test_runs_of_bands_that_stand_out_are_regions_over_all_of_the_window_the_far
     first, second = found
     assert (first.f_lo_hz, first.f_hi_hz) == tuple(LAYOUT.edges_hz[40])
     assert (second.f_lo_hz, second.f_hi_hz) == (LAYOUT.edges_hz[21, 0], LAYOUT.edges_hz[21, 1])  # 3 is less than half of 8
-    assert (first.score, second.score) == (2.0, pytest.approx(1.0))
+    assert (first.score, second.score) == pytest.approx((2.0, 1.0))
 
 
 def test_neighbouring_bands_are_one_region_with_the_score_of_its_farthest() -> None:

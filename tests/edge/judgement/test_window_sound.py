@@ -92,7 +92,7 @@ def test_modulation_of_a_window_is_that_of_swelling_in_decibels() -> None:
     sound.frames[:, 8:12] += swelling[:, None]
     groups = sound.layout.groups
     modulation = window(sound)["dynamics"][-5 * groups :].reshape(5, groups)
-    assert np.unravel_index(np.argmax(modulation), modulation.shape) == (2, 2)
+    assert divmod(int(np.argmax(modulation)), groups) == (2, 2)
     # A sine of amplitude a is a^2 / 4 of so many frames in all lines of one side; a third of it is in the line below, and 1 / 6 beside it.
     assert 10.0 ** (0.1 * modulation[2, 2]) == pytest.approx(64 * 2.0**2 / 4 * (2 / 3 + 1 / 6) / 4, rel=0.02)
     assert np.delete(modulation, 2, axis=1) == pytest.approx(-20.0)  # the least that is told
