@@ -38,7 +38,7 @@ LEAST_SPREAD = 0.1  # of the mean of a distance, likewise
 FAULT = {"level": 1.5, "profile": 1.5, "shape": 1.5, "low": 1.5, "dynamics": 1.0}  # dB that a fault adds
 FEWEST_WINDOWS = 3  # that can tell how windows differ
 MOST_WINDOWS = 3000  # that a covariance is made of
-SHORTER = (0.1, 0.3)  # parts of a window that are measured too, for files and gaps
+SHORTER = (0.1, 0.3)  # parts of a window that are measured too, and a single block: for files and gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,21 +173,25 @@ def _values(
     for window in windows:
         normal = by_fold[window.fold][question.vector]
         length = window.last_block - window.first_block
-        for part in (*SHORTER, 1.0):
-            blocks = max(1, round(part * length))
-            starts = {window.first_block, window.first_block + (length - blocks) // 2, window.last_block - blocks}
-            for first in sorted(starts) if part < 1.0 else [window.first_block]:
+        for blocks in sorted({*_shorter(length), length}):
+            for first in sorted({window.first_block, window.first_block + (length - blocks) // 2, window.last_block - blocks}):
                 means, cells = owner.averages[window.recording].mean(first, first + blocks)
                 vector = sound.of_mean(means).get(question.vector) if cells else None
-                if vector is not None and (part == 1.0 or blocks < length):
+                if vector is not None:
                     found.append((cells, plain.value(normal.standardised(vector), normal.whitening)))
     return found
+
+
+def _shorter(blocks: float) -> list[int]:
+    """How many blocks the parts of a window of so many have that are measured too."""
+    return sorted({1, *(max(1, round(part * blocks)) for part in SHORTER)})
 
 
 def _statistic(question: Question, normal: Normal, values: Sequence[tuple[int, float]], units: int) -> Statistic:
     cells, reached = (np.array(column, np.float64) for column in zip(*values, strict=True))
     longest = float(np.median(cells[cells >= 0.5 * cells.max()]))
-    groups = [np.abs(np.log(cells / (part * longest))) < 0.5 for part in SHORTER] + [cells >= 0.5 * longest]
+    shorter = [BLOCK_CELLS * blocks for blocks in _shorter(longest / BLOCK_CELLS) if BLOCK_CELLS * blocks < 0.5 * longest]
+    groups = [np.abs(np.log(cells / length)) < 0.5 for length in shorter] + [cells >= 0.5 * longest]
     table = [(float(np.median(cells[group])), *_spread(question, reached[group])) for group in groups if group.sum() >= FEWEST_WINDOWS]
     lengths, centres, spreads = (np.array(column) for column in zip(*table, strict=True))
     if question.kind == "signed":

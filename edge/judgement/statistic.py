@@ -10,7 +10,7 @@ recordings only. So what a new window reaches has Student's distribution, and it
 large for a machine that is steady in many recordings, and modest, however far off, after few.
 
 A short window varies more than a long one. The mean and the deviation were measured at several lengths, and in between they follow the
-logarithm of the length.
+logarithm of the length. Those of a shorter window than any, which is less than a block, are as those of noise: as the root of its length.
 """
 
 from __future__ import annotations
@@ -112,6 +112,7 @@ class Statistic:
         """The surprise of a value that so many cells gave, before its weight."""
         centre, spread = self._at(cells)
         units = (value - centre) / spread / math.sqrt(1.0 + 1.0 / self.recordings)
+        units = (value - centre) / spread / math.sqrt(1.0 + 1.0 / self.recordings)
         freedom = self.recordings - 1.0 + PRIOR_WINDOWS
         return student_nats(abs(units), freedom) - math.log(2.0) if self.kind == "signed" else student_nats(units, freedom)
 
@@ -120,7 +121,8 @@ class Statistic:
         if cells >= self.lengths[-1]:
             return float(self.centres[-1]), float(self.spreads[-1])
         at, lengths = math.log(cells), np.log(self.lengths)
-        return float(np.interp(at, lengths, self.centres)), float(np.interp(at, lengths, self.spreads))
+        shorter = math.sqrt(max(1.0, float(self.lengths[0]) / cells))
+        return shorter * float(np.interp(at, lengths, self.centres)), shorter * float(np.interp(at, lengths, self.spreads))
 
 
 def student_nats(units: float, freedom: float) -> float:

@@ -17,6 +17,7 @@ import soundfile
 from edge.bundles.bundle import Bundle
 from edge.console.cli import run_command
 from edge.model import Model
+from edge.scoring import score_file
 
 ROOT = Path(__file__).parents[3]
 RATE_HZ = 16000
@@ -68,6 +69,44 @@ def test_calibrate_in_text_is_for_people(recordings: Path, tmp_path: Path, capsy
     printed = capsys.readouterr().out
     assert re.search(rf"^bundle +{re.escape(str(output))}$", printed, re.MULTILINE)
     assert re.search(r"^recordings +3$", printed, re.MULTILINE)
+    assert re.search(r"^detection limit +with these recordings a band (must be .* dB louder|that gets louder) .*$", printed, re.MULTILINE)
+    assert "detection limit db" not in printed  # the same in figures
+
+
+def test_calibrate_detection_limit_is_printed_and_in_the_manifest(
+    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "pump1.auscult"
+    options = ["--backbone", "logmel", "--false-alarms-per-week", "1000", "--format", "json", *FEW]
+    assert calibrate("--recordings", recordings, "--output", output, *options) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert list(result["detection_limit_db"]) == ["63", "125", "250", "500", "1000", "2000", "4000"]
+    assert all(limit is None or 0.0 < limit < 30.0 for limit in result["detection_limit_db"].values())
+    assert any(limit is not None for limit in result["detection_limit_db"].values())
+    assert result["detection_limit"].startswith("with these recordings a band must be ")
+    assert Bundle.read(output).manifest.threshold.detection_limit_db == result["detection_limit_db"]
+
+
+@pytest.mark.parametrize("option", [("--ignore-level",), ("--level", "relative"), ("--level", "absolute", "--ignore-level"), ()])
+def test_calibrate_that_ignores_the_level_gives_a_bundle_that_a_gain_does_not_alarm(
+    option: tuple[str, ...], recordings: Path, tmp_path: Path
+) -> None:
+    for index in range(3, 8):
+        write_noise(recordings / f"{index}.wav", 5.0, index)
+    output = tmp_path / "pump1.auscult"
+    quick = ["--backbone", "logmel", "--false-alarms-per-week", "1000", *FEW]
+    assert calibrate("--recordings", recordings, "--output", output, *option, *quick) == 0
+    parameters = Bundle.read(output).manifest.detector.parameters
+    model = Model.load(output)
+    normal = score_file(model, write_noise(tmp_path / "normal.wav", 5.0, 99)).score
+    louder = score_file(model, write_noise(tmp_path / "louder.wav", 5.0, 99, 0.1)).score  # by 6 dB
+    assert normal < 1.0
+    if option:
+        assert parameters["steady"] == {"heads": ["profile", "dynamics"], "level": "relative"}
+        assert louder == pytest.approx(normal, abs=0.05)
+    else:
+        assert parameters["steady"] == {"heads": ["level", "profile", "dynamics"], "level": "absolute"}
+        assert louder > 1.0
 
 
 def test_calibrate_takes_files_and_folders_and_every_option(recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,6 +136,7 @@ def test_calibrate_takes_files_and_folders_and_every_option(recordings: Path, tm
         (("--channel", "left"), "argument --channel"),
         (("--detector", "magic"), "no such detector: 'magic'"),
         (("--banks", "none"), "invalid choice: 'none'"),
+        (("--level", "none"), "invalid choice: 'none'"),
         (("--output",), "argument --output"),
         (("--recordings",), "argument --recordings"),
     ],

@@ -64,6 +64,22 @@ def test_calibrate_fleet_in_json_gives_each_units_bundle(site: Path, capsys: pyt
     assert len({Bundle.read(path).manifest.created_at for path in (site / "new" / "bundles").glob("*.auscult")}) == 1
 
 
+def test_calibrate_fleet_whose_rows_say_whether_the_level_counts(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = ("pump1,recordings/pump1,relative", "pump2,recordings/pump2,absolute", "pump3,recordings/pump3,")
+    (site / "fleet.csv").write_text("\n".join(("unit,recordings,level", *rows)))
+    for options, empty in (((), "absolute"), (("--ignore-level", "--anew"), "relative")):
+        assert calibrate("--manifest", "fleet.csv", "--output-dir", "bundles", *options) == 0
+        found = [Bundle.read(site / "bundles" / f"pump{number}.auscult").manifest.detector.parameters["steady"] for number in (1, 2, 3)]
+        assert [steady["level"] for steady in found] == ["relative", "absolute", empty]
+        assert ["level" in steady["heads"] for steady in found] == [False, True, empty == "absolute"]
+    capsys.readouterr()
+    (site / "fleet.csv").write_text("unit,recordings,level\npump1,recordings/pump1,loud\n")
+    assert calibrate("--manifest", "fleet.csv", "--output-dir", "bundles") == 2
+    problem = capsys.readouterr().err
+    assert "fleet.csv:2: column level: " in problem
+    assert "'loud'" in problem
+
+
 def test_calibrate_fleet_again_says_what_it_skips(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert calibrate("--manifest", "fleet.csv", "--output-dir", "bundles") == 0
     capsys.readouterr()
