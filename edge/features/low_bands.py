@@ -43,7 +43,7 @@ class LowBands:
         spectra = decimated // length
         self._starts = [(decimated * (2 * number + 1) // spectra - length) // 2 for number in range(spectra)]
         hann = np.hanning(length + 1)[:-1]
-        self._window = (hann / np.sqrt(np.square(hann).sum())).astype(np.float32)
+        self._window = (hann * np.sqrt(DECIMATION / np.square(hann).sum())).astype(np.float32)  # levels are those before decimation
         self._filter = _low_pass()
         self._pending = np.zeros(0, np.float32)
 
