@@ -20,8 +20,9 @@ from calibrate.block_averages import BlockAverages
 from calibrate.covariance import ledoit_wolf
 from calibrate.folds import Folds
 from edge.features.frontend import BLOCK_CELLS
+from edge.judgement.long_average import WINDOWS
 from edge.judgement.statistic import PRIOR_WINDOWS, Normal, Statistic
-from edge.judgement.steady import QUESTIONS, Question, Steady
+from edge.judgement.steady import LONGER, QUESTIONS, Question, Steady
 from edge.judgement.window_sound import WindowSound
 
 Float32 = NDArray[np.float32]
@@ -60,6 +61,15 @@ class _Owner:
     def fold(self, recording: int, first_block: int, last_block: int) -> int:
         return self.folds.of(self.indices[recording], BLOCK_CELLS * (first_block + last_block) // 2)
 
+    def long_first(self, recording: int, first_block: int, last_block: int) -> int:
+        """Where the long window begins that ends with a window, within its fold; the window's own beginning where it is hardly longer."""
+        length = last_block - first_block
+        fold = self.fold(recording, first_block, last_block)
+        first = first_block
+        while first > max(0, last_block - WINDOWS * length) and self.folds.of(self.indices[recording], BLOCK_CELLS * (first - 1)) == fold:
+            first -= 1
+        return first if last_block - first >= LONGER * length else first_block
+
 
 class FittedSteady:
     """The heads, and what they make of normal windows that they had not heard."""
@@ -71,12 +81,14 @@ class FittedSteady:
         self._owner = owner
 
     def held_out(self, recording: int, first_block: int, last_block: int) -> dict[str, float]:
-        """What each head makes of blocks of a recording, in nats, when it has not heard their fold."""
-        means, cells = self._owner.averages[recording].mean(first_block, last_block)
-        if not cells:
-            return {}
+        """What each head makes of blocks of a recording, in nats, when it has not heard their fold; of the long window, if that is more."""
         judge = self._folds[self._owner.fold(recording, first_block, last_block)]
-        return judge.evidence_of(judge.sound.of_mean(means), cells)
+        said: list[dict[str, float]] = [{}]
+        for first in {first_block, self._owner.long_first(recording, first_block, last_block)}:
+            means, cells = self._owner.averages[recording].mean(first, last_block)
+            if cells:
+                said.append(judge.evidence_of(judge.sound.of_mean(means), cells))
+        return max(said, key=lambda nats: sum(nats.values()))
 
     def held_out_louder(self, recording: int, first_block: int, last_block: int, band_hz: tuple[float, float], by_db: float) -> float:
         """What all heads together would make of the blocks, in nats, if a band were louder by so many dB."""
@@ -108,9 +120,11 @@ def fit_steady(
         for fold in numbers
     }
     normal = {name: _normal(name, vectors) for name in needed}
+    usual = float(np.median([averages[window.recording].mean(window.first_block, window.last_block)[1] for window in windows]))
     units = len({window.recording for window in windows}) if folds.whole else len(windows)
     statistics = {
-        name: _statistic(one, normal[one.vector], _values(one, by_fold, windows, owner, sound), units) for name, one in questions.items()
+        name: _statistic(one, normal[one.vector], _values(one, by_fold, windows, owner, sound), usual, units)
+        for name, one in questions.items()
     }
     arrays: dict[str, NDArray[np.generic]] = {}
     for name in sorted(needed):
@@ -173,6 +187,11 @@ def _values(
     for window in windows:
         normal = by_fold[window.fold][question.vector]
         length = window.last_block - window.first_block
+        first = owner.long_first(window.recording, window.first_block, window.last_block)
+        if first < window.first_block:
+            means, cells = owner.averages[window.recording].mean(first, window.last_block)
+            if question.vector in (vectors := sound.of_mean(means)):
+                found.append((cells, plain.value(normal.standardised(vectors[question.vector]), normal.whitening)))
         for blocks in sorted({*_shorter(length), length}):
             for first in sorted({window.first_block, window.first_block + (length - blocks) // 2, window.last_block - blocks}):
                 means, cells = owner.averages[window.recording].mean(first, first + blocks)
@@ -187,15 +206,16 @@ def _shorter(blocks: float) -> list[int]:
     return sorted({1, *(max(1, round(part * blocks)) for part in SHORTER)})
 
 
-def _statistic(question: Question, normal: Normal, values: Sequence[tuple[int, float]], units: int) -> Statistic:
+def _statistic(question: Question, normal: Normal, values: Sequence[tuple[int, float]], usual: float, units: int) -> Statistic:
+    """A statistic of values, each of so many cells; windows of `usual` cells are what the normal vector was made of."""
     cells, reached = (np.array(column, np.float64) for column in zip(*values, strict=True))
-    longest = float(np.median(cells[cells >= 0.5 * cells.max()]))
-    shorter = [BLOCK_CELLS * blocks for blocks in _shorter(longest / BLOCK_CELLS) if BLOCK_CELLS * blocks < 0.5 * longest]
-    groups = [np.abs(np.log(cells / length)) < 0.5 for length in shorter] + [cells >= 0.5 * longest]
+    whole = (cells >= 0.5 * usual) & (cells < LONGER * usual)
+    shorter = [BLOCK_CELLS * blocks for blocks in _shorter(usual / BLOCK_CELLS) if BLOCK_CELLS * blocks < 0.5 * usual]
+    groups = [*(np.abs(np.log(cells / length)) < 0.5 for length in shorter), whole, cells >= LONGER * usual]
     table = [(float(np.median(cells[group])), *_spread(question, reached[group])) for group in groups if group.sum() >= FEWEST_WINDOWS]
     lengths, centres, spreads = (np.array(column) for column in zip(*table, strict=True))
     if question.kind == "signed":
-        spreads = np.maximum.accumulate((spreads / spreads[-1])[::-1])[::-1]
+        spreads = np.maximum.accumulate((spreads / _spread(question, reached[whole])[1])[::-1])[::-1]
     kept = np.append(np.diff(lengths) > 0, True)
     precision = np.square(normal.whitening).sum(axis=1) if normal.whitening is not None and question.kind != "signed" else 1.0
     apart = normal.scale / np.sqrt(precision)

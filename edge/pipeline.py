@@ -18,6 +18,7 @@ from edge.judgement.event import Event
 from edge.judgement.event_tracker import EventSettings, EventTracker
 from edge.judgement.fusion import Fused, fuse
 from edge.judgement.judge import AVERAGES, Judge
+from edge.judgement.long_average import LongAverage
 from edge.judgement.regions import MOST_REGIONS, find_regions
 from edge.judgement.steady_regions import steady_drawing, steady_regions
 from edge.judgement.threshold import Moved
@@ -59,7 +60,8 @@ class Listener:
         averages = {AVERAGES: layout.width} if layout else {}
         self._timeline = Timeline({**model.detector.features, **averages}, model.window_cells)
         self._threshold = model.threshold.moved(moved)
-        self._judge = Judge(model.detector, self._timeline, self.stopwatch, layout)
+        self._long_average = LongAverage(layout.width, model.window_cells) if layout else None
+        self._judge = Judge(model.detector, self._timeline, self.stopwatch, layout, self._long_average)
         self._events = EventTracker(settings or EventSettings(), new_id)
         self._windows = 0  # passed on the regular grid
         self._last_window_end = 0  # absolute cell
@@ -193,4 +195,6 @@ class Listener:
 
     def _steady(self, span: Span) -> dict[str, float]:
         """What the heads of steady sound make of a window."""
-        return self.model.steady.evidence(span.deviations[AVERAGES]) if self.model.steady else {}
+        if self.model.steady is None or self._long_average is None:
+            return {}
+        return self.model.steady.strongest_evidence(span.deviations[AVERAGES], self._long_average.mean(span.last))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.detectors.detector import Detector, Deviation
+from edge.detectors.detector import Detector, Deviation, real_cells
 from edge.features.cell_averages import AverageLayout, AverageStream
 from edge.features.feature_stream import FeatureBlock
 from edge.features.frontend import BLOCK_CELLS
 from edge.features.hearing import Heard
+from edge.judgement.long_average import LongAverage
 from edge.judgement.timeline import Timeline
 from edge.stopwatch import Stopwatch
 
@@ -22,12 +23,18 @@ class Judge:
     """Keeps one stream of the detector for every stretch of sound, and one of the averages of its cells."""
 
     def __init__(
-        self, detector: Detector, timeline: Timeline, stopwatch: Stopwatch | None = None, layout: AverageLayout | None = None
+        self,
+        detector: Detector,
+        timeline: Timeline,
+        stopwatch: Stopwatch | None = None,
+        layout: AverageLayout | None = None,
+        long_average: LongAverage | None = None,
     ) -> None:
-        """Averages are put on the timeline if a `layout` of them is given."""
+        """Averages are put on the timeline, and into a `long_average`, if a `layout` of them is given."""
         self._detector = detector
         self._timeline = timeline
         self._layout = layout
+        self._long_average = long_average
         self._stopwatch = stopwatch or Stopwatch()
         self._segment = -1
 
@@ -41,7 +48,9 @@ class Judge:
             deviations = self._stream.push(heard.block, heard.cells)
         with self._stopwatch.stage("averages"):
             if self._averages:
-                self._averages.push(heard.block, heard.cells)
+                rows = self._averages.push(heard.block, heard.cells)
+                if self._long_average and len(rows):
+                    self._long_average.put(rows, heard.base_cell + max(0, heard.block.first_cell))
                 deviations += [self._averages.of(one) for one in deviations[:1]]  # of the same cells, however late the detector is
         for deviation in deviations:
             self._timeline.put(deviation, heard.base_cell)
@@ -55,11 +64,13 @@ class _LaggedAverages:
         self._rows = np.full(((lag_blocks + 1) * BLOCK_CELLS, layout.width), np.nan, np.float32)  # (cell, column), the latest last
         self._end_cell = 0  # of the segment
 
-    def push(self, block: FeatureBlock, cells: int) -> None:
-        """Hear the block that follows; of the segment, so many cells are real sound."""
+    def push(self, block: FeatureBlock, cells: int) -> Float32:
+        """Hear the block that follows, of a segment of which so many cells are real sound; return its rows of such cells."""
         self._rows[:-BLOCK_CELLS] = self._rows[BLOCK_CELLS:]
         self._rows[-BLOCK_CELLS:] = self._stream.push(block, cells)
         self._end_cell = block.first_cell + BLOCK_CELLS
+        real: Float32 = self._rows[-BLOCK_CELLS:][real_cells(block.first_cell, cells)]
+        return real
 
     def of(self, deviation: Deviation) -> Deviation:
         """Those of the cells that a detector has judged."""

@@ -3,7 +3,7 @@
 signed     One number of the vector, in standard deviations.
 whitened   The length of the vector in units of the covariance of normal windows: the Mahalanobis distance, under a covariance that was
            shrunk as Ledoit and Wolf (2004) do, for there are fewer windows than numbers.
-largest    The mean of the two largest numbers, each in its own standard deviations: what a whole spectrum dilutes, such as a tone.
+largest    The mean of the few largest numbers, each in its own standard deviations: what a whole spectrum dilutes, such as a tone.
 
 How high a statistic gets on windows that the fit had not heard is taken to be normal, of a mean and deviation known from so many
 recordings only. So what a new window reaches has Student's distribution, and its surprise is minus the logarithm of the chance of more:
@@ -30,7 +30,6 @@ Float64 = NDArray[np.float64]
 
 Kind = Literal["signed", "whitened", "largest"]
 
-LARGEST = 2
 PRIOR_WINDOWS = 4  # what the least deviation counts as much as
 ERFC_ENDS = 25.0  # standard deviations, from where on double precision is left and an asymptote takes over
 
@@ -80,7 +79,7 @@ class Statistic:
     spreads: Float64  # (length,) and how much that varies
     recordings: float  # it is known from
     weight: float  # of its nats: little where normal windows differ by more than a fault would change them
-    number: int = 0  # that is judged, of a signed one
+    number: int = 0  # that is judged, of a signed one; how many are, of the largest
 
     @classmethod
     def load(cls, name: str, kind: Kind, arrays: Arrays, number: int = 0) -> Statistic:
@@ -105,7 +104,7 @@ class Statistic:
             assert whitening is not None
             return float(np.linalg.norm(standardised @ whitening))
         sizes = np.abs(standardised)
-        count = min(LARGEST, len(sizes))
+        count = min(self.number, len(sizes))
         return float(np.partition(sizes, len(sizes) - count)[len(sizes) - count :].mean())
 
     def nats(self, value: float, cells: int) -> float:

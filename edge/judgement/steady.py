@@ -29,6 +29,8 @@ STEADY = "steady"  # the member of a bundle
 LEVEL, PROFILE, DYNAMICS = "level", "profile", "dynamics"
 STEADY_HEADS = (LEVEL, PROFILE, DYNAMICS)
 
+LONGER = 1.25  # times a window; what is hardly longer says the same
+
 # Relative: how loud the machine is does not count, for its microphone's gain drifts.
 SteadyLevel = Literal["absolute", "relative"]
 
@@ -47,7 +49,7 @@ class Question(NamedTuple):
     head: str
     vector: str
     kind: Kind
-    number: int = 0  # that is judged, of a signed one
+    number: int = 0  # that is judged, of a signed one; how many are, of the largest
 
 
 QUESTIONS: Mapping[str, Question] = {
@@ -55,8 +57,8 @@ QUESTIONS: Mapping[str, Question] = {
     "loudness": Question(LEVEL, "level", "signed", 1),
     "profile": Question(PROFILE, "profile", "whitened"),
     "low": Question(PROFILE, "low", "whitened"),
-    "low_largest": Question(PROFILE, "low", "largest"),
-    "shape_largest": Question(PROFILE, "shape", "largest"),
+    "low_largest": Question(PROFILE, "low", "largest", 2),
+    "shape_largest": Question(PROFILE, "shape", "largest", 5),
     "dynamics": Question(DYNAMICS, "dynamics", "whitened"),
 }
 
@@ -95,6 +97,14 @@ class Steady:
         """What each head makes of a window, in nats, of the averages of its cells, shape = (time, column); NaN where nothing was heard."""
         cells = int(np.count_nonzero(~np.isnan(rows[:, 0])))
         return self.evidence_of(self.sound.of_mean(self.sound.mean(rows)), cells) if cells else {}
+
+    def strongest_evidence(self, rows: Float32, long: tuple[Float64, int]) -> dict[str, float]:
+        """The evidence of a window or, where that is more, of all that was heard up to its end: its mean, (column,), and its cells."""
+        short = self.evidence(rows)
+        means, cells = long
+        if cells < LONGER * len(rows):
+            return short
+        return max(short, self.evidence_of(self.sound.of_mean(means), cells), key=lambda nats: sum(nats.values()))
 
     def evidence_of(self, vectors: Mapping[str, Float64], cells: int) -> dict[str, float]:
         """The same of a window's vectors, which so many cells gave."""

@@ -1,0 +1,47 @@
+"""The averages of the last half minute of a stream: a change that stays is judged by all of it, and so at half its size.
+
+They are kept by block, for a window ends anywhere and this one ends with a whole block.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.features.frontend import BLOCK_CELLS
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+WINDOWS = 3  # that it is as long as
+SPARE_BLOCKS = 8  # that were heard, and are judged later
+
+
+class LongAverage:
+    """Collects the averages of cells by absolute cell, for one source."""
+
+    def __init__(self, columns: int, window_cells: int) -> None:
+        self._cells = WINDOWS * window_cells
+        blocks = -(-self._cells // BLOCK_CELLS) + SPARE_BLOCKS
+        self._sums = np.zeros((blocks, columns), np.float32)
+        self._counts = np.zeros((blocks, columns), np.float32)  # of cells that a column is known of
+        self._heard = np.zeros(blocks, np.int64)  # cells
+        self._ends = np.full(blocks, -1, np.int64)  # absolute cell behind each block; the next one overwrites the oldest
+        self._next = 0
+
+    def put(self, rows: Float32, first_cell: int) -> None:
+        """Take the averages of a block's cells, shape = (up to 8, column), from the absolute cell `first_cell` on."""
+        known = ~np.isnan(rows)
+        self._sums[self._next] = np.where(known, rows, np.float32(0.0)).sum(axis=0)
+        self._counts[self._next] = known.sum(axis=0)
+        self._heard[self._next] = len(rows)
+        self._ends[self._next] = first_cell + len(rows)
+        self._next = (self._next + 1) % len(self._ends)
+
+    def mean(self, last_cell: int) -> tuple[Float64, int]:
+        """The mean of the cells of blocks that end by the absolute cell `last_cell`, shape = (column,), and how many these are."""
+        within = ((self._ends <= last_cell) & (self._ends > last_cell - self._cells)).astype(np.float32)
+        cells = int(within @ self._heard)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means: Float64 = ((within @ self._sums) / (within @ self._counts)).astype(np.float64)
+        return means, cells
