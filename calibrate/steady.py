@@ -22,7 +22,7 @@ from calibrate.folds import Folds
 from edge.features.frontend import BLOCK_CELLS
 from edge.judgement.long_average import WINDOWS
 from edge.judgement.statistic import PRIOR_WINDOWS, Normal, Statistic
-from edge.judgement.steady import LONGER, QUESTIONS, Question, Steady
+from edge.judgement.steady import LONGER, QUESTIONS, Question, Steady, more_evidence
 from edge.judgement.window_sound import WindowSound
 
 Float32 = NDArray[np.float32]
@@ -83,12 +83,13 @@ class FittedSteady:
     def held_out(self, recording: int, first_block: int, last_block: int) -> dict[str, float]:
         """What each head makes of blocks of a recording, in nats, when it has not heard their fold; of the long window, if that is more."""
         judge = self._folds[self._owner.fold(recording, first_block, last_block)]
-        said: list[dict[str, float]] = [{}]
-        for first in {first_block, self._owner.long_first(recording, first_block, last_block)}:
-            means, cells = self._owner.averages[recording].mean(first, last_block)
-            if cells:
-                said.append(judge.evidence_of(judge.sound.of_mean(means), cells))
-        return max(said, key=lambda nats: sum(nats.values()))
+        long_first = self._owner.long_first(recording, first_block, last_block)
+        short = self._said(judge, recording, first_block, last_block)
+        return short if long_first == first_block else more_evidence(short, self._said(judge, recording, long_first, last_block))
+
+    def _said(self, judge: Steady, recording: int, first_block: int, last_block: int) -> dict[str, float]:
+        means, cells = self._owner.averages[recording].mean(first_block, last_block)
+        return judge.evidence_of(judge.sound.of_mean(means), cells) if cells else {}
 
     def held_out_louder(self, recording: int, first_block: int, last_block: int, band_hz: tuple[float, float], by_db: float) -> float:
         """What all heads together would make of the blocks, in nats, if a band were louder by so many dB."""

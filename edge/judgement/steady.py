@@ -29,6 +29,8 @@ STEADY = "steady"  # the member of a bundle
 LEVEL, PROFILE, DYNAMICS = "level", "profile", "dynamics"
 STEADY_HEADS = (LEVEL, PROFILE, DYNAMICS)
 
+# A long window holds so many others that the highest of them is high by chance; this many nats of it count for nothing.
+LOOKS_NATS = 6.0
 LONGER = 1.25  # times a window; what is hardly longer says the same
 
 # Relative: how loud the machine is does not count, for its microphone's gain drifts.
@@ -70,6 +72,15 @@ class BandsApart(NamedTuple):
     low: Float64  # (low band,)
 
 
+def more_evidence(short: Mapping[str, float], long: Mapping[str, float]) -> dict[str, float]:
+    """The evidence of a window, or of the long one that ends with it: of which there is more, when a window has paid for the many looks."""
+    total = sum(short.values())
+    paid = max(0.0, total - LOOKS_NATS)
+    if paid <= sum(long.values()):
+        return dict(long)
+    return {head: nats * paid / total for head, nats in short.items()}
+
+
 class Steady:
     """The heads of one bundle."""
 
@@ -104,7 +115,7 @@ class Steady:
         means, cells = long
         if cells < LONGER * len(rows):
             return short
-        return max(short, self.evidence_of(self.sound.of_mean(means), cells), key=lambda nats: sum(nats.values()))
+        return more_evidence(short, self.evidence_of(self.sound.of_mean(means), cells))
 
     def evidence_of(self, vectors: Mapping[str, Float64], cells: int) -> dict[str, float]:
         """The same of a window's vectors, which so many cells gave."""
