@@ -97,6 +97,8 @@ class Steady:
         sound = WindowSound(layout, relative=relative)
         normal = {name: Normal.load(name, arrays, count) for name, count in sound.dimensions.items() if f"{name}_centre" in arrays}
         asked = {name: asked for name, asked in QUESTIONS.items() if asked.head in heads and f"{name}_table" in arrays}
+        if not heads or set(heads) != {one.head for one in asked.values()}:
+            raise ValueError(f"steady has not the heads {', '.join(heads)}")
         if any(one.vector not in normal for one in asked.values()):
             raise ValueError("steady has statistics of a vector that it does not know")
         statistics = {name: Statistic.load(name, one.kind, arrays, one.number) for name, one in asked.items()}

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from edge.errors import BundleError, UserError
 from edge.features.backbone import BUILT_IN, DEFAULT_BACKBONE, Backbone
+from edge.judgement.head_names import head_names
 from edge.model import BACKBONE_MEMBER, CARD_MEMBER, Model
+from edge.scoring import score_file
 from tests.bundles import CalibratedMachine, tampered
 
 Manifest = dict[str, Any]
@@ -98,13 +100,32 @@ def fewer_bands(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
         }
 
 
+def no_steady(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+    del arrays["steady"]
+
+
+def no_profile(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+    del arrays["steady"]["profile_centre"]
+
+
+def nan_in_steady(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+    arrays["steady"]["dynamics_scale"] = np.full_like(arrays["steady"]["dynamics_scale"], np.nan)
+
+
+def narrow_steady(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+    arrays["steady"]["shape_centre"] = arrays["steady"]["shape_centre"][:-1]
+
+
 def no_projection(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
     del arrays["projection"]
 
 
 @pytest.mark.parametrize(
     "change",
-    [nan_in_bank, missing_feature, missing_bank, missing_middle_bank, wrong_shape, no_deviation, fewer_bands, no_projection],
+    [
+        *(nan_in_bank, missing_feature, missing_bank, missing_middle_bank, wrong_shape, no_deviation, fewer_bands, no_projection),
+        *(no_steady, no_profile, nan_in_steady, narrow_steady),
+    ],
     ids=lambda change: change.__name__,
 )
 def test_model_tampered_detector_is_refused_in_one_line(machine: CalibratedMachine, tmp_path: Path, change: Change) -> None:
@@ -133,6 +154,13 @@ def test_model_tampered_detector_is_refused_in_one_line(machine: CalibratedMachi
         (set_in("detector", "parameters", "heads", "excess_moment", "scale", value=0.0), "its detector is incomplete"),
         (set_in("detector", "parameters", "heads", "excess_moment", "cells", value=0), "its detector is incomplete"),
         (set_in("detector", "parameters", "heads", "excess_moment", "cells", value=10**400), "its detector is incomplete"),
+        (set_in("detector", "parameters", "steady", value={"heads": "level"}), "its detector is incomplete"),
+        (set_in("detector", "parameters", "steady", value={"heads": ["level"], "level": "loud"}), "its detector is incomplete"),
+        (set_in("detector", "parameters", "steady", value={"heads": ["volume"]}), "its detector is incomplete"),
+        (set_in("detector", "parameters", "steady", value={"heads": []}), "its detector is incomplete"),
+        (set_in("detector", "parameters", "steady", value=[]), "its detector is incomplete"),
+        (set_in("detector", "parameters", "units", value={"cells": 0.0}), "its detector is incomplete"),
+        (set_in("detector", "parameters", "units", value={"steady": "one"}), "its detector is incomplete"),
         (set_in("detector", "parameters", "window_s", value="ten"), "its detector is incomplete"),
         (set_in("detector", "parameters", "window_s", value=1e9), "make no sense"),
         (set_in("detector", "parameters", "hop_s", value=0.0), "make no sense"),
@@ -209,6 +237,36 @@ def test_model_embedded_rubbish_is_refused_in_one_line(machine: CalibratedMachin
         blobs[CARD_MEMBER] = card.replace(Backbone.load(DEFAULT_BACKBONE).sha256, digest).encode()
 
     assert "cannot open it" in refusal(tampered(machine.bundle, tmp_path / "b.auscult", embed))
+
+
+def drop_cell_heads(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+    heads = manifest["detector"]["parameters"]["heads"]
+    for name in [name for name in heads if not name.endswith(("_cell", "_second"))]:
+        del heads[name]
+
+
+def drop_steady(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+    del manifest["detector"]["parameters"]["steady"], manifest["detector"]["parameters"]["units"], arrays["steady"]
+
+
+def test_model_of_an_earlier_bundle_has_no_heads_of_steady_sound(machine: CalibratedMachine, tmp_path: Path) -> None:
+    model = Model.load(tampered(machine.bundle, tmp_path / "b.auscult", drop_steady))
+    assert model.steady is None
+    assert (model.units.cells, model.units.steady) == (1.0, 1.0)
+    assert len(model.heads) == 4
+    assert all(set(window.heads) == set(head_names(model.detector.features)) for window in score_file(model, machine.recordings[0]).windows)
+
+
+def test_model_may_have_heads_of_steady_sound_alone_but_not_none_at_all(machine: CalibratedMachine, tmp_path: Path) -> None:
+    alone = Model.load(tampered(machine.bundle, tmp_path / "b.auscult", drop_cell_heads))
+    (window,) = score_file(alone, machine.recordings[0]).windows
+    assert set(window.heads) == {"level", "profile", "dynamics"}
+
+    def drop_all(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:
+        drop_cell_heads(manifest, arrays, blobs)
+        drop_steady(manifest, arrays, blobs)
+
+    assert "its detector is incomplete (no heads)" in refusal(tampered(machine.bundle, tmp_path / "none.auscult", drop_all))
 
 
 def test_model_rate_that_is_too_low_is_refused_in_one_line(machine: CalibratedMachine) -> None:

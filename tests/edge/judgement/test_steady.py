@@ -101,6 +101,13 @@ def with_(name: str, array: NDArray[Any]) -> Callable[[Arrays], object]:
     return lambda whole: whole.update({name: array})
 
 
+@pytest.mark.parametrize("heads", [(), ("volume",), ("level", "volume")])
+def test_load_of_heads_that_there_are_not_is_refused(heads: tuple[str, ...]) -> None:
+    """An alarm would ask which of none is the strongest."""
+    with pytest.raises(ValueError, match="steady has not the heads"):
+        loaded(heads=heads)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -110,6 +117,7 @@ def with_(name: str, array: NDArray[Any]) -> Callable[[Arrays], object]:
         without("low_centre"),
         without("profile_scale"),
         without("power_trust"),
+        without("dynamics_table"),
         with_("profile_centre", np.zeros(3 * LAYOUT.bands - 3, np.float32)),
         with_("low_whitening", np.eye(3, dtype=np.float16)),
         with_("shape_scale", np.zeros(LAYOUT.bands, np.float32)),
