@@ -172,7 +172,7 @@ def _normal(name: str, vectors: Sequence[Vectors]) -> Normal:
     squares = np.square(known - centre).sum(axis=0)
     variance = (squares + PRIOR_WINDOWS * LEAST_DEVIATION[name] ** 2) / (len(known) - 1 + PRIOR_WINDOWS)
     scale = np.sqrt(variance + LASTING_DEVIATION[name] ** 2)
-    covariance = ledoit_wolf((known - centre) / scale)
+    covariance = ledoit_wolf((known - centre) / scale, PRIOR_WINDOWS / (len(known) - 1 + PRIOR_WINDOWS))
     if name in ("profile", "low"):
         covariance += np.outer(GAIN_DEVIATION / scale, GAIN_DEVIATION / scale)
     values, axes = np.linalg.eigh(covariance)

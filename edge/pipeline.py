@@ -189,8 +189,11 @@ class Listener:
         regions = find_regions(drawn, self._front_end) if by_cells >= ALARM else ()
         apart = steady.apart(span.deviations[AVERAGES], fused.strongest(steady.heads))
         bands = steady_drawing(apart, steady.sound.layout, by_average, drawn.shape[1])
+        bands[(drawn >= ALARM).any(axis=0)] = 0.0  # cells say when
         if by_average >= ALARM or not regions:
-            regions += steady_regions(apart, steady.sound.layout, by_average, (span.last - span.first) * self._front_end.cell_s)
+            window_s = (span.last - span.first) * self._front_end.cell_s
+            found = steady_regions(apart, steady.sound.layout, by_average, window_s)
+            regions += tuple(one for one in found if not any(one.f_lo_hz < cell.f_hi_hz and cell.f_lo_hz < one.f_hi_hz for cell in regions))
         return np.maximum(drawn, bands), tuple(sorted(regions, key=lambda region: -region.score)[:MOST_REGIONS])
 
     def _steady(self, span: Span) -> dict[str, float]:
