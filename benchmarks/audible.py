@@ -9,8 +9,8 @@ import numpy as np
 
 from benchmarks.clips import CHANNEL
 from benchmarks.datasets.manifest import Unit
-from calibrate.calibration import HOP_S, WINDOW_S
 from calibrate.left_out import Sieve
+from calibrate.settings import HOP_S, WINDOW_S
 from edge.audio.audio_file import read_blocks
 from edge.audio.gaps import Gaps
 from edge.errors import AudioError

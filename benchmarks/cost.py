@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from benchmarks.ceiling import Gemm, trunk_gflop_per_s
 from benchmarks.memory import peak_rss_mb
 from benchmarks.trunk import NaiveTrunk, StreamedTrunk, machine_log_mel
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
 from calibrate.fitters.patchcore import PatchCoreSettings
+from calibrate.settings import CalibrationSettings
 from edge.console.progress import progress
 from edge.features.backbone import DEFAULT_BACKBONE, Backbone
 from edge.model import Model

@@ -11,7 +11,7 @@ from benchmarks.cache import digests
 from benchmarks.datasets.envmix import EnvMix, SoundClass
 from benchmarks.envmix import ClassResult, measure_class
 from benchmarks.learned import learn
-from calibrate.calibration import CalibrationSettings
+from calibrate.settings import CalibrationSettings
 
 
 @dataclass(frozen=True, slots=True)

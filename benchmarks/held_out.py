@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from benchmarks.datasets.manifest import Unit
 from benchmarks.learned import DEFAULTS, learn
 from benchmarks.share import Share
-from calibrate.calibration import CalibrationSettings
 from calibrate.left_out import Sieve, nothing_left
+from calibrate.settings import CalibrationSettings
 from edge.model import Model
 from edge.scoring import FileScore, score_file
 

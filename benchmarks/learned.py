@@ -6,8 +6,9 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from calibrate.calibration import CalibrationSettings, calibrate, with_seed
+from calibrate.calibration import calibrate
 from calibrate.left_out import Sieve
+from calibrate.settings import CalibrationSettings, with_seed
 from edge.model import Model
 
 DEFAULTS = CalibrationSettings(bad_recordings="drop")  # recordings that cannot be learned from are left out

@@ -23,10 +23,10 @@ from benchmarks.draws import Clips, prepare, splits
 from benchmarks.learned import DEFAULTS, learn
 from benchmarks.mixing import Mixer
 from benchmarks.yardstick import yardstick_scores
-from calibrate.calibration import CalibrationSettings
 from calibrate.left_out import LeftOut, Sieve, documents, nothing_left
 from calibrate.metrics.bootstrap import percentile_interval, resampled_roc_auc
 from calibrate.metrics.sample import best_f1, pauc, roc_auc
+from calibrate.settings import CalibrationSettings
 from edge.scoring import score_file
 
 Float64 = NDArray[np.float64]

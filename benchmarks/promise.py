@@ -17,7 +17,8 @@ import soundfile
 from benchmarks.alarms import Alarms
 from benchmarks.learned import DEFAULTS
 from benchmarks.rate import Rate
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
+from calibrate.settings import CalibrationSettings
 from edge.features.frontend import PANNS
 from edge.judgement.tail import SECONDS_PER_WEEK
 from edge.judgement.tail_fit import seconds_to_support, supported_false_alarms_per_week

@@ -14,8 +14,8 @@ from benchmarks.cache import digests
 from benchmarks.datasets.manifest import Unit
 from benchmarks.machines import UnitResult, fit_and_score, measure_unit
 from benchmarks.tables.table import Figure
-from calibrate.calibration import CalibrationSettings
 from calibrate.metrics.bootstrap import percentile_interval
+from calibrate.settings import CalibrationSettings
 
 AVERAGE = "average"  # over kinds
 

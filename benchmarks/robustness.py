@@ -22,10 +22,10 @@ from benchmarks.learned import DEFAULTS
 from benchmarks.learned import learn as learn_bundle
 from benchmarks.ordinary_changes import CHANGES, LOWEST_RATE_HZ, Change, within_full_scale
 from benchmarks.share import Share
-from calibrate.calibration import CalibrationSettings
 from calibrate.left_out import LeftOut, Sieve, nothing_left
 from calibrate.metrics.bootstrap import RESAMPLES, Interval, percentile_interval, roc_auc_interval
 from calibrate.metrics.sample import roc_auc
+from calibrate.settings import CalibrationSettings
 from edge.errors import AudioError
 from edge.judgement.window import ALARM
 from edge.scoring import FileScore, score_file

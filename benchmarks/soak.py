@@ -23,9 +23,10 @@ import yaml
 from benchmarks.delay import KINDS, SCENE_S, make_fault
 from benchmarks.memory import MEGA
 from benchmarks.promise import RATE_HZ, RECORDING_S, machine
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
 from calibrate.demo.subscriber import Subscriber
 from calibrate.metrics.bootstrap import RESAMPLES, Interval, percentile_interval
+from calibrate.settings import CalibrationSettings
 from edge.errors import AuscultError
 from edge.mqtt.payloads import EventPayload, ScorePayload
 from edge.mqtt.topics import Topics

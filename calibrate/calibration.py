@@ -2,70 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
-from datetime import datetime, timezone
+from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from calibrate.block_averages import block_averages
-from calibrate.checks import BadRecordings, CheckedRecordings, OddRecordings, check_recordings
+from calibrate.bundle_manifest import bundle_manifest, embedded
+from calibrate.checks import check_recordings
 from calibrate.detection_limit import DetectionLimit, detection_limit
 from calibrate.embeddings import Recording
-from calibrate.fitters.fitter import FitterSettings
-from calibrate.fitters.patchcore import PatchCoreSettings
 from calibrate.folds import Folds
 from calibrate.head_scale import fit_heads
-from calibrate.probe import PROBE_TOLERANCE, probe_of
+from calibrate.probe import probe_of
+from calibrate.settings import WINDOW_S, CalibrationSettings
 from calibrate.steady import fit_steady
 from calibrate.threshold_note import threshold_note
 from calibrate.unheard import fit_units, unheard_surprise
-from edge.audio.channels import Channel
 from edge.bundles.bundle import write_bundle
 from edge.bundles.signature import SigningKey
 from edge.errors import AudioError, BundleError, UserError
-from edge.features.any_backbone import AnyBackbone, load_backbone
-from edge.features.backbone import BUILT_IN
+from edge.features.any_backbone import load_backbone
 from edge.features.cell_averages import AverageLayout
 from edge.features.frontend import CELL_MELS, FrontEnd, mel_edges_hz, mels_below
-from edge.judgement.fusion import Units
 from edge.judgement.head_names import comparable_names, head_names, largest_name, sustained_name
-from edge.judgement.head_scale import HeadScale
-from edge.judgement.heads import Mode
-from edge.judgement.steady import LEVEL, STEADY, STEADY_HEADS, SteadyChoice, SteadyLevel
-from edge.judgement.tail import Tail
+from edge.judgement.steady import LEVEL, STEADY, STEADY_HEADS, SteadyChoice
 from edge.judgement.tail_fit import fit_tail, seconds_to_support, supported_false_alarms_per_week
 from edge.judgement.window_sound import WindowSound
-from edge.model import BACKBONE_MEMBER, CARD_MEMBER
-from edge.version import VERSION
-
-WINDOW_S = 10.0
-HOP_S = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class CalibrationSettings:
-    """What `auscult calibrate` may be told."""
-
-    fitting: FitterSettings = field(default_factory=PatchCoreSettings)  # the detector, and what was chosen about it
-    backbone: str | Path | None = None  # the detector's own choice if None
-    mode: Mode = "stream"
-    false_alarms_per_week: float = 1.0
-    channel: Channel = 0
-    bad_recordings: BadRecordings = "refuse"
-    odd_recordings: OddRecordings = "keep"
-    heads: tuple[str, ...] = ()  # only these, for comparisons; all of them if empty
-    level: SteadyLevel = "absolute"  # relative: how loud the machine is does not count
-    threads: int = 1
-    created_at: datetime | None = None  # stands in the bundle; the moment of writing if None, and then no two bundles are the same
-
-
-def with_seed(settings: CalibrationSettings, seed: int) -> CalibrationSettings:
-    """The same settings with another seed."""
-    return replace(settings, fitting=replace(settings.fitting, seed=seed))  # type: ignore[type-var]  # all of them are dataclasses
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +118,8 @@ def calibrate(
     if steady:
         arrays |= {STEADY: steady.arrays}
     choice = SteadyChoice(steady.steady.heads, settings.level) if steady else None
-    manifest = _manifest(settings, backbone, checked, heads.scales, choice, units, tail, note, limit, unheard_s)
-    write_bundle(output, manifest, arrays, {**_embedded(name), **fitted.blobs}, key)
+    manifest = bundle_manifest(settings, backbone, checked, heads.scales, choice, units, tail, note, limit, unheard_s)
+    write_bundle(output, manifest, arrays, {**embedded(name), **fitted.blobs}, key)
     return Calibration(
         bundle=output,
         recordings=len(recordings),
@@ -219,72 +182,3 @@ def _check_bandwidth(bandwidth_hz: float, front_end: FrontEnd) -> None:
         raise AudioError(
             "recordings", f"hold no sound above {bandwidth_hz:.0f} Hz, and up to {needed_hz:.0f} Hz is the least to learn from"
         )
-
-
-def _manifest(
-    settings: CalibrationSettings,
-    backbone: AnyBackbone,
-    checked: CheckedRecordings,
-    heads: Mapping[str, HeadScale],
-    steady: SteadyChoice | None,
-    units: Units,
-    tail: Tail,
-    note: str,
-    limit: DetectionLimit,
-    unheard_s: float,
-) -> Mapping[str, object]:
-    front_end: FrontEnd = backbone.front_end
-    return {
-        "created_at": (settings.created_at or datetime.now(timezone.utc)).isoformat(timespec="seconds"),
-        "auscult_version": VERSION,
-        "front_end": front_end.name,
-        "sample_rate_hz": front_end.sample_rate_hz,
-        "bandwidth_hz": checked.bandwidth_hz,
-        "backbone": {"name": backbone.name, "sha256": backbone.sha256, "precision": backbone.precision},
-        "detector": {
-            "name": settings.fitting.detector,
-            "parameters": {
-                **_stored(settings.fitting),
-                "mode": settings.mode,
-                "heads": msgspec.to_builtins(heads),
-                **({STEADY: msgspec.to_builtins(steady)} if steady else {}),
-                "units": msgspec.to_builtins(units),
-                "tail": tail.parameters(),
-                "window_s": WINDOW_S,
-                "hop_s": HOP_S,
-            },
-        },
-        "threshold": {
-            "false_alarms_per_week": settings.false_alarms_per_week,
-            "supported_false_alarms_per_week": supported_false_alarms_per_week(unheard_s),
-            "score_scale": tail.surprise_at(settings.false_alarms_per_week),
-            "note": note,
-            "detection_limit_db": limit.by_octave,
-        },
-        "data": {
-            "recordings": len(checked.kept),
-            "seconds": round(checked.seconds, 3),
-            "sources": [_name(report.path) for report in checked.kept],
-            "dropped": [_name(report.path) for report in checked.dropped],
-        },
-        "probe": {"members": ["probe"], "tolerance": PROBE_TOLERANCE},
-    }
-
-
-def _stored(fitting: FitterSettings) -> dict[str, object]:
-    """The choices that make the detector what it is; how it was made (`metadata={"stored": False}`) is nobody's business."""
-    there = {choice.name for choice in fields(fitting) if choice.metadata.get("stored", True)}  # type: ignore[arg-type]  # all are dataclasses
-    return {name: value for name, value in msgspec.to_builtins(fitting).items() if name in there}
-
-
-def _name(path: Path) -> str:
-    """A file's name; what is no UTF-8 in it could not be written to the manifest."""
-    return os.fsencode(path.name).decode(errors="replace")
-
-
-def _embedded(backbone: str | Path) -> dict[str, bytes]:
-    """An exported backbone travels in the bundle; a built-in one is on every device already."""
-    path = Path(backbone)
-    if path.suffix != ".onnx" or path.resolve().parent == BUILT_IN.resolve():
-        return {}
-    return {BACKBONE_MEMBER: path.read_bytes(), CARD_MEMBER: path.with_suffix(".json").read_bytes()}

@@ -21,8 +21,9 @@ from typing import Any
 
 import msgspec
 
-from calibrate.calibration import Calibration, CalibrationSettings, calibrate, check_output
+from calibrate.calibration import Calibration, calibrate, check_output
 from calibrate.cluster import Failure, run_each
+from calibrate.settings import CalibrationSettings
 from edge.atomic_file import replacing
 from edge.bundles.bundle import signed
 from edge.bundles.signature import SigningKey

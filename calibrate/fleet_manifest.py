@@ -18,10 +18,10 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from calibrate.calibration import CalibrationSettings
 from calibrate.checks import MIN_TOTAL_S, NAMES_SHOWN
 from calibrate.fleet import Unit
 from calibrate.fleet_table import FleetTable
+from calibrate.settings import CalibrationSettings
 from edge.audio.audio_file import audio_info, find_audio_files
 from edge.audio.channels import channel_problem
 from edge.config.schema import NAME_PATTERN

@@ -18,8 +18,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from calibrate.anomaly_map import anomaly_map
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
 from calibrate.offline_backbone import OfflineBackbone
+from calibrate.settings import CalibrationSettings
 from edge.features.backbone import Backbone
 from edge.features.frontend import CELL_MELS, FrontEnd, mel_edges_hz
 from edge.judgement.window import ALARM, Window

@@ -16,15 +16,14 @@ from numpy.typing import NDArray
 from edge.features.hearing import Gap, Heard, Hearing
 from edge.judgement.event import Event
 from edge.judgement.event_tracker import EventSettings, EventTracker
-from edge.judgement.fusion import Fused, fuse
+from edge.judgement.fusion import fuse
 from edge.judgement.judge import AVERAGES, Judge
 from edge.judgement.long_average import LongAverage
-from edge.judgement.regions import MOST_REGIONS, find_regions
-from edge.judgement.steady_regions import steady_drawing, steady_regions
+from edge.judgement.painter import Painter
 from edge.judgement.threshold import Moved
 from edge.judgement.timeline import Span, Timeline
 from edge.judgement.ulid import new_ulid
-from edge.judgement.window import ALARM, Localization, Region, Window
+from edge.judgement.window import ALARM, Localization, Window
 from edge.model import Model
 from edge.stopwatch import Stopwatch
 
@@ -62,6 +61,7 @@ class Listener:
         self._threshold = model.threshold.moved(moved)
         self._long_average = LongAverage(layout.width, model.window_cells) if layout else None
         self._judge = Judge(model.detector, self._timeline, self.stopwatch, layout, self._long_average)
+        self._painter = Painter(model.heads, model.steady, model.front_end)
         self._events = EventTracker(settings or EventSettings(), new_id)
         self._windows = 0  # passed on the regular grid
         self._last_window_end = 0  # absolute cell
@@ -162,7 +162,7 @@ class Listener:
             score = self._threshold.score(fused.surprise)
             p_value = self._threshold.p_value(fused.surprise, cells * cell_s)
         anomalous = score is not None and score >= ALARM
-        anomaly_map, regions = self._drawn(span, fused, score or 0.0)
+        picture = self._painter.picture(span, fused, score or 0.0)
         return Window(
             t_start_s=span.first * cell_s,
             t_end_s=span.last * cell_s,
@@ -171,30 +171,9 @@ class Listener:
             anomalous=anomalous,
             heads={head: score * share for head, share in fused.shares.items()} if fused and score is not None else {},
             lost_s=span.lost_cells * cell_s,
-            localization=Localization(cell_s, anomaly_map.max(axis=1), regions),
+            localization=Localization(cell_s, picture.cells.max(axis=1), picture.regions),
             surprise=fused.surprise if fused else None,
         )
-
-    def _drawn(self, span: Span, fused: Fused | None, score: float) -> tuple[Float32, tuple[Region, ...]]:
-        """The map of a window, (time, band) NaN where lost, and the regions of an anomalous one: what either kind of heads shows.
-
-        The kind that is more surprised is shown with all of the score, the other with its own part.
-        """
-        heads, steady = self.model.heads, self.model.steady
-        if fused is None or steady is None or score < ALARM:
-            drawn = heads.drawing(span.deviations, score)
-            return drawn, find_regions(drawn, self._front_end) if score >= ALARM else ()
-        by_cells, by_average = (score if part >= other else score * part / fused.surprise for part, other in fused.both_ways)
-        drawn = heads.drawing(span.deviations, by_cells)
-        regions = find_regions(drawn, self._front_end) if by_cells >= ALARM else ()
-        apart = steady.apart(span.deviations[AVERAGES], fused.strongest(steady.heads))
-        bands = steady_drawing(apart, steady.sound.layout, by_average, drawn.shape[1])
-        bands[(drawn >= ALARM).any(axis=0)] = 0.0  # cells say when
-        if by_average >= ALARM or not regions:
-            window_s = (span.last - span.first) * self._front_end.cell_s
-            found = steady_regions(apart, steady.sound.layout, by_average, window_s)
-            regions += tuple(one for one in found if not any(one.f_lo_hz < cell.f_hi_hz and cell.f_lo_hz < one.f_hi_hz for cell in regions))
-        return np.maximum(drawn, bands), tuple(sorted(regions, key=lambda region: -region.score)[:MOST_REGIONS])
 
     def _steady(self, span: Span) -> dict[str, float]:
         """What the heads of steady sound make of a window."""

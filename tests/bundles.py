@@ -13,8 +13,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
 from calibrate.fitters.patchcore import PatchCoreSettings
+from calibrate.settings import CalibrationSettings
 from edge.audio.resampler import Resampler
 from edge.bundles.bundle import Bundle, write_bundle
 from edge.model import Model

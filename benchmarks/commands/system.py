@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from calibrate.calibration import CalibrationSettings
 from calibrate.detector_arguments import add_detector_arguments, fitter_settings
+from calibrate.settings import CalibrationSettings
 from edge.detectors.detector import LEVEL
 from edge.errors import UserError
 from edge.features.logmel_backbone import LOGMELS

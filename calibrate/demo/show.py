@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
 from calibrate.demo.broker import DemoBroker
 from calibrate.demo.daemon import NODE, SOURCE, run_daemon, write_config
 from calibrate.demo.picture import ScoreTrace, draw_picture
@@ -21,6 +21,7 @@ from calibrate.demo.scene import STREAM_S, Scene, build_scene
 from calibrate.demo.subscriber import DemoSubscriber
 from calibrate.demo.verdict import Alert, failures
 from calibrate.fitters.patchcore import PatchCoreSettings
+from calibrate.settings import CalibrationSettings
 from edge.console.progress import Progress
 from edge.errors import AuscultError, UserError
 from edge.judgement.window import Region

@@ -10,8 +10,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
 from calibrate.fitters.patchcore import PatchCoreSettings
+from calibrate.settings import CalibrationSettings
 from edge.bundles.bundle import Bundle
 from edge.errors import AudioError, UserError
 from edge.features.backbone import BUILT_IN

@@ -11,10 +11,11 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
 from calibrate.embeddings import Recording
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.patchcore import PatchCoreFitter, PatchCoreSettings
+from calibrate.settings import CalibrationSettings
 from edge.bundles.bundle import Bundle
 from edge.errors import AudioError, AuscultError, BackboneError, BundleError
 

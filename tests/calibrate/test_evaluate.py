@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
 from calibrate.fitters.patchcore import PatchCoreSettings
+from calibrate.settings import CalibrationSettings
 from edge.console.cli import run_command
 from export.synthesis import RotatingMachine
 

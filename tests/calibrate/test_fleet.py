@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
 from calibrate.cluster import Failure
 from calibrate.fitters.patchcore import PatchCoreSettings
 from calibrate.fleet import RECORD, FleetBundle, Unit, calibrate_fleet
+from calibrate.settings import CalibrationSettings
 from edge.errors import UserError
 from edge.model import Model
 from tests.dask_cluster import DaskCluster, dask_cluster

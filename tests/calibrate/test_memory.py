@@ -30,7 +30,8 @@ import sys
 import edge.threads
 from pathlib import Path
 from calibrate import embeddings
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
+from calibrate.settings import CalibrationSettings
 embeddings.CACHE_BYTES = int(sys.argv[1])
 seconds = calibrate([Path(path) for path in sys.argv[3:]], Path(sys.argv[2]), CalibrationSettings()).seconds
 # Not getrusage: its peak also counts what the process that started this one held.

@@ -10,8 +10,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from calibrate.calibration import Calibration, CalibrationSettings, calibrate
+from calibrate.calibration import Calibration, calibrate
 from calibrate.fitters.patchcore import PatchCoreSettings
+from calibrate.settings import CalibrationSettings
 from edge.features.logmel_backbone import LOGMEL
 from edge.judgement.steady import LEVEL, PROFILE
 from edge.judgement.window import Region, Window

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
 from calibrate.fitters.patchcore import PatchCoreSettings
+from calibrate.settings import CalibrationSettings
 from edge.errors import BundleError
 from edge.features.backbone import BUILT_IN, DEFAULT_BACKBONE
 from edge.judgement.event import Event

@@ -9,8 +9,9 @@ from unittest.mock import patch
 import numpy as np
 import soundfile
 
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
 from calibrate.fitters.patchcore import PatchCoreSettings
+from calibrate.settings import CalibrationSettings
 from export.synthesis import Fault, MachineDesign, RotatingMachine, bearing_fault, inject, knock_fault, tone_fault
 from tests.bundles import resampled
 

@@ -12,9 +12,10 @@ import soundfile
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
 from calibrate.detector_arguments import add_detector_arguments, fitter_settings
 from calibrate.fitters.auddsr import AudDsrSettings
+from calibrate.settings import CalibrationSettings
 from edge.bundles.bundle import Bundle
 from edge.detectors.auddsr import AUDDSR, MEMBER
 from edge.errors import AudioError, BundleError, UserError

@@ -17,9 +17,10 @@ pytest.importorskip("onnx")
 import torch
 
 import export.auddsr.training as training
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
 from calibrate.fitters.auddsr import AudDsrSettings
 from calibrate.metrics.sample import roc_auc
+from calibrate.settings import CalibrationSettings
 from edge.features.frontend import DCASE
 from edge.features.logmel import offline_log_mel
 from edge.model import Model

@@ -10,8 +10,9 @@ import soundfile
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
 from calibrate.fitters.autoencoder import AutoencoderSettings
+from calibrate.settings import CalibrationSettings
 from edge.bundles.bundle import Bundle
 from edge.detectors.autoencoder import AUTOENCODER, MEMBER
 from edge.errors import BundleError, UserError

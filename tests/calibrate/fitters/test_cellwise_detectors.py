@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
 from calibrate.fitters.cfa import CfaSettings
 from calibrate.fitters.fitter import FitterSettings
 from calibrate.fitters.padim import PadimSettings
+from calibrate.settings import CalibrationSettings
 from edge.bundles.bundle import Bundle, write_bundle
 from edge.errors import BundleError
 from edge.judgement.window import Window
@@ -133,7 +134,8 @@ def test_padim_fits_and_scores_where_torch_is_not_installed(site: Site, tmp_path
 import sys
 sys.modules.update(dict.fromkeys(("torch", "onnx", "sklearn"), None))
 from pathlib import Path
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
+from calibrate.settings import CalibrationSettings
 from calibrate.fitters import FITTERS
 from edge.model import Model
 from edge.scoring import score_file

@@ -15,7 +15,7 @@ import soundfile
 pytest.importorskip("torch", reason="four of the detectors are trained: that needs the extra [train]")
 pytest.importorskip("onnx", reason="trained networks are written as ONNX: that needs the extra [train]")
 
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
 from calibrate.fitters import FITTERS
 from calibrate.fitters.auddsr import AudDsrSettings
 from calibrate.fitters.autoencoder import AutoencoderSettings
@@ -24,6 +24,7 @@ from calibrate.fitters.fitter import FitterSettings
 from calibrate.fitters.padim import PadimSettings
 from calibrate.fitters.patchcore import PatchCoreSettings
 from calibrate.fitters.stfpm import StfpmSettings
+from calibrate.settings import CalibrationSettings
 from edge.detectors.detector import EXCESS, LEVEL
 from edge.judgement.evidence import ALIKE
 from edge.judgement.head_names import head_names

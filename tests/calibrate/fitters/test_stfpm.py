@@ -14,12 +14,13 @@ import soundfile
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
-from calibrate.calibration import Calibration, CalibrationSettings, calibrate
+from calibrate.calibration import Calibration, calibrate
 from calibrate.detector_arguments import add_detector_arguments, fitter_settings
 from calibrate.embeddings import Recording, heard_blocks
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.stfpm import StfpmFitter, StfpmSettings
 from calibrate.held_out import HeldOut
+from calibrate.settings import CalibrationSettings
 from edge.detectors.detector import EXCESS, Parts
 from edge.detectors.stfpm import CARD_MEMBER, STFPM, STUDENT_MEMBER, Stfpm
 from edge.errors import AudioError, UserError

@@ -12,8 +12,9 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from calibrate.calibration import CalibrationSettings, calibrate
+from calibrate.calibration import calibrate
 from calibrate.fitters.patchcore import PatchCoreSettings
+from calibrate.settings import CalibrationSettings
 from edge.bundles.bundle import Bundle
 from edge.console.cli import run_command
 from edge.errors import BackboneError, BundleError

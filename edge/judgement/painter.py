@@ -1,0 +1,62 @@
+"""What a window shows of its score: a map, and the regions of an anomalous one, by cells and by the average."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.features.frontend import FrontEnd
+from edge.judgement.fusion import Fused
+from edge.judgement.heads import Heads
+from edge.judgement.judge import AVERAGES
+from edge.judgement.regions import MOST_REGIONS, find_regions
+from edge.judgement.steady import Steady
+from edge.judgement.steady_regions import steady_drawing, steady_regions
+from edge.judgement.timeline import Span
+from edge.judgement.window import ALARM, Region
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Where in time and frequency a window sounds wrong."""
+
+    cells: Float32  # (time, band), NaN where lost
+    regions: tuple[Region, ...]
+
+
+class Painter:
+    """Shows windows of one model."""
+
+    def __init__(self, heads: Heads, steady: Steady | None, front_end: FrontEnd) -> None:
+        self._heads = heads
+        self._steady = steady
+        self._front_end = front_end
+
+    def picture(self, span: Span, fused: Fused | None, score: float) -> Picture:
+        """The kind of heads that is more surprised is shown with all of the score, the other with its own part."""
+        if fused is None or self._steady is None or score < ALARM:
+            return self._of_cells(span, score)
+        by_cells, by_average = (score if part >= other else score * part / fused.surprise for part, other in fused.both_ways)
+        plain = self._of_cells(span, by_cells)
+        layout = self._steady.sound.layout
+        apart = self._steady.apart(span.deviations[AVERAGES], fused.strongest(self._steady.heads))
+        bands = steady_drawing(apart, layout, by_average, plain.cells.shape[1])
+        bands[(plain.cells >= ALARM).any(axis=0)] = 0.0  # cells say when, the average that it lasts
+        regions = plain.regions
+        if by_average >= ALARM or not regions:
+            found = steady_regions(apart, layout, by_average, (span.last - span.first) * self._front_end.cell_s)
+            regions += tuple(region for region in found if not any(_overlap(region, cell) for cell in plain.regions))
+        return Picture(np.maximum(plain.cells, bands), tuple(sorted(regions, key=lambda region: -region.score)[:MOST_REGIONS]))
+
+    def _of_cells(self, span: Span, score: float) -> Picture:
+        drawn = self._heads.drawing(span.deviations, score)
+        return Picture(drawn, find_regions(drawn, self._front_end) if score >= ALARM else ())
+
+
+def _overlap(one: Region, other: Region) -> bool:
+    """Whether two regions share frequencies."""
+    return one.f_lo_hz < other.f_hi_hz and other.f_lo_hz < one.f_hi_hz
