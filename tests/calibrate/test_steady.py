@@ -7,7 +7,7 @@ import pytest
 
 from calibrate.block_averages import BlockAverages
 from calibrate.folds import Folds
-from calibrate.steady import FittedSteady, fit_steady
+from calibrate.steady import LASTING_DEVIATION, LEAST_DEVIATION, FittedSteady, fit_steady
 from edge.judgement.statistic import Statistic
 from edge.judgement.steady import QUESTIONS, STEADY_HEADS, Steady
 from edge.judgement.window_sound import WindowSound
@@ -216,7 +216,7 @@ def test_fit_steady_knows_recordings_by_their_place_among_all() -> None:
     levels = np.array([found.steady.sound.of_mean(one.mean(0, WHOLE)[0])["level"] for one in averages])
     for place, index in enumerate(indices):
         others = levels[[there % 5 != index % 5 for there in indices]]
-        variance = (np.square(others - others.mean(axis=0)).sum(axis=0) + 4 * 0.3**2) / (len(others) - 1 + 4)
-        units = (levels[place] - others.mean(axis=0)) / np.sqrt(variance + 0.3**2)
+        variance = (np.square(others - others.mean(axis=0)).sum(axis=0) + 4 * LEAST_DEVIATION["level"] ** 2) / (len(others) - 1 + 4)
+        units = (levels[place] - others.mean(axis=0)) / np.sqrt(variance + LASTING_DEVIATION["level"] ** 2)
         expected = sum(one.weight * one.nats(value, 8 * WHOLE) for one, value in zip(statistics, units.tolist(), strict=True))
         assert found.held_out(place, 0, WHOLE)["level"] == pytest.approx(expected, rel=1e-3)
