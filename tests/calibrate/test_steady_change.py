@@ -103,7 +103,6 @@ def test_fan_louder_altogether_alarms_and_its_level_says_so(learned: Fan) -> Non
     assert window.heads[LEVEL] > 0.3 * (window.score or 0.0)
 
 
-@pytest.mark.xfail(reason="the largest of the fine bands below 500 Hz tell a gain, too, and count for the profile")
 def test_fan_louder_altogether_is_told_by_its_level_most(learned: Fan) -> None:
     window = learned.scored(FIRST_FAULTY, gain_db=4.0)
     assert max(window.heads, key=lambda head: window.heads[head]) == LEVEL
