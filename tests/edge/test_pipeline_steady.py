@@ -154,6 +154,37 @@ def test_listener_change_that_lasts_ten_seconds_of_half_a_minute_scores_a_little
     assert 1.0 < among.score < alone.score
 
 
+@pytest.fixture(scope="module")
+def passing(long_model: Model) -> list[Window]:
+    """Windows of a minute in which an octave is louder from the twelfth second to the twenty-fourth."""
+    return listened(long_model, [np.concatenate([air(12.0, 80), octave_louder(air(12.0, 81), 3.0), air(36.0, 82)])])
+
+
+def test_listener_half_a_minute_after_a_steady_change_ended_no_window_knows_of_it(passing: list[Window]) -> None:
+    assert max(scores([window for window in passing if window.t_start_s <= 2.0])) < 1.0
+    assert max(scores([window for window in passing if 14.0 <= window.t_start_s <= 22.0])) > 2.0
+    after = scores([window for window in passing if window.t_end_s >= 24.0 + 10.0 * WINDOWS])
+    assert len(after) > 10
+    assert max(after) < 1.0
+
+
+def test_listener_steady_change_is_named_in_windows_that_hold_it(passing: list[Window]) -> None:
+    alarms = [window for window in passing if window.anomalous and 8.0 <= window.t_start_s <= 20.0]
+    assert len(alarms) > 20
+    for window in alarms:
+        assert 600.0 < window.localization.regions[0].f_lo_hz < window.localization.regions[0].f_hi_hz < 1600.0
+
+
+@pytest.mark.xfail(strict=True, reason="regions are those of the window, also where the last half minute is what alarms")
+def test_listener_steady_change_is_named_wherever_it_alarms(passing: list[Window]) -> None:
+    """Windows that begin after its end alarm by the half minute that holds it, and name no band or any."""
+    for window in passing:
+        if window.anomalous:
+            regions = window.localization.regions
+            assert any(region.f_lo_hz < 1414.0 and region.f_hi_hz > 707.0 for region in regions)
+            assert regions[0].f_lo_hz > 600.0
+
+
 @pytest.mark.parametrize("before_s", [0.5, 3.0])
 def test_listener_score_after_a_gap_is_that_of_the_sound_alone(model: Model, before_s: float) -> None:
     """The gap ends where a window begins, and is so long that what was before it is no part of the last half minute."""
