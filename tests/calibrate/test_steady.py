@@ -7,9 +7,9 @@ import pytest
 
 from calibrate.block_averages import BlockAverages
 from calibrate.folds import Folds
-from calibrate.steady import FittedSteady, fit_steady
+from calibrate.steady import LASTING_DEVIATION, LEAST_DEVIATION, FittedSteady, fit_steady
 from edge.judgement.statistic import Statistic
-from edge.judgement.steady import QUESTIONS, STEADY_HEADS, Steady
+from edge.judgement.steady import LONGER, QUESTIONS, STEADY_HEADS, Steady
 from edge.judgement.window_sound import WindowSound
 from tests.steady_sound import LAYOUT, SteadyMachine, recordings_of
 
@@ -102,6 +102,53 @@ def test_fit_steady_a_machine_that_swells_and_sinks_is_told_by_the_dynamics() ->
     assert changed["dynamics"] > 15.0
     assert changed["dynamics"] == max(changed.values())
     assert changed["level"] < 3.0
+
+
+@pytest.mark.parametrize("blocks", [WHOLE, 3 * WHOLE])
+def test_fit_steady_of_three_recordings_hears_that_a_machine_swells_and_sinks(blocks: int) -> None:
+    """Each judge knows two recordings, whose vectors are mirror images about their mean."""
+    steady = fitted((blocks,) * 3).steady
+    usual, swelling = mean_nats(steady, MACHINE)["dynamics"], mean_nats(steady, MACHINE.changed(swell_db=2.0))["dynamics"]
+    assert usual < 1.0
+    assert swelling > usual + 8.0
+    assert mean_nats(steady, MACHINE.changed(swell_db=1.0))["dynamics"] > usual + 3.0
+
+
+def test_fit_steady_of_recordings_of_half_a_minute_knows_how_little_that_varies() -> None:
+    """In ten seconds noise is farther from the mean than in thirty, and farther yet in one."""
+    arrays = fitted((3 * WHOLE,) * 6).arrays
+    for name in ("profile_table", "low_table", "dynamics_table", "shape_largest_table"):
+        lengths, centres, _ = arrays[name].T
+        assert lengths[-1] > LONGER * 8 * WHOLE
+        assert (np.diff(centres) < 0).all(), name
+    assert max(fitted((WHOLE,) * 6).arrays["profile_table"][:, 0]) <= 8 * WHOLE
+
+
+def test_fit_steady_a_small_change_is_told_by_half_a_minute_where_ten_seconds_hardly_do() -> None:
+    small = MACHINE.changed(band_hz=OCTAVE_HZ, band_db=0.5)
+    steady, blocks = fitted((3 * WHOLE,) * 6).steady, 3 * WHOLE
+    for seed in range(1000, 1005):
+        rows = small.rows(blocks, seed)
+        means = steady.sound.mean(rows)
+        short = sum(steady.evidence(rows[-8 * WHOLE :]).values())
+        long = steady.strongest_evidence(rows[-8 * WHOLE :], (means, len(rows)))
+        assert sum(long.values()) > short + 2.0
+        assert long == steady.evidence(rows)
+        usual = MACHINE.rows(blocks, seed)
+        assert sum(steady.strongest_evidence(usual[-8 * WHOLE :], (steady.sound.mean(usual), len(usual))).values()) < short
+
+
+def test_fit_steady_held_out_of_a_window_is_by_all_of_the_recording_up_to_it() -> None:
+    """The first window has nothing before it; the third is judged by all three together."""
+    odd = MACHINE.changed(band_hz=OCTAVE_HZ, band_db=1.0)
+    averages = [*(MACHINE.averages(3 * WHOLE, seed) for seed in range(6)), odd.averages(3 * WHOLE, 6)]
+    found = fit(averages)
+    assert found is not None
+    first, second, third = (sum(found.held_out(6, WHOLE * window, WHOLE * (window + 1)).values()) for window in range(3))
+    assert third > second > first
+    for window, nats in enumerate((first, second, third)):
+        known = found.held_out_louder(6, 0, WHOLE * (window + 1), OCTAVE_HZ, 0.0)  # the same blocks at once
+        assert nats == pytest.approx(known)
 
 
 @pytest.mark.parametrize("head", STEADY_HEADS)
@@ -216,7 +263,7 @@ def test_fit_steady_knows_recordings_by_their_place_among_all() -> None:
     levels = np.array([found.steady.sound.of_mean(one.mean(0, WHOLE)[0])["level"] for one in averages])
     for place, index in enumerate(indices):
         others = levels[[there % 5 != index % 5 for there in indices]]
-        variance = (np.square(others - others.mean(axis=0)).sum(axis=0) + 4 * 0.3**2) / (len(others) - 1 + 4)
-        units = (levels[place] - others.mean(axis=0)) / np.sqrt(variance + 0.3**2)
+        variance = (np.square(others - others.mean(axis=0)).sum(axis=0) + 4 * LEAST_DEVIATION["level"] ** 2) / (len(others) - 1 + 4)
+        units = (levels[place] - others.mean(axis=0)) / np.sqrt(variance + LASTING_DEVIATION["level"] ** 2)
         expected = sum(one.weight * one.nats(value, 8 * WHOLE) for one, value in zip(statistics, units.tolist(), strict=True))
         assert found.held_out(place, 0, WHOLE)["level"] == pytest.approx(expected, rel=1e-3)

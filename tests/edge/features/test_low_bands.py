@@ -76,6 +76,18 @@ def test_low_bands_of_white_noise_hold_its_power_times_their_lines(front_end: Fr
 
 
 @pytest.mark.parametrize("front_end", FRONT_ENDS, ids=lambda front_end: front_end.name)
+def test_low_bands_what_decimation_folds_into_them_is_50_db_down(front_end: FrontEnd) -> None:
+    """At 32 kHz an eighth is 4 kHz: a sine at 3.5 kHz would be one at 500 Hz, and one at 4.2 kHz one at 200 Hz."""
+    edges = low_edges_hz(front_end)
+    decimated_hz, middle = front_end.sample_rate_hz / 8, 0.5 * (edges[:-1] + edges[1:])
+    for band in (0, 10, len(middle) - 1):
+        own = LowBands(front_end).push(sine(front_end, middle[band], 0.5, front_end.block_samples))[0][band]
+        for folded_hz in (decimated_hz - middle[band], decimated_hz + middle[band], 2 * decimated_hz - middle[band]):
+            (block,) = LowBands(front_end).push(sine(front_end, folded_hz, 0.5, front_end.block_samples))
+            assert block.max() < own - 50.0, folded_hz
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS, ids=lambda front_end: front_end.name)
 def test_low_bands_of_silence_are_the_floor(front_end: FrontEnd) -> None:
     (block,) = LowBands(front_end).push(np.zeros(front_end.block_samples, np.float32))
     np.testing.assert_array_equal(block, np.full(len(block), FLOOR_DB, np.float32))

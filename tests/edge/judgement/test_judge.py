@@ -15,6 +15,7 @@ from edge.features.frontend import DCASE, PANNS, FrontEnd, mels_below
 from edge.features.hearing import Gap, Heard, Hearing
 from edge.features.logmel_backbone import LogMelBackbone
 from edge.judgement.judge import AVERAGES, Judge
+from edge.judgement.long_average import LongAverage
 from edge.judgement.timeline import Timeline
 
 Float32 = NDArray[np.float32]
@@ -53,12 +54,14 @@ def noise(samples: int) -> Float32:
     return (0.05 * np.random.default_rng(0).standard_normal(samples)).astype(np.float32)
 
 
-def laid(front_end: FrontEnd, steps: list[Float32 | int], lag_blocks: int, layout: AverageLayout | None) -> Timeline:
+def laid(
+    front_end: FrontEnd, steps: list[Float32 | int], lag_blocks: int, layout: AverageLayout | None, long_average: LongAverage | None = None
+) -> Timeline:
     """The timeline of pushing arrays and losing numbers of samples."""
     detector = LateDetector(lag_blocks)
     hearing = Hearing(LogMelBackbone(front_end), front_end.sample_rate_hz, 8000.0, lag_blocks=lag_blocks)
     timeline = Timeline({"late": 1, **({AVERAGES: layout.width} if layout else {})}, 200)
-    judge = Judge(detector, timeline, layout=layout)
+    judge = Judge(detector, timeline, layout=layout, long_average=long_average)
     for step in [*steps, None]:
         for one in hearing.finish() if step is None else hearing.lose(step) if isinstance(step, int) else hearing.push(step):
             if isinstance(one, Gap):
@@ -106,6 +109,21 @@ def test_judge_begins_anew_after_a_gap(lag_blocks: int) -> None:
     np.testing.assert_array_equal(rows[:50], averages_of(PANNS, before, layout))
     assert np.isnan(rows[51:80]).all()
     np.testing.assert_array_equal(rows[80:], averages_of(PANNS, after, layout))
+
+
+@pytest.mark.parametrize("lag_blocks", [0, 2])
+def test_judge_collects_the_same_averages_by_absolute_cell_however_late_the_detector_is(lag_blocks: int) -> None:
+    """Fifty cells, thirty that were lost, and thirty-nine: the last block of each stretch is cut off."""
+    layout = AverageLayout(PANNS, mels_below(PANNS, 8000.0))
+    long_average = LongAverage(layout.width, 50)
+    timeline = laid(PANNS, [noise(64_000), 1280 * 30, noise(50_000)], lag_blocks, layout, long_average)
+    rows = timeline.read(timeline.cells, timeline.cells).deviations[AVERAGES]
+    assert timeline.cells == 119
+    for last_cell, cells in ((47, 40), (48, 48), (50, 50), (87, 50), (88, 58), (119, 89)):
+        means, heard = long_average.mean(last_cell)
+        assert heard == cells
+        known = np.concatenate([rows[:50], rows[80:]])[:cells]
+        np.testing.assert_allclose(means, np.nanmean(known, axis=0, dtype=np.float64), rtol=1e-4)
 
 
 def test_judge_without_a_layout_puts_nothing_but_what_the_detector_says() -> None:

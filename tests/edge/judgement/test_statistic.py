@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge.judgement.statistic import LARGEST, PRIOR_WINDOWS, Kind, Normal, Statistic, student_nats
+from edge.judgement.statistic import PRIOR_WINDOWS, Kind, Normal, Statistic, student_nats
 
 FREEDOMS = (5.0, 7.5, 14.0, 40.0, 100.0, 300.0)
 LONG = np.array([25.0, 75.0, 250.0])
@@ -92,8 +92,9 @@ def test_nats_of_a_signed_number_are_alike_on_both_sides_and_of_the_chance_of_ei
 def test_value_of_each_kind() -> None:
     vector = np.array([1.0, -7.0, 3.0, 0.0, -4.0, 2.0, 5.0])
     assert statistic("signed", number=1).value(vector, None) == -7.0
-    assert statistic("largest").value(vector, None) == pytest.approx((7 + 5 + 4 + 3 + 2) / LARGEST)
-    assert statistic("largest").value(vector[:2], None) == 4.0
+    assert statistic("largest", number=5).value(vector, None) == pytest.approx((7 + 5 + 4 + 3 + 2) / 5)
+    assert statistic("largest", number=2).value(vector, None) == 6.0
+    assert statistic("largest", number=5).value(vector[:2], None) == 4.0  # of fewer, all
     rng = np.random.default_rng(0)
     whitening = rng.standard_normal((7, 7))
     inverse = whitening @ whitening.T

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge.features.cell_averages import AverageLayout
 from edge.features.frontend import PANNS, mels_below
 from edge.judgement.statistic import Normal, Statistic
-from edge.judgement.steady import QUESTIONS, STEADY_HEADS, Steady
+from edge.judgement.steady import LONGER, LOOKS_NATS, QUESTIONS, STEADY_HEADS, Steady, more_evidence
 from edge.judgement.window_sound import WindowSound
 from tests.steady_sound import LAYOUT, SteadyMachine
 
@@ -87,6 +87,47 @@ def test_load_with_some_heads_has_these_alone(heads: tuple[str, ...]) -> None:
     assert set(steady.heads) == set(heads)
     said, everything = steady.evidence(rows(swell_db=2.0)), loaded().evidence(rows(swell_db=2.0))
     assert said == {head: everything[head] for head in heads}
+
+
+LONG = {"level": 4.0, "profile": 3.0, "dynamics": 1.0}
+
+
+@pytest.mark.parametrize("more", [-8.0, -1.0, 0.5 * LOOKS_NATS, LOOKS_NATS])
+def test_more_evidence_is_that_of_the_long_window_unless_the_short_one_has_more_by_all_that_it_pays(more: float) -> None:
+    short = {"level": 0.0, "profile": 8.0 + more, "dynamics": 0.0}
+    assert more_evidence(short, LONG) == LONG
+
+
+@pytest.mark.parametrize("more", [0.01, 5.0, 500.0])
+def test_more_evidence_of_a_window_that_has_far_more_is_its_own_less_what_it_pays_in_its_own_proportions(more: float) -> None:
+    total = 8.0 + LOOKS_NATS + more
+    found = more_evidence({"level": 0.1 * total, "profile": 0.7 * total, "dynamics": 0.2 * total}, LONG)
+    assert found == pytest.approx({"level": 0.1 * (8.0 + more), "profile": 0.7 * (8.0 + more), "dynamics": 0.2 * (8.0 + more)})
+
+
+def test_more_evidence_of_a_window_that_was_not_heard_is_that_of_the_long_one() -> None:
+    assert more_evidence({}, LONG) == LONG
+    assert more_evidence(dict.fromkeys(LONG, 0.0), dict.fromkeys(LONG, 0.0)) == dict.fromkeys(LONG, 0.0)
+
+
+def test_strongest_evidence_is_by_the_long_window_where_it_is_longer_and_louder() -> None:
+    steady, usual, louder = loaded(), rows(), rows(level_db=2.0)
+    means = SOUND.mean(louder)
+    shorter, longer = (round(LONGER * len(usual)) + by for by in (-1, 1))
+    assert steady.strongest_evidence(usual, (means, shorter)) == steady.evidence(usual)
+    assert steady.strongest_evidence(usual, (means, longer)) == steady.evidence_of(SOUND.of_mean(means), longer)
+    assert steady.strongest_evidence(usual, (np.full_like(means, np.nan), 0)) == steady.evidence(usual)
+
+
+def test_strongest_evidence_of_a_change_that_has_just_begun_is_by_the_window_less_what_it_pays() -> None:
+    """Two thirds of the long window are as they were, so its mean has a third of the change."""
+    steady, usual, louder = loaded(), rows(), rows(level_db=6.0)
+    long = (SOUND.mean(np.concatenate([usual, usual, louder])), 3 * len(usual))
+    own, found = steady.evidence(louder), steady.strongest_evidence(louder, long)
+    assert sum(own.values()) > sum(steady.evidence_of(SOUND.of_mean(long[0]), long[1]).values()) + LOOKS_NATS
+    assert sum(found.values()) == pytest.approx(sum(own.values()) - LOOKS_NATS)
+    for head, nats in own.items():
+        assert found[head] / sum(found.values()) == pytest.approx(nats / sum(own.values()))
 
 
 def without(*names: str) -> Callable[[Arrays], object]:
