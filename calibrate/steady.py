@@ -22,7 +22,7 @@ from calibrate.folds import Folds
 from edge.features.frontend import BLOCK_CELLS
 from edge.judgement.long_average import WINDOWS
 from edge.judgement.statistic import PRIOR_WINDOWS, Normal, Statistic
-from edge.judgement.steady import LONGER, QUESTIONS, Question, Steady, more_evidence
+from edge.judgement.steady import LONGER, QUESTIONS, Question, Steady, WindowEvidence, more_evidence
 from edge.judgement.window_sound import WindowSound
 
 Float32 = NDArray[np.float32]
@@ -36,7 +36,7 @@ LEAST_DEVIATION = {"level": 0.3, "profile": 0.5, "shape": 0.5, "low": 0.5, "dyna
 LASTING_DEVIATION = {"level": 0.2, "profile": 0.2, "shape": 0.2, "low": 0.2, "dynamics": 0.1}
 GAIN_DEVIATION = 1.0  # dB, in all bands of a spectrum at once: a gain that drifts is for the level to tell
 LEAST_SPREAD = 0.1  # of the mean of a distance, likewise
-FAULT = {"level": 1.5, "profile": 1.5, "shape": 1.5, "low": 1.5, "dynamics": 1.0}  # dB that a fault adds
+FAULT = {"level": 2.0, "profile": 2.0, "shape": 2.0, "low": 2.0, "dynamics": 1.0}  # dB that a fault adds
 FEWEST_WINDOWS = 3  # that can tell how windows differ
 MOST_WINDOWS = 3000  # that a covariance is made of
 SHORTER = (0.1, 0.3)  # parts of a window that are measured too, and a single block: for files and gaps
@@ -85,11 +85,13 @@ class FittedSteady:
         judge = self._folds[self._owner.fold(recording, first_block, last_block)]
         long_first = self._owner.long_first(recording, first_block, last_block)
         short = self._said(judge, recording, first_block, last_block)
-        return short if long_first == first_block else more_evidence(short, self._said(judge, recording, long_first, last_block))
+        if long_first == first_block or judge.longest_cells < LONGER * BLOCK_CELLS * (last_block - first_block):
+            return short.nats
+        return more_evidence(short, self._said(judge, recording, long_first, last_block)).nats
 
-    def _said(self, judge: Steady, recording: int, first_block: int, last_block: int) -> dict[str, float]:
+    def _said(self, judge: Steady, recording: int, first_block: int, last_block: int) -> WindowEvidence:
         means, cells = self._owner.averages[recording].mean(first_block, last_block)
-        return judge.evidence_of(judge.sound.of_mean(means), cells) if cells else {}
+        return WindowEvidence(judge.evidence_of(judge.sound.of_mean(means), cells) if cells else {}, means)
 
     def held_out_louder(self, recording: int, first_block: int, last_block: int, band_hz: tuple[float, float], by_db: float) -> float:
         """What all heads together would make of the blocks, in nats, if a band were louder by so many dB."""

@@ -49,14 +49,17 @@ def unheard_surprise(heads: FittedHeads, recordings: Sequence[Deviations], stead
 
 
 def fit_units(unheard: Sequence[UnheardSurprise], step_s: float) -> Units:
-    """The units in which either kind of heads reaches about as much on normal sound."""
+    """The units in which neither kind of heads reaches more than is usual on normal sound: a restless one is toned down.
+
+    A quiet one is not made louder than it is: how quiet it is, is known from few recordings.
+    """
     return Units(_unit([one.cells for one in unheard], step_s), _unit([one.steady for one in unheard], step_s))
 
 
 def _unit(series: Sequence[Float64], step_s: float) -> float:
     if not any(one.any() for one in series):
         return 1.0
-    return fit_tail(list(series), step_s).surprise_at(1.0) / ONCE_A_WEEK
+    return max(1.0, fit_tail(list(series), step_s).surprise_at(1.0) / ONCE_A_WEEK)
 
 
 def _of_one(heads: FittedHeads, index: int, recording: Deviations, enough: Bool, steady: FittedSteady | None) -> UnheardSurprise:

@@ -20,6 +20,7 @@ from edge.judgement.fusion import fuse
 from edge.judgement.judge import AVERAGES, Judge
 from edge.judgement.long_average import LongAverage
 from edge.judgement.painter import Painter
+from edge.judgement.steady import WindowEvidence
 from edge.judgement.threshold import Moved
 from edge.judgement.timeline import Span, Timeline
 from edge.judgement.ulid import new_ulid
@@ -157,12 +158,13 @@ class Listener:
         cell_s = self._front_end.cell_s
         cells = span.last - span.first
         fused = score = p_value = None
+        steady = self._steady(span)
         if cells - span.lost_cells >= HEARD_FRACTION * cells:
-            fused = fuse(self.model.heads.evidence(span.deviations), self._steady(span), self.model.units)
+            fused = fuse(self.model.heads.evidence(span.deviations), steady.nats if steady else {}, self.model.units)
             score = self._threshold.score(fused.surprise)
             p_value = self._threshold.p_value(fused.surprise, cells * cell_s)
         anomalous = score is not None and score >= ALARM
-        picture = self._painter.picture(span, fused, score or 0.0)
+        picture = self._painter.picture(span, fused, steady, score or 0.0)
         return Window(
             t_start_s=span.first * cell_s,
             t_end_s=span.last * cell_s,
@@ -175,8 +177,8 @@ class Listener:
             surprise=fused.surprise if fused else None,
         )
 
-    def _steady(self, span: Span) -> dict[str, float]:
-        """What the heads of steady sound make of a window."""
+    def _steady(self, span: Span) -> WindowEvidence | None:
+        """What the heads of steady sound make of a window; None when the bundle has none."""
         if self.model.steady is None or self._long_average is None:
-            return {}
+            return None
         return self.model.steady.strongest_evidence(span.deviations[AVERAGES], self._long_average.mean(span.last))

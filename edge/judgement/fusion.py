@@ -22,7 +22,7 @@ ONCE_A_WEEK = 25.0  # nats: about what a sum of heads reaches
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """The unit of either kind, such that normal sound reaches about `ONCE_A_WEEK` of them once a week."""
+    """The unit of either kind, such that normal sound reaches `ONCE_A_WEEK` of them once a week, or more rarely."""
 
     cells: float = 1.0
     steady: float = 1.0

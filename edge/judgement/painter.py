@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from edge.features.frontend import FrontEnd
 from edge.judgement.fusion import Fused
 from edge.judgement.heads import Heads
-from edge.judgement.judge import AVERAGES
 from edge.judgement.regions import MOST_REGIONS, find_regions
-from edge.judgement.steady import Steady
+from edge.judgement.steady import Steady, WindowEvidence
 from edge.judgement.steady_regions import steady_drawing, steady_regions
 from edge.judgement.timeline import Span
 from edge.judgement.window import ALARM, Region
@@ -36,16 +35,19 @@ class Painter:
         self._steady = steady
         self._front_end = front_end
 
-    def picture(self, span: Span, fused: Fused | None, score: float) -> Picture:
-        """The kind of heads that is more surprised is shown with all of the score, the other with its own part."""
-        if fused is None or self._steady is None or score < ALARM:
+    def picture(self, span: Span, fused: Fused | None, steady: WindowEvidence | None, score: float) -> Picture:
+        """The kind of heads that is more surprised is shown with all of the score, the other with its own part.
+
+        Cells that alarm by themselves have all of it too: they say when, and where they do the average is not drawn.
+        """
+        if fused is None or self._steady is None or steady is None or score < ALARM:
             return self._of_cells(span, score)
         by_cells, by_average = (score if part >= other else score * part / fused.surprise for part, other in fused.both_ways)
-        plain = self._of_cells(span, by_cells)
+        plain = self._of_cells(span, score if by_cells >= ALARM else by_cells)
         layout = self._steady.sound.layout
-        apart = self._steady.apart(span.deviations[AVERAGES], fused.strongest(self._steady.heads))
+        apart = self._steady.apart(steady.mean, fused.strongest(self._steady.heads))
         bands = steady_drawing(apart, layout, by_average, plain.cells.shape[1])
-        bands[(plain.cells >= ALARM).any(axis=0)] = 0.0  # cells say when, the average that it lasts
+        bands[(plain.cells >= ALARM).any(axis=0)] = 0.0
         regions = plain.regions
         if by_average >= ALARM or not regions:
             found = steady_regions(apart, layout, by_average, (span.last - span.first) * self._front_end.cell_s)

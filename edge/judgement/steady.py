@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from edge.bundles.npz import Arrays
 from edge.features.cell_averages import AverageLayout
+from edge.judgement.long_average import WINDOWS
 from edge.judgement.statistic import Kind, Normal, Statistic
 from edge.judgement.window_sound import WindowSound
 
@@ -31,6 +32,7 @@ STEADY_HEADS = (LEVEL, PROFILE, DYNAMICS)
 
 # A long window holds so many others that the highest of them is high by chance; this many nats of it count for nothing.
 LOOKS_NATS = 6.0
+EITHER = frozenset({LEVEL})  # heads whose statistics are ways to hear the same: the farthest counts, not their sum
 LONGER = 1.25  # times a window; what is hardly longer says the same
 
 # Relative: how loud the machine is does not count, for its microphone's gain drifts.
@@ -72,13 +74,23 @@ class BandsApart(NamedTuple):
     low: Float64  # (low band,)
 
 
-def more_evidence(short: Mapping[str, float], long: Mapping[str, float]) -> dict[str, float]:
-    """The evidence of a window, or of the long one that ends with it: of which there is more, when a window has paid for the many looks."""
-    total = sum(short.values())
-    paid = max(0.0, total - LOOKS_NATS)
-    if paid <= sum(long.values()):
-        return dict(long)
-    return {head: nats * paid / total for head, nats in short.items()}
+class WindowEvidence(NamedTuple):
+    """What the heads make of a window, in nats, and the mean that they judged, shape = (column,)."""
+
+    nats: dict[str, float]
+    mean: Float64
+
+
+def more_evidence(short: WindowEvidence, long: WindowEvidence) -> WindowEvidence:
+    """The evidence of a window, or of the long one that ends with it: of which there is more, when a window has paid for the many looks.
+
+    What lasts gives a long window as many times the evidence as it is longer, at the most. More than that is of a change that has passed.
+    """
+    total, longer = sum(short.nats.values()), sum(long.nats.values())
+    paid, lasting = max(0.0, total - LOOKS_NATS), min(longer, WINDOWS * total)
+    if paid > lasting:
+        return WindowEvidence({head: nats * paid / total for head, nats in short.nats.items()}, short.mean)
+    return WindowEvidence({head: nats * lasting / longer for head, nats in long.nats.items()} if longer > 0.0 else long.nats, long.mean)
 
 
 class Steady:
@@ -88,6 +100,7 @@ class Steady:
         """`normal` by vector, and `statistics` by their names in `QUESTIONS`: those that there are."""
         self.sound = sound
         self.heads = tuple(dict.fromkeys(QUESTIONS[name].head for name in statistics))
+        self.longest_cells = max((float(statistic.lengths[-1]) for statistic in statistics.values()), default=0.0)  # that was measured
         self._normal = normal
         self._statistics = [(QUESTIONS[name], statistic) for name, statistic in statistics.items()]
 
@@ -111,22 +124,22 @@ class Steady:
         cells = int(np.count_nonzero(~np.isnan(rows[:, 0])))
         return self.evidence_of(self.sound.of_mean(self.sound.mean(rows)), cells) if cells else {}
 
-    def strongest_evidence(self, rows: Float32, long: tuple[Float64, int]) -> dict[str, float]:
-        """The evidence of a window or, where that is more, of all that was heard up to its end: its mean, (column,), and its cells."""
-        short = self.evidence(rows)
+    def strongest_evidence(self, rows: Float32, long: tuple[Float64, int]) -> WindowEvidence:
+        """The evidence of a window or, where that is more, of the long one that ends with it: its mean, (column,), and its cells."""
+        short = WindowEvidence(self.evidence(rows), self.sound.mean(rows))
         means, cells = long
-        if cells < LONGER * len(rows):
+        if cells < LONGER * len(rows) or self.longest_cells < LONGER * len(rows):
             return short
-        return more_evidence(short, self.evidence_of(self.sound.of_mean(means), cells))
+        return more_evidence(short, WindowEvidence(self.evidence_of(self.sound.of_mean(means), cells), means))
 
     def evidence_of(self, vectors: Mapping[str, Float64], cells: int) -> dict[str, float]:
         """The same of a window's vectors, which so many cells gave."""
-        nats = dict.fromkeys(self.heads, 0.0)
         values = self.values(vectors)
+        said: dict[str, list[float]] = {head: [] for head in self.heads}
         for question, statistic in self._statistics:
-            if question.vector in vectors:
-                nats[question.head] += statistic.weight * statistic.nats(values[question], cells)
-        return nats
+            if question in values:
+                said[question.head].append(statistic.weight * statistic.nats(values[question], cells))
+        return {head: max(nats, default=0.0) if head in EITHER else sum(nats) for head, nats in said.items()}
 
     def values(self, vectors: Mapping[str, Float64]) -> dict[Question, float]:
         """What each statistic is of a window's vectors; without those that it is too short for."""
@@ -137,9 +150,9 @@ class Steady:
             if question.vector in standardised
         }
 
-    def apart(self, rows: Float32, head: str) -> BandsApart:
-        """Where in frequency a window is unlike normal ones, as far as a head hears it."""
-        vectors = self.sound.of_mean(self.sound.mean(rows))
+    def apart(self, mean: Float64, head: str) -> BandsApart:
+        """Where in frequency a window of this mean, (column,), is unlike normal ones, as far as a head hears it."""
+        vectors = self.sound.of_mean(mean)
         bands, low = np.zeros(self.sound.layout.bands), np.zeros(len(self.sound.layout.low_centres_hz))
         spectra = (DYNAMICS,) if head == DYNAMICS else ("profile", "shape")
         for name in spectra:
