@@ -15,6 +15,7 @@ from calibrate.detection_limit import DetectionLimit
 from calibrate.fitters.fitter import FitterSettings
 from calibrate.probe import PROBE_TOLERANCE
 from calibrate.settings import HOP_S, WINDOW_S, CalibrationSettings
+from calibrate.threshold_note import settable_false_alarms_per_week
 from edge.features.any_backbone import AnyBackbone
 from edge.features.backbone import BUILT_IN
 from edge.features.frontend import FrontEnd
@@ -41,6 +42,7 @@ def bundle_manifest(
 ) -> Mapping[str, object]:
     """The fields of `Manifest`; `unheard_s` is how much sound the detector had not learned from."""
     front_end: FrontEnd = backbone.front_end
+    settable = settable_false_alarms_per_week(unheard_s, settings.false_alarms_per_week)
     return {
         "created_at": (settings.created_at or datetime.now(timezone.utc)).isoformat(timespec="seconds"),
         "auscult_version": VERSION,
@@ -64,7 +66,8 @@ def bundle_manifest(
         "threshold": {
             "false_alarms_per_week": settings.false_alarms_per_week,
             "supported_false_alarms_per_week": supported_false_alarms_per_week(unheard_s),
-            "score_scale": tail.surprise_at(settings.false_alarms_per_week),
+            "set_for_false_alarms_per_week": settable,
+            "score_scale": tail.surprise_at(settable),
             "note": note,
             "detection_limit_db": limit.by_octave,
         },

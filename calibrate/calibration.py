@@ -17,7 +17,7 @@ from calibrate.head_scale import fit_heads
 from calibrate.probe import probe_of
 from calibrate.settings import WINDOW_S, CalibrationSettings
 from calibrate.steady import fit_steady
-from calibrate.threshold_note import threshold_note
+from calibrate.threshold_note import settable_false_alarms_per_week, threshold_note
 from calibrate.unheard import fit_units, unheard_surprise
 from edge.bundles.bundle import write_bundle
 from edge.bundles.signature import SigningKey
@@ -112,7 +112,7 @@ def calibrate(
     note = threshold_note(unheard_s, settings.false_alarms_per_week)
     if note:
         say(note)
-    alarm_surprise = tail.surprise_at(settings.false_alarms_per_week)
+    alarm_surprise = tail.surprise_at(settable_false_alarms_per_week(unheard_s, settings.false_alarms_per_week))
     limit = detection_limit(steady, unheard, units, alarm_surprise, checked.bandwidth_hz) if steady else DetectionLimit({})
     arrays = fitted.arrays | {"probe": probe_of(backbone, checked.bandwidth_hz)}
     if steady:

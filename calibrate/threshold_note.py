@@ -6,6 +6,14 @@ from edge.judgement.tail import SECONDS_PER_WEEK
 from edge.judgement.tail_fit import seconds_to_support, supported_false_alarms_per_week
 
 FAR_BEYOND = 50.0  # from here on the error of an extrapolated rate is about tenfold (`auscult benchmark tail`)
+# Further beyond what the recordings vouch for nothing is extrapolated: of a week, minutes know nothing, and a threshold that is made up for
+# it is one that no fault reaches. Half an hour is enough for one alarm a week.
+FARTHEST_BEYOND = 1000.0
+
+
+def settable_false_alarms_per_week(seconds: float, false_alarms_per_week: float) -> float:
+    """The rate that a threshold is set for: the one that was asked for, or the rarest that so many seconds can be extrapolated to."""
+    return max(false_alarms_per_week, supported_false_alarms_per_week(seconds) / FARTHEST_BEYOND)
 
 
 def threshold_note(seconds: float, false_alarms_per_week: float) -> str:
@@ -13,11 +21,14 @@ def threshold_note(seconds: float, false_alarms_per_week: float) -> str:
     supported = supported_false_alarms_per_week(seconds)
     if supported <= false_alarms_per_week:
         return ""
-    beyond = supported / false_alarms_per_week
+    settable = settable_false_alarms_per_week(seconds, false_alarms_per_week)
+    beyond = supported / settable
     doubt = " and may give ten times more or fewer" if beyond >= FAR_BEYOND else ""
+    asked = _rounded(false_alarms_per_week)
+    instead = f", the rarest that they can be extrapolated to in place of {asked}," if settable > false_alarms_per_week else ""
     return (
         f"threshold: {_duration(seconds)} of recordings vouch for {_rounded(supported)} false alarms per week at best (one in "
-        f"{_duration(SECONDS_PER_WEEK / supported)}, with 95 % confidence); {_rounded(false_alarms_per_week)} per week is extrapolated "
+        f"{_duration(SECONDS_PER_WEEK / supported)}, with 95 % confidence); {_rounded(settable)} per week{instead} is extrapolated "
         f"{_rounded(beyond)} times beyond that{doubt}; {_duration(seconds_to_support(false_alarms_per_week))} of recordings, over all "
         "loads of the machine, would vouch for it"
     )

@@ -44,7 +44,13 @@ class ThresholdSummary(msgspec.Struct, frozen=True):
     supported_false_alarms_per_week: NotNegative  # what the recordings can vouch for
     score_scale: float
     note: str
+    set_for_false_alarms_per_week: Positive | None = None  # where so little was recorded that what was asked for is out of reach
     detection_limit_db: dict[str, NotNegative | None] = {}  # by the centre of an octave in Hz: how much louder it must be to alarm
+
+    @property
+    def set_for(self) -> float:
+        """The false alarms per week that it was set for."""
+        return self.set_for_false_alarms_per_week or self.false_alarms_per_week
 
 
 class DataSummary(msgspec.Struct, frozen=True):

@@ -139,7 +139,19 @@ class Steady:
         for question, statistic in self._statistics:
             if question in values:
                 said[question.head].append(statistic.weight * statistic.nats(values[question], cells))
-        return {head: max(nats, default=0.0) if head in EITHER else sum(nats) for head, nats in said.items()}
+        nats = {head: max(own, default=0.0) if head in EITHER else sum(own) for head, own in said.items()}
+        return self._told_as_level(nats, vectors, values, cells)
+
+    def _told_as_level(
+        self, nats: dict[str, float], vectors: Mapping[str, Float64], values: Mapping[Question, float], cells: int
+    ) -> dict[str, float]:
+        """Count as level what the farthest of the fine bands have in common with all of them: a gain is told once. The sum stays."""
+        for question, statistic in self._statistics:
+            if question.vector == "low" and question.kind == "largest" and question in values and {LEVEL, PROFILE} <= nats.keys():
+                common = abs(float(np.median(self._normal["low"].standardised(vectors["low"])))) / max(values[question], 1e-9)
+                moved = min(1.0, common) * statistic.weight * statistic.nats(values[question], cells)
+                nats |= {LEVEL: nats[LEVEL] + moved, PROFILE: nats[PROFILE] - moved}
+        return nats
 
     def values(self, vectors: Mapping[str, Float64]) -> dict[Question, float]:
         """What each statistic is of a window's vectors; without those that it is too short for."""

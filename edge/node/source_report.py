@@ -24,7 +24,7 @@ def source_info(worker: SourceWorker) -> SourceInfo:
         backbone=manifest.backbone.name,
         calibrated_at=manifest.created_at,
         threshold=ThresholdPayload(
-            false_alarms_per_week=rounded(manifest.threshold.false_alarms_per_week, 4),
+            false_alarms_per_week=rounded(manifest.threshold.set_for, 4),
             supported_false_alarms_per_week=rounded(manifest.threshold.supported_false_alarms_per_week, 4),
             note=manifest.threshold.note,
         ),
