@@ -19,6 +19,9 @@ Bool = NDArray[np.bool_]
 Float64 = NDArray[np.float64]
 
 
+FEW_RECORDINGS = 10  # of so many, a unit counts half, in decades
+
+
 @dataclass(frozen=True, slots=True)
 class UnheardSurprise:
     """What the heads make of the windows of one recording that end with each block, of those of which enough was heard."""
@@ -51,7 +54,7 @@ def unheard_surprise(heads: FittedHeads, recordings: Sequence[Deviations], stead
 def fit_units(unheard: Sequence[UnheardSurprise], step_s: float) -> Units:
     """The units in which neither kind of heads reaches more than is usual on normal sound: a restless one is toned down.
 
-    A quiet one is not made louder than it is: how quiet it is, is known from few recordings.
+    A quiet one is not made louder than it is, and a restless one is toned down by less, the fewer recordings say that it is.
     """
     return Units(_unit([one.cells for one in unheard], step_s), _unit([one.steady for one in unheard], step_s))
 
@@ -59,7 +62,8 @@ def fit_units(unheard: Sequence[UnheardSurprise], step_s: float) -> Units:
 def _unit(series: Sequence[Float64], step_s: float) -> float:
     if not any(one.any() for one in series):
         return 1.0
-    return max(1.0, fit_tail(list(series), step_s).surprise_at(1.0) / ONCE_A_WEEK)
+    plain = fit_tail(list(series), step_s).surprise_at(1.0) / ONCE_A_WEEK
+    return float(max(1.0, plain ** (len(series) / (len(series) + FEW_RECORDINGS))))
 
 
 def _of_one(heads: FittedHeads, index: int, recording: Deviations, enough: Bool, steady: FittedSteady | None) -> UnheardSurprise:
