@@ -132,10 +132,10 @@ def test_fit_steady_a_small_change_is_told_by_half_a_minute_where_ten_seconds_ha
         means = steady.sound.mean(rows)
         short = sum(steady.evidence(rows[-8 * WHOLE :]).values())
         long = steady.strongest_evidence(rows[-8 * WHOLE :], (means, len(rows)))
-        assert sum(long.values()) > short + 2.0
-        assert long == steady.evidence(rows)
+        assert sum(long.nats.values()) > short + 2.0
+        assert long.nats == steady.evidence(rows)
         usual = MACHINE.rows(blocks, seed)
-        assert sum(steady.strongest_evidence(usual[-8 * WHOLE :], (steady.sound.mean(usual), len(usual))).values()) < short
+        assert sum(steady.strongest_evidence(usual[-8 * WHOLE :], (steady.sound.mean(usual), len(usual))).nats.values()) < short
 
 
 def test_fit_steady_held_out_of_a_window_is_by_all_of_the_recording_up_to_it() -> None:
@@ -156,8 +156,8 @@ def test_fit_steady_with_one_head_fits_it_alike_and_nothing_else(head: str) -> N
     found = fit([MACHINE.averages(WHOLE, seed) for seed in range(10)], (head,))
     assert found is not None
     assert found.steady.heads == (head,)
-    rows = MACHINE.rows(WHOLE, 1000)
-    assert found.steady.evidence(rows)[head] == pytest.approx(fitted().steady.evidence(rows)[head])
+    for name, array in found.arrays.items():
+        np.testing.assert_array_equal(array, fitted().arrays[name], err_msg=name)
     vectors = {question.vector for question in QUESTIONS.values() if question.head == head}
     assert {name.removesuffix("_centre") for name in found.arrays if name.endswith("_centre")} == vectors
 
@@ -168,7 +168,7 @@ def test_fit_steady_weighs_little_what_recordings_differ_in_more_than_a_fault_wo
     restless = fitted(machine=MACHINE.changed(differ_db=3.0))
     for name in ("power_trust", "loudness_trust", "low_trust"):
         assert restless.arrays[name][1] < steady.arrays[name][1] - 0.05, name
-    assert restless.arrays["power_trust"][1] < 0.3
+    assert restless.arrays["power_trust"][1] < 0.4
     assert steady.arrays["power_trust"][1] > 0.9
     later = MACHINE.changed(level_db=4.0)
     assert mean_nats(restless.steady, later)["level"] < 0.1 * mean_nats(steady.steady, later)["level"]
@@ -265,5 +265,5 @@ def test_fit_steady_knows_recordings_by_their_place_among_all() -> None:
         others = levels[[there % 5 != index % 5 for there in indices]]
         variance = (np.square(others - others.mean(axis=0)).sum(axis=0) + 4 * LEAST_DEVIATION["level"] ** 2) / (len(others) - 1 + 4)
         units = (levels[place] - others.mean(axis=0)) / np.sqrt(variance + LASTING_DEVIATION["level"] ** 2)
-        expected = sum(one.weight * one.nats(value, 8 * WHOLE) for one, value in zip(statistics, units.tolist(), strict=True))
+        expected = max(one.weight * one.nats(value, 8 * WHOLE) for one, value in zip(statistics, units.tolist(), strict=True))
         assert found.held_out(place, 0, WHOLE)["level"] == pytest.approx(expected, rel=1e-3)

@@ -86,7 +86,6 @@ def test_fan_every_faulty_clip_alarms_and_no_normal_one(learned: Fan) -> None:
         assert (regions[0].t0_s, regions[0].t1_s) == pytest.approx((0.0, CLIP_S), abs=0.05)
 
 
-@pytest.mark.xfail(strict=True, reason="regions of cells push those of the average aside, also where the average is more surprised")
 def test_fan_region_of_a_faulty_clip_has_all_of_its_score(learned: Fan) -> None:
     for seed in range(6):
         window = learned.scored(FIRST_FAULTY + seed, {LOUDER_HZ: 6.0, SOFTER_HZ: -2.5})

@@ -103,6 +103,20 @@ def test_read_gives_back_what_was_written(path: Path) -> None:
             assert not read.flags.writeable
 
 
+def test_read_bundle_tells_the_false_alarms_that_its_threshold_was_set_for(path: Path) -> None:
+    """One of before names those that were asked for alone."""
+    assert Bundle.read(path).manifest.threshold.set_for == 1.0
+    write_bundle(path, MANIFEST | {"threshold": MANIFEST["threshold"] | {"set_for_false_alarms_per_week": 56.7}}, ARRAYS, BLOBS)
+    found = Bundle.read(path).manifest.threshold
+    assert (found.false_alarms_per_week, found.set_for) == (1.0, 56.7)
+
+
+@pytest.mark.parametrize("set_for", [0.0, -1.0, "1"])
+def test_write_bundle_whose_threshold_is_set_for_no_rate_is_refused(path: Path, set_for: object) -> None:
+    with pytest.raises(ValueError, match="set_for_false_alarms_per_week"):
+        write_bundle(path, MANIFEST | {"threshold": MANIFEST["threshold"] | {"set_for_false_alarms_per_week": set_for}}, ARRAYS, BLOBS)
+
+
 def test_write_same_content_gives_same_bytes(path: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.auscult"
     shuffled = {member: {name: np.asfortranarray(arrays[name]) for name in reversed(arrays)} for member, arrays in reversed(ARRAYS.items())}
