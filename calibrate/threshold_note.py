@@ -7,12 +7,16 @@ from edge.judgement.tail_fit import seconds_to_support, supported_false_alarms_p
 
 FAR_BEYOND = 50.0  # from here on the error of an extrapolated rate is about tenfold (`auscult benchmark tail`)
 # Further beyond what the recordings vouch for nothing is extrapolated: of a week, minutes know nothing, and a threshold that is made up for
-# it is one that no fault reaches. Half an hour is enough for one alarm a week.
-FARTHEST_BEYOND = 1000.0
+# it is one that no fault reaches. Half an hour is enough for one alarm a week. Of less than a minute too little is known for a threshold
+# that is any nearer.
+FARTHEST_BEYOND = seconds_to_support(1.0) / 1800.0
+LEAST_S = 60.0
 
 
 def settable_false_alarms_per_week(seconds: float, false_alarms_per_week: float) -> float:
     """The rate that a threshold is set for: the one that was asked for, or the rarest that so many seconds can be extrapolated to."""
+    if seconds < LEAST_S:
+        return false_alarms_per_week
     return max(false_alarms_per_week, supported_false_alarms_per_week(seconds) / FARTHEST_BEYOND)
 
 

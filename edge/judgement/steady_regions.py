@@ -17,7 +17,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 CORE_FRACTION = 0.5  # a region is what is at least half as far from normal as the farthest band
-STANDS_OUT = 2.0  # standard deviations; less is no region
+STANDS_OUT = 2.0  # standard deviations; of what is less, the farthest band alone is a region
 
 
 def steady_drawing(apart: BandsApart, layout: AverageLayout, score: float, bands: int) -> Float32:
@@ -41,8 +41,10 @@ def steady_regions(apart: BandsApart, layout: AverageLayout, score: float, windo
 
 def _heights(apart: Float64, farthest: float, score: float) -> Float64:
     """Scores of bands, 0 where one does not stand out."""
-    stands = apart >= max(STANDS_OUT, CORE_FRACTION * farthest)
-    return np.where(stands, score * apart / max(farthest, STANDS_OUT), 0.0)
+    if farthest == 0.0:
+        return np.zeros_like(apart)
+    stands = apart >= max(min(STANDS_OUT, farthest), CORE_FRACTION * farthest)
+    return np.where(stands, score * apart / farthest, 0.0)
 
 
 def _runs(heights: Float64, edges_hz: Float64, window_s: float) -> Iterator[Region]:

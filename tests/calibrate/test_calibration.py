@@ -186,9 +186,7 @@ def test_calibrate_with_a_built_in_backbone_does_not_copy_it(name: str, tmp_path
     [
         (20.0,),
         (10.0,),
-        pytest.param(
-            (5.0, 5.0), marks=pytest.mark.xfail(strict=True, reason="so little is set for 181 alarms a week, and gives far more than that")
-        ),
+        (5.0, 5.0),
         (0.5,) * 20,
     ],
 )

@@ -59,12 +59,16 @@ def test_below_500_hz_the_mels_tell_where_the_finer_bands_do_not() -> None:
     assert (found.f_lo_hz, found.f_hi_hz) == tuple(LAYOUT.edges_hz[2])
 
 
-def test_bands_that_do_not_stand_out_are_no_region() -> None:
-    none = apart({20: STANDS_OUT - 0.01})
-    assert steady_regions(none, LAYOUT, 1.5, 10.0) == ()
-    assert steady_drawing(none, LAYOUT, 1.5, 16).tolist() == [0.0] * 16
+def test_where_no_band_stands_out_the_farthest_alone_is_a_region() -> None:
+    (found,) = steady_regions(apart({20: STANDS_OUT - 0.01, 30: STANDS_OUT - 0.02}), LAYOUT, 1.5, 10.0)
+    assert (found.score, found.f_lo_hz) == (pytest.approx(1.5), pytest.approx(LAYOUT.edges_hz[20, 0]))
     (found,) = steady_regions(apart({20: STANDS_OUT}), LAYOUT, 1.5, 10.0)
     assert found.score == pytest.approx(1.5)
+
+
+def test_bands_that_are_as_usual_are_no_region() -> None:
+    assert steady_regions(apart({}), LAYOUT, 1.5, 10.0) == ()
+    assert steady_drawing(apart({}), LAYOUT, 1.5, 16).tolist() == [0.0] * 16
 
 
 @pytest.mark.parametrize(("front_end", "bands"), [(PANNS, 16), (DCASE, 32)])
