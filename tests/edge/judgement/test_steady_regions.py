@@ -67,8 +67,9 @@ def test_where_no_band_stands_out_the_farthest_alone_is_a_region() -> None:
 
 
 def test_bands_that_are_as_usual_are_no_region() -> None:
-    assert steady_regions(apart({}), LAYOUT, 1.5, 10.0) == ()
-    assert steady_drawing(apart({}), LAYOUT, 1.5, 16).tolist() == [0.0] * 16
+    usual = BandsApart(np.zeros(LAYOUT.bands), np.zeros(len(LAYOUT.low_centres_hz)))
+    assert steady_regions(usual, LAYOUT, 1.5, 10.0) == ()
+    assert steady_drawing(usual, LAYOUT, 1.5, 16).tolist() == [0.0] * 16
 
 
 @pytest.mark.parametrize(("front_end", "bands"), [(PANNS, 16), (DCASE, 32)])
