@@ -12,14 +12,14 @@ from calibrate.head_scale import Deviations, FittedHeads, known, windows_of
 from calibrate.steady import FittedSteady
 from edge.features.frontend import BLOCK_CELLS
 from edge.judgement.fusion import ONCE_A_WEEK, Units, fuse
-from edge.judgement.tail_fit import fit_tail
+from edge.judgement.tail_fit import EVENT_S, fit_tail
 from edge.pipeline import HEARD_FRACTION
 
 Bool = NDArray[np.bool_]
 Float64 = NDArray[np.float64]
 
 
-FEW_RECORDINGS = 10  # of so many, a unit counts half, in decades
+FEW_STRETCHES = 10  # recordings, or as many stretches of a long one: of so many, a unit counts half, in decades
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def unheard_surprise(heads: FittedHeads, recordings: Sequence[Deviations], stead
 def fit_units(unheard: Sequence[UnheardSurprise], step_s: float) -> Units:
     """The units in which neither kind of heads reaches more than is usual on normal sound: a restless one is toned down.
 
-    A quiet one is not made louder than it is, and a restless one is toned down by less, the fewer recordings say that it is.
+    A quiet one is not made louder than it is, and a restless one is toned down by less, the less sound says that it is.
     """
     return Units(_unit([one.cells for one in unheard], step_s), _unit([one.steady for one in unheard], step_s))
 
@@ -63,7 +63,8 @@ def _unit(series: Sequence[Float64], step_s: float) -> float:
     if not any(one.any() for one in series):
         return 1.0
     plain = fit_tail(list(series), step_s).surprise_at(1.0) / ONCE_A_WEEK
-    return float(max(1.0, plain ** (len(series) / (len(series) + FEW_RECORDINGS))))
+    stretches = sum(max(1.0, len(one) * step_s / EVENT_S) for one in series)
+    return float(max(1.0, plain ** (stretches / (stretches + FEW_STRETCHES))))
 
 
 def _of_one(heads: FittedHeads, index: int, recording: Deviations, enough: Bool, steady: FittedSteady | None) -> UnheardSurprise:
