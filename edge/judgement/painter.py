@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.features.frontend import FrontEnd
+from edge.features.frontend import BLOCK_CELLS, FrontEnd
 from edge.judgement.fusion import Fused
 from edge.judgement.heads import Heads
-from edge.judgement.regions import MOST_REGIONS, find_regions
+from edge.judgement.regions import CORE_FRACTION, LEAST_HOT, MOST_REGIONS, find_regions
 from edge.judgement.steady import Steady, WindowEvidence
 from edge.judgement.steady_regions import steady_drawing, steady_regions
 from edge.judgement.timeline import Span
@@ -38,7 +38,8 @@ class Painter:
     def picture(self, span: Span, fused: Fused | None, steady: WindowEvidence | None, score: float) -> Picture:
         """The kind of heads that is more surprised is shown with all of the score, the other with its own part.
 
-        Cells that alarm by themselves have all of it too: they say when, and where they do the average is not drawn.
+        Cells that alarm by themselves have all of it too, and where they do the average is not drawn. Where cells of its bands stand out
+        without that, they say when it was; where none does, it lasted.
         """
         if fused is None or self._steady is None or steady is None or score < ALARM:
             return self._of_cells(span, score)
@@ -48,15 +49,26 @@ class Painter:
         apart = self._steady.apart(steady.mean, fused.strongest(self._steady.heads))
         bands = steady_drawing(apart, layout, by_average, plain.cells.shape[1])
         bands[(plain.cells >= ALARM).any(axis=0)] = 0.0
+        when = _core(plain.cells[:, bands > 0.0])
         regions = plain.regions
         if by_average >= ALARM or not regions:
-            found = steady_regions(apart, layout, by_average, (span.last - span.first) * self._front_end.cell_s)
+            cell_s = self._front_end.cell_s
+            found = steady_regions(apart, layout, by_average, (when[0] * cell_s, when[-1] * cell_s + cell_s))
             regions += tuple(region for region in found if not any(_overlap(region, cell) for cell in plain.regions))
-        return Picture(np.maximum(plain.cells, bands), tuple(sorted(regions, key=lambda region: -region.score)[:MOST_REGIONS]))
+        average = np.zeros_like(plain.cells)
+        average[when] = bands
+        return Picture(np.maximum(plain.cells, average), tuple(sorted(regions, key=lambda region: -region.score)[:MOST_REGIONS]))
 
     def _of_cells(self, span: Span, score: float) -> Picture:
         drawn = self._heads.drawing(span.deviations, score)
         return Picture(drawn, find_regions(drawn, self._front_end) if score >= ALARM else ())
+
+
+def _core(cells: Float32) -> NDArray[np.int64]:
+    """The times at which cells stand out, of (time, band), from the first to the last; all of them where less than a block of them do."""
+    highest = np.nan_to_num(cells.max(axis=1, initial=0.0), nan=0.0)  # (time,)
+    hot = np.flatnonzero(highest >= max(LEAST_HOT, CORE_FRACTION * float(highest.max())))
+    return np.arange(hot[0], hot[-1] + 1) if len(hot) >= BLOCK_CELLS else np.arange(len(cells))
 
 
 def _overlap(one: Region, other: Region) -> bool:

@@ -29,12 +29,15 @@ def steady_drawing(apart: BandsApart, layout: AverageLayout, score: float, bands
     return drawn
 
 
-def steady_regions(apart: BandsApart, layout: AverageLayout, score: float, window_s: float) -> tuple[Region, ...]:
-    """Bands that stand out, over all of a window, the farthest first; below 500 Hz by the finer bands where these tell it as clearly."""
+def steady_regions(apart: BandsApart, layout: AverageLayout, score: float, span_s: tuple[float, float]) -> tuple[Region, ...]:
+    """Bands that stand out, from one time of a window to another, the farthest first.
+
+    Below 500 Hz they are the finer bands where these tell it as clearly.
+    """
     farthest = float(max(apart.bands.max(), apart.low.max(initial=0.0)))
     edges = low_edges_hz(layout.front_end)
-    low = list(_runs(_heights(apart.low, farthest, score), np.stack([edges[:-1], edges[1:]], axis=1), window_s))
-    coarse = _runs(_heights(apart.bands, farthest, score), layout.edges_hz, window_s)
+    low = list(_runs(_heights(apart.low, farthest, score), np.stack([edges[:-1], edges[1:]], axis=1), span_s))
+    coarse = _runs(_heights(apart.bands, farthest, score), layout.edges_hz, span_s)
     kept = [region for region in coarse if not (low and region.f_hi_hz <= edges[-1])]
     return tuple(sorted([*low, *kept], key=lambda region: -region.score))
 
@@ -47,8 +50,8 @@ def _heights(apart: Float64, farthest: float, score: float) -> Float64:
     return np.where(stands, score * apart / farthest, 0.0)
 
 
-def _runs(heights: Float64, edges_hz: Float64, window_s: float) -> Iterator[Region]:
+def _runs(heights: Float64, edges_hz: Float64, span_s: tuple[float, float]) -> Iterator[Region]:
     """A region of each run of bands that stand out."""
     steps = np.diff(np.concatenate([[0], (heights > 0.0).astype(int), [0]]))
     for first, last in zip(np.flatnonzero(steps == 1).tolist(), np.flatnonzero(steps == -1).tolist(), strict=True):
-        yield Region(0.0, window_s, float(edges_hz[first, 0]), float(edges_hz[last - 1, 1]), float(heights[first:last].max()))
+        yield Region(*span_s, float(edges_hz[first, 0]), float(edges_hz[last - 1, 1]), float(heights[first:last].max()))
