@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.features.frontend import PANNS, band_edges_hz
+from edge.features.frontend import BLOCK_CELLS, PANNS, band_edges_hz
 from edge.judgement.fusion import Fused
 from edge.judgement.head_scale import HeadScale
 from edge.judgement.heads import Heads
-from edge.judgement.painter import Painter, Picture
+from edge.judgement.painter import Painter, Picture, _core
 from edge.judgement.statistic import Normal, Statistic
 from edge.judgement.steady import QUESTIONS, STEADY_HEADS, Steady, WindowEvidence
 from edge.judgement.timeline import Span
@@ -148,3 +148,20 @@ def test_picture_of_lost_cells_stays_lost() -> None:
     found = picture(seen, 3.0, 30.0, 30.0)
     assert np.isnan(found.cells[:20]).all()
     assert not np.isnan(found.cells[20:]).any()
+
+
+@pytest.mark.parametrize(
+    ("hot", "heard"),
+    [
+        (slice(50, 120), (50, 120)),
+        (slice(50, 50 + BLOCK_CELLS), (50, 50 + BLOCK_CELLS)),
+        (slice(50, 50 + BLOCK_CELLS - 1), (0, 250)),  # a click says nothing of a change that lasts
+        (slice(0, 0), (0, 250)),
+    ],
+)
+def test_core_is_when_cells_stand_out_or_all_of_the_window(hot: slice, heard: tuple[int, int]) -> None:
+    cells = np.full((250, 2), 0.2, np.float32)
+    cells[hot, 1] = 0.8
+    cells[200, :] = np.nan
+    core = _core(cells)
+    assert (core[0], core[-1] + 1) == heard
