@@ -53,7 +53,7 @@ class Painter:
         regions = plain.regions
         if by_average >= ALARM or not regions:
             cell_s = self._front_end.cell_s
-            found = steady_regions(apart, layout, by_average, (when[0] * cell_s, when[-1] * cell_s + cell_s))
+            found = steady_regions(apart, layout, by_average, (when.start * cell_s, when.stop * cell_s))
             regions += tuple(region for region in found if not any(_overlap(region, cell) for cell in plain.regions))
         average = np.zeros_like(plain.cells)
         average[when] = bands
@@ -64,11 +64,11 @@ class Painter:
         return Picture(drawn, find_regions(drawn, self._front_end) if score >= ALARM else ())
 
 
-def _core(cells: Float32) -> NDArray[np.int64]:
+def _core(cells: Float32) -> slice:
     """The times at which cells stand out, of (time, band), from the first to the last; all of them where less than a block of them do."""
     highest = np.nan_to_num(cells.max(axis=1, initial=0.0), nan=0.0)  # (time,)
     hot = np.flatnonzero(highest >= max(LEAST_HOT, CORE_FRACTION * float(highest.max())))
-    return np.arange(hot[0], hot[-1] + 1) if len(hot) >= BLOCK_CELLS else np.arange(len(cells))
+    return slice(int(hot[0]), int(hot[-1]) + 1) if len(hot) >= BLOCK_CELLS else slice(0, len(cells))
 
 
 def _overlap(one: Region, other: Region) -> bool:

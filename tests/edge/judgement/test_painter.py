@@ -163,5 +163,12 @@ def test_core_is_when_cells_stand_out_or_all_of_the_window(hot: slice, heard: tu
     cells = np.full((250, 2), 0.2, np.float32)
     cells[hot, 1] = 0.8
     cells[200, :] = np.nan
-    core = _core(cells)
-    assert (core[0], core[-1] + 1) == heard
+    assert _core(cells) == slice(*heard)
+
+
+def test_regions_of_a_picture_hold_plain_numbers_which_every_encoder_takes() -> None:
+    for cells, average in ((0.0, 30.0), (30.0, 30.0)):
+        found = picture(span(KNOCK), 3.0, cells, average)
+        assert found.regions
+        for region in found.regions:
+            assert [type(value) for value in (region.t0_s, region.t1_s, region.f_lo_hz, region.f_hi_hz, region.score)] == [float] * 5
