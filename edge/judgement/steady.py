@@ -32,6 +32,7 @@ STEADY_HEADS = (LEVEL, PROFILE, DYNAMICS)
 
 # A long window holds so many others that the highest of them is high by chance; this many nats of it count for nothing.
 LOOKS_NATS = 6.0
+USUAL_NATS = 3.0  # that a window has of normal sound; what it has beyond them may last
 EITHER = frozenset({LEVEL})  # heads whose statistics are ways to hear the same: the farthest counts, not their sum
 LONGER = 1.25  # times a window; what is hardly longer says the same
 
@@ -87,7 +88,7 @@ def more_evidence(short: WindowEvidence, long: WindowEvidence) -> WindowEvidence
     What lasts gives a long window as many times the evidence as it is longer, at the most. More than that is of a change that has passed.
     """
     total, longer = sum(short.nats.values()), sum(long.nats.values())
-    paid, lasting = max(0.0, total - LOOKS_NATS), min(longer, WINDOWS * total)
+    paid, lasting = max(0.0, total - LOOKS_NATS), min(longer, WINDOWS * max(0.0, total - USUAL_NATS))
     if paid > lasting:
         return WindowEvidence({head: nats * paid / total for head, nats in short.nats.items()}, short.mean)
     return WindowEvidence({head: nats * lasting / longer for head, nats in long.nats.items()} if longer > 0.0 else long.nats, long.mean)
