@@ -11,7 +11,7 @@ from edge.features.cell_averages import AverageLayout
 from edge.features.frontend import PANNS, mels_below
 from edge.judgement.long_average import WINDOWS
 from edge.judgement.statistic import Normal, Statistic
-from edge.judgement.steady import LONGER, LOOKS_NATS, QUESTIONS, STEADY_HEADS, Steady, WindowEvidence, more_evidence
+from edge.judgement.steady import LONGER, LOOKS_NATS, QUESTIONS, STEADY_HEADS, USUAL_NATS, Steady, WindowEvidence, more_evidence
 from edge.judgement.window_sound import WindowSound
 from tests.steady_sound import LAYOUT, SteadyMachine
 
@@ -143,7 +143,7 @@ def parts_of(nats: dict[str, float], total: float) -> object:
     return pytest.approx({head: own * total / sum(nats.values()) for head, own in nats.items()})
 
 
-@pytest.mark.parametrize("more", [-5.0, -1.0, 0.5 * LOOKS_NATS, LOOKS_NATS])
+@pytest.mark.parametrize("more", [8.01 / WINDOWS + USUAL_NATS - 8.0, -1.0, 0.5 * LOOKS_NATS, LOOKS_NATS])
 def test_more_evidence_is_that_of_the_long_window_unless_the_short_one_has_more_by_all_that_it_pays(more: float) -> None:
     found = more_evidence(short_of(8.0 + more), LONG)
     assert found.nats == LONG.nats
@@ -158,10 +158,12 @@ def test_more_evidence_of_a_window_that_has_far_more_is_its_own_less_what_it_pay
     assert found.mean is short.mean
 
 
-@pytest.mark.parametrize("total", [0.01, 0.5, 2.0, 8.0 / WINDOWS - 0.01])
-def test_more_evidence_of_a_change_that_has_passed_is_as_many_times_that_of_the_window_as_the_long_one_is_longer(total: float) -> None:
-    found = more_evidence(short_of(total), LONG)
-    assert found.nats == parts_of(LONG.nats, WINDOWS * total)
+@pytest.mark.parametrize("beyond", [-3.0, 0.0, 0.01, 0.5, 2.0, 8.0 / WINDOWS - 0.01])
+def test_more_evidence_of_a_change_that_has_passed_is_what_the_window_has_beyond_the_usual_as_many_times_as_it_is_longer(
+    beyond: float,
+) -> None:
+    found = more_evidence(short_of(USUAL_NATS + beyond), LONG)
+    assert found.nats == parts_of(LONG.nats, WINDOWS * max(0.0, beyond))
     assert found.mean is LONG.mean
 
 
@@ -200,8 +202,8 @@ def test_strongest_evidence_of_a_change_that_has_passed_is_little() -> None:
     steady, usual, means = loaded(arrays(lengths=AND_LONG)), rows(), SOUND.mean(rows(level_db=2.0))
     own = sum(steady.evidence(usual).values())
     found = sum(steady.strongest_evidence(usual, (means, 3 * len(usual))).nats.values())
-    assert own < 3.0
-    assert found == pytest.approx(WINDOWS * own)
+    assert own < USUAL_NATS
+    assert found == 0.0
     assert found < 0.1 * sum(steady.evidence_of(SOUND.of_mean(means), 3 * len(usual)).values())
 
 
