@@ -23,6 +23,7 @@ from calibrate.metrics.sample import roc_auc
 from calibrate.settings import CalibrationSettings
 from edge.features.frontend import DCASE
 from edge.features.logmel import offline_log_mel
+from edge.judgement.window import Window
 from edge.model import Model
 from edge.scoring import score_file
 from export.auddsr.network import AudDsrNetwork, drawn_twice
@@ -145,15 +146,24 @@ def test_auddsr_finds_faults_that_it_never_saw_better_than_by_its_reconstruction
 
 
 def test_auddsr_windows_with_a_fault_score_higher_than_any_without(trained: Trained) -> None:
-    fresh = max(score_file(trained.model, path).score for path in trained.fresh)
+    fresh = [window for path in trained.fresh for window in score_file(trained.model, path).windows]
     for kind in ("tone", "bearing"):
         for path, _ in trained.faulty[kind]:
-            result = score_file(trained.model, path)
-            assert result.score > max(1.0, fresh), kind
-            worst = max(result.windows, key=lambda window: window.score or 0.0)
-            own = max(worst.heads["auddsr_moment"], worst.heads["auddsr_sustained"])
-            assert own > worst.heads["level"], kind  # the excess of moments, which every detector hears, may say more than its map
-            assert own > 1.0, kind  # which is enough by itself
+            windows = score_file(trained.model, path).windows
+            worst = max(windows, key=_score)
+            assert _score(worst) > max(1.0, *map(_score, fresh)), kind
+            # The heads add up, so the map need not reach the threshold by itself; it must tell the fault by itself.
+            assert _own(worst) > max(map(_own, fresh)), kind
+            assert _own(worst) > worst.heads["level"], kind
+
+
+def _score(window: Window) -> float:
+    return window.score or 0.0
+
+
+def _own(window: Window) -> float:
+    """What the detector's own map says of the window."""
+    return max(window.heads["auddsr_moment"], window.heads["auddsr_sustained"])
 
 
 def test_auddsr_training_learns_in_both_stages_and_can_be_drawn(trained: Trained, tmp_path: Path) -> None:
