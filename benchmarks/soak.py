@@ -136,7 +136,7 @@ class _Ears(Subscriber):
         self.heard_s = 0.0
         self.opened = self.closed = self.missing = 0
         self._begun: datetime | None = None
-        self._seq = 0
+        self._last: tuple[str, int] | None = None  # epoch and seq
 
     def _score(self, payload: bytes | bytearray) -> None:
         score = msgspec.json.decode(payload, type=ScorePayload)
@@ -147,8 +147,9 @@ class _Ears(Subscriber):
         event = msgspec.json.decode(payload, type=EventPayload)
         self.opened += event.type == "opened"
         self.closed += event.type == "closed"
-        self.missing += event.seq - self._seq - 1
-        self._seq = event.seq
+        if self._last is not None:
+            self.missing += event.seq - self._last[1] - 1 if event.epoch == self._last[0] else 1
+        self._last = (event.epoch, event.seq)
 
 
 def _prepare(folder: Path, settings: CalibrationSettings, seed: int) -> tuple[Path, list[Path]]:

@@ -16,6 +16,8 @@ pytest_plugins = ["tests.pulse", "tests.broker", "tests.bundles"]
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="auscult-tests-")
 atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 os.environ.pop("STATE_DIRECTORY", None)
+os.environ["RUNTIME_DIRECTORY"] = tempfile.mkdtemp(prefix="auscult-tests-run-")
+atexit.register(shutil.rmtree, os.environ["RUNTIME_DIRECTORY"], ignore_errors=True)
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would every program that they start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -15,6 +15,7 @@ from edge.mqtt.message import Message
 from edge.mqtt.payloads import SCHEMA_VERSION, EventPayload, LocalizationPayload, RegionPayload, ScorePayload
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+BEFORE_EPOCHS = ""  # of messages that waited in the outbox of a version that had none
 
 Stamp = Callable[[float], str]
 """Turns seconds of a stream into a timestamp."""
@@ -77,12 +78,20 @@ def score_payload(source: str, window: Window, stamp: Stamp, latency_ms: float) 
 
 
 def event_payload(
-    source: str, event: Event, stamp: Stamp, detector: str, bundle_sha256: str, clock_synced: bool | None, clip: str | None = None
+    source: str,
+    event: Event,
+    epoch: str,
+    stamp: Stamp,
+    detector: str,
+    bundle_sha256: str,
+    clock_synced: bool | None,
+    clip: str | None = None,
 ) -> EventPayload:
     """Return what is published of an event."""
     return EventPayload(
         schema=SCHEMA_VERSION,
         id=event.id,
+        epoch=epoch,
         seq=event.seq,
         type=event.type,
         source=source,
@@ -104,12 +113,13 @@ def event_payload(
 def as_replayed(message: Message) -> Message:
     """Return an event message that comes late or may have come before, marked as such."""
     # Not by way of EventPayload: an older version may have written it.
-    return replace(message, payload=msgspec.json.encode({**msgspec.json.decode(message.payload), "replayed": True}))
+    payload = {"epoch": BEFORE_EPOCHS, **msgspec.json.decode(message.payload), "replayed": True}
+    return replace(message, payload=msgspec.json.encode(payload))
 
 
-def as_interrupted(message: Message, seq: int) -> Message:
+def as_interrupted(message: Message, epoch: str, seq: int) -> Message:
     """Return the end of an event whose last message is `message`: nobody listened any more."""
-    payload = {**msgspec.json.decode(message.payload), "seq": seq, "type": "closed", "interrupted": True}
+    payload = {**msgspec.json.decode(message.payload), "epoch": epoch, "seq": seq, "type": "closed", "interrupted": True}
     return replace(message, payload=msgspec.json.encode(payload))
 
 

@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge.ledger import Entry
 from edge.mqtt.encoding import as_replayed
 from edge.mqtt.message import Message
-from edge.outbox import Outbox
+from edge.outbox.entry import Entry
+from edge.outbox.outbox import Outbox
 
 REPLAYS_PER_S = 50.0
 TRANSIENT_CAPACITY = 1000  # scores and levels between the worker and a connected broker: 8 minutes of one source

@@ -68,12 +68,13 @@ class ScorePayload(msgspec.Struct, frozen=True, kw_only=True):
 class EventPayload(msgspec.Struct, frozen=True, kw_only=True):
     """One message about an event: `<source>/event`. `id` is the same for all messages of one event; `seq` counts those of a source.
 
-    A message arrives at least once: what was seen before has a (`source`, `seq`) that was seen before. Gaps are what `health` counts as
-    dropped. Of the events of a source only the latest is open.
+    A message arrives at least once: what was seen before has a (`source`, `epoch`, `seq`) that was seen before. Within an epoch, gaps are
+    what `health` counts as dropped; with a new one `seq` jumps ahead. Of the events of a source only the latest is open.
     """
 
     schema: Schema
     id: EventId
+    epoch: str  # changes when nobody can say for certain how far an earlier run has counted: after a reboot, or damage
     seq: Count
     type: EventType
     source: str
@@ -145,6 +146,8 @@ class OutboxPayload(msgspec.Struct, frozen=True, kw_only=True):
     waiting_bytes: Count
     durable: bool  # whether what waits survives a crash
     problem: str | None  # why not
+    epoch: str  # of the event messages
+    epoch_reason: str  # why it has begun
 
 
 class BrokerHealth(msgspec.Struct, frozen=True, kw_only=True):

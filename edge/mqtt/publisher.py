@@ -21,7 +21,7 @@ from edge.mqtt.outgoing import REPLAYS_PER_S, Outgoing
 from edge.mqtt.refusal import ConnectError, ContestedError, RefusedError
 from edge.mqtt.settings import BrokerSettings
 from edge.mqtt.subscription import Subscription
-from edge.outbox import Outbox, OutboxReport
+from edge.outbox.outbox import Outbox, OutboxReport
 
 LOG = logging.getLogger("auscult.mqtt")
 TRANSIENT_EXPIRY_S = 60  # a score that a slow subscriber gets later than this misleads
@@ -87,7 +87,7 @@ class Publisher:
         for last in self._outbox.open_events():
             seq = self._outbox.next_seq(last.source)
             LOG.warning("%s: the last run ended in the middle of an event; closing it", last.source)
-            self._outgoing.queue(as_interrupted(last.message, seq), last.source, seq, closes=True)
+            self._outgoing.queue(as_interrupted(last.message, self.epoch, seq), last.source, seq, closes=True)
 
     def start(self, wait_s: float = 5.0) -> None:
         """Begin to connect; wait at most `wait_s` for the first attempt to end, so that a broker that is there hears everything.
@@ -131,6 +131,11 @@ class Publisher:
     def next_seq(self, source: str) -> int:
         """The `seq` that the source's next event message must have, over restarts and crashes."""
         return self._outbox.next_seq(source)
+
+    @property
+    def epoch(self) -> str:
+        """Within which `seq` is counted: the `epoch` of all event messages of this run."""
+        return self._outbox.epoch.id
 
     def send(self, topic: str, payload: bytes) -> None:
         """Publish at QoS 0, now or never."""

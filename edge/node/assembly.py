@@ -16,7 +16,7 @@ from edge.node.plan import Plan
 from edge.node.reload import Reloader
 from edge.node.source_publisher import SourcePublisher
 from edge.node.source_worker import MakeListener, SourceWorker
-from edge.outbox import Outbox
+from edge.outbox.outbox import Outbox
 from edge.pipeline import Listener
 from edge.remote.remote import Remote, tell_unused
 from edge.sources import make_source

@@ -23,7 +23,7 @@ from edge.mqtt.payloads import (
     SourceHealth,
 )
 from edge.node import device_health
-from edge.outbox import OutboxReport
+from edge.outbox.outbox import OutboxReport
 
 REMEMBERED_WINDOWS = 1200  # ten minutes of one source
 
@@ -100,6 +100,8 @@ def _outbox_payload(outbox: OutboxReport) -> OutboxPayload:
         waiting_bytes=outbox.waiting_bytes,
         durable=outbox.durable,
         problem=outbox.problem,
+        epoch=outbox.epoch,
+        epoch_reason=outbox.epoch_reason,
     )
 
 

@@ -126,7 +126,8 @@ class SourcePublisher:
             self.clips.begin(event, stamp)
         clip = self.clips.file_of(event.id) if self.clips is not None and closes else None
         event = replace(event, seq=self._publisher.next_seq(self._name))  # over all streams of the source, and over restarts
-        payload = event_payload(self._name, event, stamp, self._detector, self._bundle_sha256, stamps.clock_synced, clip)
+        epoch, synced = self._publisher.epoch, stamps.clock_synced
+        payload = event_payload(self._name, event, epoch, stamp, self._detector, self._bundle_sha256, synced, clip)
         level = logging.DEBUG if event.type == "updated" else logging.WARNING if event.type == "opened" else logging.INFO
         text, seconds = "%s: event %s %s from %s, %.1f s, peak score %.2f", event.t_end_s - event.t_start_s
         # Logged when it is on disk: what the log says has happened reaches the broker, whatever befalls us in between.

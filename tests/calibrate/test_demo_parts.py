@@ -85,6 +85,7 @@ def event(seq: int) -> EventPayload:
     return EventPayload(
         schema=1,
         id="01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        epoch="5e",
         seq=seq,
         type="opened",
         source="machine",

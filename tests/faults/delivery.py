@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from tests.faults.recorder import Arrival
@@ -22,7 +23,8 @@ class Delivery:
     logged: int = 0  # events that the log says were opened
     opened: int = 0  # events whose `opened` arrived
     unlogged: int = 0  # of them, those whose line a SIGKILL kept from the log
-    messages: int = 0  # different ones, by `seq`
+    epochs: int = 0
+    messages: int = 0  # different ones, by `epoch` and `seq`
     replayed: int = 0  # of them, those that came late
     repeated: int = 0  # arrivals of a message that had come before
     interrupted: int = 0  # events that the next life of the daemon closed
@@ -32,9 +34,9 @@ class Delivery:
 def check_delivery(lives: Sequence[Life], arrivals: Sequence[Arrival]) -> Delivery:
     """Compare.
 
-    Messages that come again (QoS 1) are told by their `seq`, must say the same, and must admit it: `replayed` by the daemon, DUP by the
-    broker. Without them: every `opened` of the log has come, once; `seq` counts 1, 2, 3 ... as they came; each event was opened, then
-    perhaps updated, then closed; and no setting of the clock has stretched one.
+    Messages that come again (QoS 1) are told by their `epoch` and `seq`, must say the same, and must admit it: `replayed` by the daemon,
+    DUP by the broker. Without them: every `opened` of the log has come, once; within an epoch `seq` counts without a gap, and no epoch
+    begins below the one before; each event was opened, then perhaps updated, then closed; and no setting of the clock has stretched one.
     """
     delivery = Delivery()
     logged = [match[1] for life in lives for line in life.lines if (match := _OPENED.search(line))]
@@ -44,10 +46,11 @@ def check_delivery(lives: Sequence[Life], arrivals: Sequence[Arrival]) -> Delive
     messages = _messages(arrivals, delivery)
     delivery.messages = len(messages)
     delivery.replayed = sum(message["replayed"] for message in messages)
-    seqs = [message["seq"] for message in messages]
-    if seqs != list(range(1, len(seqs) + 1)):
-        at = next(index for index, seq in enumerate(seqs) if seq != index + 1)
-        delivery.problems.append(f"seq does not count 1, 2, 3 ...: {seqs[max(0, at - 2) : at + 3]}")
+    delivery.epochs = len({message["epoch"] for message in messages})
+    for before, after in pairwise(messages):
+        step = after["seq"] - before["seq"]
+        if step < 1 or (step > 1 and before["epoch"] == after["epoch"]):
+            delivery.problems.append(f"seq goes from {before['seq']} to {after['seq']}")
     stories: dict[str, list[dict[str, Any]]] = {}
     for message in messages:
         stories.setdefault(message["id"], []).append(message)
@@ -63,10 +66,10 @@ def check_delivery(lives: Sequence[Life], arrivals: Sequence[Arrival]) -> Delive
 
 def _messages(arrivals: Sequence[Arrival], delivery: Delivery) -> list[dict[str, Any]]:
     """The different messages, in the order in which they came first."""
-    seen: dict[int, dict[str, Any]] = {}
+    seen: dict[tuple[str, int], dict[str, Any]] = {}
     for arrival in arrivals:
         message = arrival.json
-        first = seen.setdefault(message["seq"], message)
+        first = seen.setdefault((message["epoch"], message["seq"]), message)
         if message is first:
             continue
         delivery.repeated += 1

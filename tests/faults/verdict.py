@@ -38,7 +38,7 @@ class Verdict:
         yield "  arrived once, in order", f"{delivery.opened - delivery.unlogged}"
         yield "  arrived, their line cut off", str(delivery.unlogged)
         yield "  closed by the next life", str(delivery.interrupted)
-        yield "event messages, seq 1 to", f"{delivery.messages}, {delivery.replayed} of them late (replayed)"
+        yield "event messages", f"{delivery.messages} in {delivery.epochs} epochs, {delivery.replayed} of them late (replayed)"
         yield "  came again", f"{delivery.repeated} (each said so)"
         yield "windows", f"{sound.windows}, {sound.unscored} without a score; {evidence.scores} scores arrived (QoS 0)"
         yield "seconds passed", f"{sound.passed_s:.1f}"

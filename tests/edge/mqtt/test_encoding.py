@@ -57,12 +57,13 @@ def test_score_payload_too_much_lost_says_null() -> None:
 
 def test_event_payload_is_the_contract() -> None:
     event = Event("01JCZ5T3V8Q2M4N6P8R0S2T4V6", 482, "closed", 1.0, 3.5, 3.1, 4.0000001e-7, (REGION,), 0.0)
-    payload = json.loads(encode(event_payload("pump1", event, stamp, "patchcore", "ab" * 32, True)))
+    payload = json.loads(encode(event_payload("pump1", event, "5e", stamp, "patchcore", "ab" * 32, True)))
     jsonschema.validate(payload, SCHEMAS["auscult/<node>/<source>/event"]["payload"])
     assert payload.pop("regions")[0]["f_hi_hz"] == 3400.0
     assert payload == {
         "schema": 1,
         "id": "01JCZ5T3V8Q2M4N6P8R0S2T4V6",
+        "epoch": "5e",
         "seq": 482,
         "type": "closed",
         "source": "pump1",

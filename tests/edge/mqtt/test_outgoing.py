@@ -8,7 +8,7 @@ import pytest
 
 from edge.mqtt.message import Message
 from edge.mqtt.outgoing import ANSWERS_CAPACITY, TRANSIENT_CAPACITY, Outgoing, Ticket
-from edge.outbox import Outbox
+from edge.outbox.outbox import Outbox
 
 WINDOW = 20
 

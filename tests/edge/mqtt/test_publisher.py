@@ -18,7 +18,7 @@ from edge.mqtt.backoff import Backoff
 from edge.mqtt.publisher import TRANSIENT_EXPIRY_S, Publisher
 from edge.mqtt.refusal import socket_failure
 from edge.mqtt.settings import BrokerSettings, TlsSettings
-from edge.outbox import Outbox
+from edge.outbox.outbox import Outbox
 from tests.broker import HOST, PASSWORD, USERNAME, Broker, MakeBroker, Subscriber
 from tests.certificates import Authority
 

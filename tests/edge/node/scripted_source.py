@@ -40,6 +40,8 @@ class Said:
         """As the publisher's."""
         self.retain(topic, payload)
 
+    epoch = "5e"
+
     def next_seq(self, _source: str) -> int:
         """As the publisher's."""
         return 1 + len(self.of("event"))

@@ -40,7 +40,9 @@ def check_events(subscriber: Subscriber) -> list[dict[str, Any]]:
             assert event == {**seen[event["seq"]], "replayed": True}
         else:
             seen[event["seq"]] = event
-    assert list(seen) == list(range(1, len(seen) + 1))
+    first = next(iter(seen))
+    assert list(seen) == list(range(first, first + len(seen)))
+    assert len({event["epoch"] for event in seen.values()}) == 1
     types: dict[str, list[str]] = {}
     for event in seen.values():
         types.setdefault(event["id"], []).append(event["type"])

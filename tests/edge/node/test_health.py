@@ -5,7 +5,7 @@ from pathlib import Path
 from edge.mqtt.link import LinkReport
 from edge.mqtt.payloads import SourceHealth, Status
 from edge.node.health import HealthReporter, InferenceTimes
-from edge.outbox import OutboxReport
+from edge.outbox.outbox import OutboxReport
 
 
 def test_inference_times_percentiles_are_of_recent_windows() -> None:

@@ -30,7 +30,7 @@ from edge.mqtt.settings import BrokerSettings
 from edge.node.progress import Progress
 from edge.node.source_worker import SourceWorker
 from edge.node.systemd_notify import SystemdNotifier
-from edge.outbox import Outbox
+from edge.outbox.outbox import Outbox
 from tests.broker import HOST, Broker, MakeBroker
 from tests.edge.node.scripted_source import RATE_HZ, ScriptedSource, make_worker, noise
 from tests.edge.node.tiny_daemon import LoudnessListener

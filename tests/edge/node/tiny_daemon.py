@@ -35,7 +35,7 @@ from edge.node.daemon import Daemon
 from edge.node.health import HealthReporter, InferenceTimes
 from edge.node.source_publisher import SourcePublisher
 from edge.node.source_worker import SourceWorker
-from edge.outbox import Outbox
+from edge.outbox.outbox import Outbox
 from edge.remote.remote import Remote
 from edge.sources import make_source
 

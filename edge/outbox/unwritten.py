@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from edge.ledger import Entry, Ledger
+from edge.outbox.entry import Entry
+from edge.outbox.ledger import Ledger
 
 
 class Unwritten:

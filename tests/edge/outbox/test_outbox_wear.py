@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from edge.mqtt.message import Message
-from edge.outbox import Outbox
-from edge.outbox_disk import FORGET_DELAY_S
+from edge.outbox.disk import FORGET_DELAY_S
+from edge.outbox.outbox import Outbox
 
 PAYLOAD_BYTES = 1500  # an event with eight regions
 MESSAGE_WRITES_BYTES = 8_000  # the README's bounds

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from edge.ledger import Ledger
-from edge.outbox_queue import OutboxQueue
+from edge.outbox.ledger import Ledger
+from edge.outbox.queue import OutboxQueue
 
 LOG = logging.getLogger("auscult.outbox")
 CAPACITY_BYTES = 50_000_000

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.ledger import Entry
 from edge.mqtt.message import Message
-from edge.outbox_disk import FORGET_DELAY_S, OutboxDisk
-from edge.outbox_limits import CAPACITY_BYTES, KEEP_S, OutboxLimits
-from edge.outbox_queue import READ_AHEAD, OutboxQueue
+from edge.outbox.disk import FORGET_DELAY_S, OutboxDisk
+from edge.outbox.entry import Entry
+from edge.outbox.epoch import Epoch
+from edge.outbox.high_water import HighWaterMarks
+from edge.outbox.limits import CAPACITY_BYTES, KEEP_S, OutboxLimits
+from edge.outbox.queue import READ_AHEAD, OutboxQueue
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class OutboxReport:
     waiting_bytes: int = 0
     durable: bool = False  # what waits survives the process
     problem: str | None = None  # why not
+    epoch: str = ""  # within which `seq` is counted
+    epoch_reason: str = ""  # why it began
 
 
 class Outbox:
@@ -35,11 +39,13 @@ class Outbox:
 
     A message is on disk before `take` hands it out. It is written by a thread of the outbox's own: neither the audio nor the connection
     waits for a slow SD card. What comes while one write is under way goes into the next, and acknowledgements go with the next message or
-    after 15 s. While nothing happens, nothing is written. (tests/edge/test_outbox_wear.py measures how much is.)
+    after 15 s. While nothing happens, nothing is written. (tests/edge/outbox/test_outbox_wear.py measures how much is.)
 
     When the disk is full or fails, messages go on from memory, at most `MEMORY_BYTES` of them, and are saved when it works again; while
-    the file cannot even be read they overtake those in it. What is published then without being on disk leaves a mark beside the file
-    (`<name>.behind`): after a crash the next run counts on from the seconds since 1970 or a million later, and gives no `seq` twice.
+    the file cannot even be read they overtake those in it.
+
+    No `seq` is given twice, whatever happens to the files: marks kept apart from the outbox say how far it has counted (`HighWaterMarks`),
+    and where they and the file do not agree, or cannot be believed, a new `Epoch` begins. What is lost with a file is counted by them.
 
     Ages count while a daemon runs, by the monotonic clock: setting the clock, or a year in a drawer, expires nothing.
     """
@@ -52,17 +58,21 @@ class Outbox:
         keep_s: float = KEEP_S,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        memory: Path | None = None,
     ) -> None:
-        """Without a `path` it is in memory only. What is beyond `capacity_bytes` or older than `keep_s` is dropped and counted."""
+        """Without a `path` it is in memory only. What is beyond `capacity_bytes` or older than `keep_s` is dropped and counted.
+
+        `memory` is a folder that outlives the daemon and not the system, in place of the system's own (see `HighWaterMarks`).
+        """
         self.path = path
         self.on_ready: Callable[[], None] = lambda: None  # called in the outbox's thread when there may be something to take
         self._clock = clock
         self._queue = OutboxQueue()
         self._limits = OutboxLimits(self._queue, capacity_bytes, keep_s, clock)
-        self._disk = None if path is None else OutboxDisk(path, self._queue, clock, wall)
+        self._disk = None if path is None else OutboxDisk(path, self._queue, HighWaterMarks(path, memory), clock, wall)
+        self._epoch = Epoch.begin(wall(), (), "the outbox is in memory only")  # until a file is open
         self._thread: threading.Thread | None = None
         self._is_open = self._closing = False
-        self._counting: set[str] = set()  # sources that had a message in this run
         self._refused = 0
 
     def open(self, *, own_thread: bool = True) -> None:
@@ -99,11 +109,14 @@ class Outbox:
         self._is_open = False
 
     def next_seq(self, source: str) -> int:
-        """The `seq` of the source's next message: one more than the last that was ever given."""
+        """The `seq` of the source's next message: above all that were ever given."""
         last = self._queue.last(source)
-        if last is not None and source in self._counting:
-            return last.seq + 1
-        return max(1 if self._disk is None else self._disk.first_seq, last.seq + 1 if last is not None else 1)
+        return max(self.epoch.first_seq, 0 if last is None else last.seq + 1)
+
+    @property
+    def epoch(self) -> Epoch:
+        """Within which `seq` is counted; it stays the same while the outbox is open."""
+        return self._epoch if self._disk is None or self._disk.epoch is None else self._disk.epoch
 
     def open_events(self) -> list[Entry]:
         """Return the last message of each event that was opened and not closed yet; right after `open`, by a run that was killed."""
@@ -124,7 +137,6 @@ class Outbox:
         `kept` is called in the outbox's thread once a crash cannot take the message any more (or, while the disk fails, once it may be
         sent from memory): what is told of it before, in a log say, may never have happened as far as everybody else is concerned.
         """
-        self._counting.add(source)
         self._queue.put(Entry(0, source, seq, closes, self._now_s(), message, fresh, kept=kept))
         if self.path is None:
             self.work()
@@ -180,6 +192,8 @@ class Outbox:
             queue.waiting_bytes,
             self.is_durable,
             None if self._disk is None else self._disk.problem,
+            self.epoch.id,
+            self.epoch.reason,
         )
 
     def work(self) -> None:
@@ -187,8 +201,10 @@ class Outbox:
         disk = self._disk
         if disk is not None:
             disk.save(everything=self._closing)
-        if not self.is_durable:
-            self._queue.admit_unsaved(overtaking=disk is None or disk.ledger is None)
+        if disk is None:
+            self._queue.admit_unsaved()
+        elif not self.is_durable:
+            self._queue.admit_unsaved(disk.mark_unsaved(), overtaking=disk.ledger is None)
         try:
             self._limits.enforce(None if disk is None else disk.ledger, self._now_s(), is_durable=self.is_durable)
             if disk is not None:

@@ -7,8 +7,9 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from edge.ledger import Entry, Ledger, Waiting
-from edge.outbox_unwritten import Unwritten
+from edge.outbox.entry import Entry, Waiting
+from edge.outbox.ledger import Ledger
+from edge.outbox.unwritten import Unwritten
 
 READ_AHEAD = 100  # messages that are ready in memory while more wait on disk
 
@@ -130,10 +131,11 @@ class OutboxQueue:
                 else:
                     self._make_ready()
 
-    def admit_unsaved(self, *, overtaking: bool) -> None:
-        """The disk does not work: what came since may be sent all the same, once nothing older is on disk only, or even before."""
+    def admit_unsaved(self, up_to: float = math.inf, *, overtaking: bool = True) -> None:
+        """There is no disk that works: what came, `up_to` this number, may be sent all the same, once nothing older is on disk only, or
+        even before."""
         with self.changed:
-            while self._incoming and (overtaking or not self.on_disk):
+            while self._incoming and self._incoming[0].number <= up_to and (overtaking or not self.on_disk):
                 self._make_ready()
 
     def _make_ready(self) -> None:

@@ -12,15 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from edge import outbox_disk
 from edge.errors import OutboxError
-from edge.ledger import Entry, Ledger, open_ledger
 from edge.mqtt.message import Message
-from edge.outbox import Outbox
-from edge.outbox_disk import RETRY_S
-from edge.outbox_limits import MEMORY_BYTES
+from edge.outbox import disk
+from edge.outbox.disk import RETRY_S
+from edge.outbox.entry import Entry
+from edge.outbox.epoch import JUMP
+from edge.outbox.ledger import Ledger
+from edge.outbox.ledger_file import open_ledger
+from edge.outbox.limits import MEMORY_BYTES
+from edge.outbox.outbox import Outbox
 
 DAY_S = 86_400.0
+WALL_S = 1_800_000_000.0
+FIRST = 1_800_000_000_000  # the `seq` of a new outbox: milliseconds since 1970
 
 
 class Clock:
@@ -28,7 +33,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.monotonic_s = 1000.0
-        self.wall_s = 1_800_000_000.0
+        self.wall_s = WALL_S
 
 
 @pytest.fixture
@@ -39,7 +44,8 @@ def clock() -> Clock:
 @contextlib.contextmanager
 def opened(path: Path | None, clock: Clock, capacity_bytes: int = 1_000_000, keep_s: float = DAY_S) -> Iterator[Outbox]:
     """An outbox without a thread: `work` is called by hand."""
-    outbox = Outbox(path, capacity_bytes=capacity_bytes, keep_s=keep_s, clock=lambda: clock.monotonic_s, wall=lambda: clock.wall_s)
+    clocks: dict[str, Callable[[], float]] = {"clock": lambda: clock.monotonic_s, "wall": lambda: clock.wall_s}
+    outbox = Outbox(path, capacity_bytes=capacity_bytes, keep_s=keep_s, memory=None if path is None else memory_of(path), **clocks)
     outbox.open(own_thread=False)
     yield outbox
     outbox.close()
@@ -63,11 +69,19 @@ def drain(outbox: Outbox) -> list[str]:
             return texts
 
 
+def memory_of(path: Path) -> Path:
+    """What stands for the folder in memory, which outlives the daemon and not the system."""
+    folder = path.parent.with_name(f"{path.parent.name}-memory")
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def kill(path: Path) -> Path:
     """The files as a SIGKILL would leave them, in a place of their own."""
-    copy = path.parent.with_name(f"{path.parent.name}-killed")
-    shutil.copytree(path.parent, copy)
-    return copy / path.name
+    copy = path.parent.with_name(f"{path.parent.name}-killed") / path.name
+    shutil.copytree(path.parent, copy.parent)
+    shutil.copytree(memory_of(path), memory_of(copy), dirs_exist_ok=True)
+    return copy
 
 
 @pytest.fixture
@@ -83,7 +97,7 @@ def test_outbox_nothing_is_handed_out_before_it_is_on_disk(path: Path, clock: Cl
         outbox.work()
         assert outbox.peek() is not None
     with opened(killed, clock) as outbox:
-        assert (outbox.depth, outbox.next_seq("pump1")) == (0, 1)  # never seen by anybody, so its seq is free
+        assert (outbox.depth, outbox.next_seq("pump1")) == (0, FIRST)  # never seen by anybody, so its seq is free
 
 
 def test_outbox_kept_is_called_once_when_a_crash_can_take_the_message_no_more(path: Path, clock: Clock) -> None:
@@ -94,11 +108,11 @@ def test_outbox_kept_is_called_once_when_a_crash_can_take_the_message_no_more(pa
             with opened(kill(path), clock) as after:
                 survivors.append(after.depth)
 
-        outbox.put(Message("event", b"a"), "pump1", 1, closes=False, kept=kept)
+        outbox.put(Message("event", b"a"), "pump1", FIRST, closes=False, kept=kept)
         assert survivors == []
         outbox.work()
         assert survivors == [1]
-        outbox.put(Message("event", b"b"), "pump1", 2, closes=True)
+        outbox.put(Message("event", b"b"), "pump1", FIRST + 1, closes=True)
         outbox.work()
         assert drain(outbox) == ["a", "b"]
     assert survivors == [1]
@@ -141,19 +155,19 @@ def test_outbox_killed_what_was_not_acknowledged_comes_again_in_order(path: Path
     with opened(killed, clock) as outbox:
         outbox.work()
         assert drain(outbox) == ["b", "d", "e"]
-        assert outbox.next_seq("pump1") == 6
+        assert outbox.next_seq("pump1") == FIRST + 5
         assert outbox.report().dropped == 0
 
 
 def test_outbox_seq_goes_on_after_everything_was_delivered(path: Path, clock: Clock) -> None:
-    for expected in ([1, 2], [3, 4], [5, 6]):
+    for expected in ([0, 1], [2, 3], [4, 5]):
         with opened(path, clock) as outbox:
-            assert outbox.next_seq("pump1") == expected[0]
+            assert outbox.next_seq("pump1") == FIRST + expected[0]
             put(outbox, "a", "b")
             put(outbox, "x", source="fan2")
             outbox.work()
             drain(outbox)
-            assert outbox.next_seq("pump1") == expected[1] + 1
+            assert outbox.next_seq("pump1") == FIRST + expected[1] + 1
     with sqlite3.connect(path) as database:
         assert database.execute("SELECT count(*) FROM message").fetchone() == (2,)  # the last of each source, and no more
     database.close()
@@ -186,7 +200,7 @@ def test_outbox_full_drops_the_oldest_but_closed_events_last(path: Path, clock: 
         assert outbox.report().dropped == 2  # one to fit, and one for some air
         assert "it holds 0.01 MB (2 dropped so far)" in caplog.text
         assert drain(outbox) == ["closed 0", *(f"updated {number}" for number in range(3, 11))]
-        assert outbox.next_seq("pump1") == 12
+        assert outbox.next_seq("pump1") == FIRST + 11
 
 
 def test_outbox_full_of_closed_events_drops_the_oldest(path: Path, clock: Clock) -> None:
@@ -239,7 +253,7 @@ def test_outbox_clock_set_forward_or_back_expires_nothing(path: Path, clock: Clo
         outbox.work()
         assert drain(outbox) == ["1800000000.0", "5.0", "1900000000.0"]
         assert outbox.report().dropped == 0
-        assert outbox.next_seq("pump1") == 4
+        assert outbox.next_seq("pump1") == 100_000 + 3
 
 
 @pytest.mark.parametrize("damage", ["text", "zeros in the middle", "another program's", "cut short"])
@@ -264,10 +278,11 @@ def test_outbox_damaged_file_is_set_aside_and_seq_goes_on_above(
     with opened(path, clock) as outbox:
         put(outbox, "new")
         outbox.work()
-        assert outbox.next_seq("pump1") > clock.wall_s
+        assert outbox.next_seq("pump1") > FIRST + 100
+        assert outbox.report().dropped == 100
         assert drain(outbox) == ["new"]
     with opened(path, clock) as outbox:  # a source that was silent meanwhile does not start at 1 again either
-        assert outbox.next_seq("fan2") >= clock.wall_s
+        assert outbox.next_seq("fan2") > FIRST + 100
     assert len(list(path.parent.glob("outbox.sqlite.corrupt-*"))) == 1
     assert "set aside as outbox.sqlite.corrupt-" in caplog.text
 
@@ -291,14 +306,14 @@ def test_outbox_damaged_while_running_saves_in_a_new_file_what_it_has_in_memory(
         assert outbox.report().problem is None
         outbox.acknowledge(first)
         assert outbox.report().dropped == 50  # READ_AHEAD were in memory
-        assert outbox.next_seq("pump1") == 152
+        assert outbox.next_seq("pump1") == FIRST + 151
         killed = kill(path)
         assert drain(outbox) == [*(str(number) for number in range(1, 100)), "new"]
         assert outbox.depth == 0
     with opened(killed, clock) as outbox:
         outbox.work()
         assert drain(outbox) == [*(str(number) for number in range(100)), "new"]
-        assert outbox.next_seq("pump1") == int(clock.wall_s)  # nobody knows any more what the lost ones were
+        assert outbox.next_seq("pump1") == FIRST + 151
 
 
 @contextlib.contextmanager
@@ -340,7 +355,6 @@ def test_outbox_disk_full_goes_on_from_memory_and_saves_later(path: Path, clock:
             outbox.work()
         report = outbox.report()
         assert (report.durable, report.problem, report.depth, report.dropped) == (False, problem, 200, 0)
-        assert (path.parent / "outbox.sqlite.behind").exists()
         entries: list[Entry] = []
         while len(entries) < 150:
             entry = outbox.take()
@@ -360,13 +374,12 @@ def test_outbox_disk_full_goes_on_from_memory_and_saves_later(path: Path, clock:
         clock.monotonic_s += RETRY_S
         outbox.work()
         assert outbox.report().durable
-        assert not (path.parent / "outbox.sqlite.behind").exists()
         killed = kill(path)
         assert drain(outbox) == texts[150:]
         with opened(killed, clock) as again:
             again.work()
             assert drain(again) == texts[150:]
-            assert again.next_seq("pump1") == 201
+            assert again.next_seq("pump1") == FIRST + 200
 
 
 def test_outbox_killed_while_the_disk_failed_gives_no_seq_twice(path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -381,14 +394,15 @@ def test_outbox_killed_while_the_disk_failed_gives_no_seq_twice(path: Path, cloc
             killed = kill(path)
     clock.wall_s += 60.0
     with opened(killed, clock) as outbox:
-        assert outbox.next_seq("pump1") == int(clock.wall_s)
+        assert outbox.next_seq("pump1") == FIRST + 60_000
+        assert (outbox.report().dropped, outbox.report().epoch_reason) == (1, "the outbox lacks messages that were published")
     clock.wall_s -= 1e9  # the clock is lost again; what was promised is in the file
     with opened(killed, clock) as outbox:
-        assert outbox.next_seq("fan2") == int(clock.wall_s + 1e9)
+        assert outbox.next_seq("fan2") == FIRST + 60_000
 
 
 def test_outbox_memory_is_bounded_while_the_disk_fails(path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox_disk, "open_ledger", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+    monkeypatch.setattr(disk, "open_ledger", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
     with opened(path, clock, capacity_bytes=50_000_000) as outbox:
         for number in range(100):
             put(outbox, str(number), size_bytes=100_000)
@@ -405,7 +419,7 @@ def test_outbox_file_that_turns_up_later_is_delivered_first(path: Path, clock: C
         put(outbox, *(str(number) for number in range(120)))
     clock.monotonic_s = 5.0
     with monkeypatch.context() as patch:
-        patch.setattr(outbox_disk, "open_ledger", lambda *_: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+        patch.setattr(disk, "open_ledger", lambda *_: (_ for _ in ()).throw(OSError(5, "Input/output error")))
         outbox = Outbox(path, clock=lambda: clock.monotonic_s, wall=lambda: clock.wall_s)
         outbox.open(own_thread=False)
         put(outbox, "in flight", "new")
@@ -418,7 +432,7 @@ def test_outbox_file_that_turns_up_later_is_delivered_first(path: Path, clock: C
     assert in_flight is not None
     outbox.acknowledge(in_flight)
     assert outbox.depth == 0
-    assert outbox.next_seq("pump1") == int(clock.wall_s) + 2
+    assert outbox.next_seq("pump1") == FIRST + 119 + JUMP + 2  # the clock says the same as at the first start
     outbox.close()
 
 
@@ -447,6 +461,7 @@ def test_outbox_own_thread_saves_without_being_asked_and_tells_that_something_is
     calls: list[int] = []
     outbox.on_ready = lambda: calls.append(1)
     outbox.open()
+    first = outbox.next_seq("pump1")
     put(outbox, *(str(number) for number in range(500)))
     texts: list[str] = []
     deadline_s = time.monotonic() + 20.0
@@ -461,5 +476,5 @@ def test_outbox_own_thread_saves_without_being_asked_and_tells_that_something_is
     assert calls
     reopened = Outbox(path)
     reopened.open()
-    assert (reopened.depth, reopened.next_seq("pump1")) == (0, 501)
+    assert (reopened.depth, reopened.next_seq("pump1")) == (0, first + 500)
     reopened.close()
