@@ -64,6 +64,7 @@ def test_unit_lets_the_daemon_reach_what_it_needs() -> None:
     assert service["DeviceAllow"] == "char-alsa rw"
     assert {"AF_INET", "AF_INET6", "AF_UNIX"} == set(service["RestrictAddressFamilies"].split())
     assert service["StateDirectory"] == "auscult"  # $STATE_DIRECTORY, where the outbox is
+    assert (service["RuntimeDirectory"], service["RuntimeDirectoryPreserve"]) == ("auscult", "yes")  # with its mark, over a restart
 
 
 @pytest.fixture

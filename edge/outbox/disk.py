@@ -177,7 +177,7 @@ class OutboxDisk:
     def _new_epoch(self, reason: str, known_seqs: Iterable[int] = ()) -> Epoch:
         seqs = [*known_seqs, *(self._known.seq.values() if self._known is not None else ())]
         epoch = Epoch.begin(self._wall(), seqs, reason)
-        LOG.log(logging.WARNING if seqs else logging.INFO, "%s: %s; seq goes on from %d", self.path, reason, epoch.first_seq)
+        LOG.log(logging.WARNING if seqs else logging.DEBUG, "%s: %s; seq goes on from %d", self.path, reason, epoch.first_seq)
         return epoch
 
     def _mark(self, entries: Iterable[Entry]) -> None:

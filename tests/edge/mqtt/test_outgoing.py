@@ -26,11 +26,11 @@ def texts(tickets: list[Ticket]) -> list[str]:
 
 def queue(outgoing: Outgoing, *numbers: int) -> None:
     for number in numbers:
-        outgoing.queue(Message("event", b'{"n":%d,"replayed":false}' % number), "pump1", number, closes=False)
+        outgoing.queue(Message("event", b'{"epoch":"e","n":%d,"replayed":false}' % number), "pump1", number, closes=False)
 
 
 def event(number: int, replayed: bool) -> str:
-    return json.dumps({"n": number, "replayed": replayed}, separators=(",", ":"))
+    return json.dumps({"epoch": "e", "n": number, "replayed": replayed}, separators=(",", ":"))
 
 
 def test_outgoing_transient_while_disconnected_is_lost() -> None:

@@ -247,7 +247,7 @@ def test_outbox_folders_that_it_makes_are_synced(site: Site, monkeypatch: pytest
     monkeypatch.setattr(ledger_file, "sync_folder", synced.append)
     site.folder = site.folder / "a" / "b"
     site.folder.parent.mkdir()
-    disk.open_ledger(site.state / NAME).close()
+    ledger_file.open_ledger(site.state / NAME).close()
     assert synced == [site.folder.parent, site.folder, site.state]
 
 

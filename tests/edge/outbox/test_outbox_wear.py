@@ -11,8 +11,8 @@ from edge.outbox.disk import FORGET_DELAY_S
 from edge.outbox.outbox import Outbox
 
 PAYLOAD_BYTES = 1500  # an event with eight regions
-MESSAGE_WRITES_BYTES = 8_000  # the README's bounds
-EVENT_WRITES_BYTES = 30_000  # of three messages, alone
+MESSAGE_WRITES_BYTES = 5_400  # the README's bounds
+EVENT_WRITES_BYTES = 21_600  # of three messages, alone
 
 
 def written_bytes() -> int:
