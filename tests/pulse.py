@@ -22,8 +22,6 @@ from numpy.typing import NDArray
 MICROPHONE = "auscult_microphone"  # what PortAudio calls the device; "auscult" is enough to find it
 SPARE_MICROPHONE = "spare_microphone"  # always silent; "microphone" fits both
 SINK_RATE_HZ = 48000
-# Without "norewinds" a null sink has two seconds of latency, and its monitor starts that late.
-_SINK_OPTIONS = f"rate={SINK_RATE_HZ} channels=2 format=float32le norewinds=1"
 _SYSTEM_ALSA_CONFIG = "/usr/share/alsa/alsa.conf"
 _INSTALL = "sudo apt install pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins"
 _TIMEOUT_S = 10.0
@@ -57,9 +55,9 @@ class PulseServer:
         self._written += 1
         os.utime(self._alsa, (self._written, self._written))  # ALSA reads it again when it has another time, in whole seconds
 
-    def plug(self, name: str) -> None:
-        """One more microphone, which hears what is played on the sink of its name."""
-        self._plugged[name] = self._launch(self._folder / name, name)
+    def plug(self, name: str, rate_hz: int = SINK_RATE_HZ) -> None:
+        """One more microphone, which hears what is played on the sink of its name, with a server of its own."""
+        self._plugged[name] = self._launch(self._folder / name, name, rate_hz=rate_hz)
         self._list_devices()
 
     def unplug(self, name: str) -> None:
@@ -75,7 +73,7 @@ class PulseServer:
         """Start the daemon and wait until it answers."""
         self._daemon = self._launch(self._socket, "auscult", "spare")
 
-    def _launch(self, socket: Path, *sinks: str) -> subprocess.Popen[bytes]:
+    def _launch(self, socket: Path, *sinks: str, rate_hz: int = SINK_RATE_HZ) -> subprocess.Popen[bytes]:
         socket.unlink(missing_ok=True)
         with (self._folder / "log").open("ab") as log:
             daemon = subprocess.Popen(
@@ -83,7 +81,7 @@ class PulseServer:
                     *("pulseaudio", "-n", "--system=false", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"),
                     *("--disable-shm=yes", "--realtime=no", "--high-priority=no"),
                     f"--load=module-native-protocol-unix auth-anonymous=1 socket={socket}",
-                    *(f"--load=module-null-sink sink_name={name} {_SINK_OPTIONS}" for name in sinks),
+                    *(f"--load=module-null-sink sink_name={name} {_sink_options(rate_hz)}" for name in sinks),
                 ],
                 # As root too; and nothing of the user's own sound server.
                 env={**os.environ, **self.variables, "HOME": str(self._folder), "XDG_RUNTIME_DIR": str(self._folder)},
@@ -99,14 +97,22 @@ class PulseServer:
 
     def remove_sink(self, sink: str = "auscult") -> None:
         """The sink and its monitor are gone, and with them everybody's streams; the server stays."""
-        listing = self._ask(self._socket, "list", "short", "modules").stdout.decode()
+        socket = self._socket_of(sink)
+        listing = self._ask(socket, "list", "short", "modules").stdout.decode()
         for number, _, arguments in (line.split("\t")[:3] for line in listing.splitlines()):
             if f"sink_name={sink} " in arguments:
-                self._ask(self._socket, "unload-module", number)
+                self._ask(socket, "unload-module", number)
 
-    def restore_sink(self, sink: str = "auscult") -> None:
+    def restore_sink(self, sink: str = "auscult", rate_hz: int = SINK_RATE_HZ) -> None:
         """It is back, and silent until somebody plays."""
-        self._ask(self._socket, "load-module", "module-null-sink", f"sink_name={sink}", *_SINK_OPTIONS.split())
+        self._ask(self._socket_of(sink), "load-module", "module-null-sink", f"sink_name={sink}", *_sink_options(rate_hz).split())
+
+    def server_of(self, sink: str) -> str:
+        """What PulseAudio's programs want as `--server`."""
+        return f"unix:{self._socket_of(sink)}"
+
+    def _socket_of(self, sink: str) -> Path:
+        return self._folder / sink if sink in self._plugged else self._socket
 
     def _ask(self, socket: Path, *command: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(["pactl", *command], env=self._environment(socket), capture_output=True, timeout=_TIMEOUT_S)
@@ -120,8 +126,7 @@ class PulseServer:
             path = self._folder / f"{len(self._players)}.wav"
             soundfile.write(path, sound, rate_hz, subtype="FLOAT")
             sound = path
-        socket = self._folder / sink if sink in self._plugged else self._socket
-        player = subprocess.Popen(["paplay", f"--device={sink}", sound], env=self._environment(socket))
+        player = subprocess.Popen(["paplay", f"--device={sink}", sound], env=self._environment(self._socket_of(sink)))
         self._players.append(player)
         return player
 
@@ -140,6 +145,11 @@ class PulseServer:
         for process in (*self._players, *self._plugged.values(), self._daemon):
             if process is not None:
                 _end(process)
+
+
+def _sink_options(rate_hz: int) -> str:
+    # Without "norewinds" a null sink has two seconds of latency, and its monitor starts that late.
+    return f"rate={rate_hz} channels=2 format=float32le norewinds=1"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

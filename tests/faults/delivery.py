@@ -24,7 +24,7 @@ class Delivery:
     opened: int = 0  # events whose `opened` arrived
     unlogged: int = 0  # of them, those whose line a SIGKILL kept from the log
     epochs: int = 0
-    messages: int = 0  # different ones, by `epoch` and `seq`
+    messages: int = 0  # different ones, by `source`, `epoch` and `seq`
     replayed: int = 0  # of them, those that came late
     repeated: int = 0  # arrivals of a message that had come before
     interrupted: int = 0  # events that the next life of the daemon closed
@@ -34,9 +34,10 @@ class Delivery:
 def check_delivery(lives: Sequence[Life], arrivals: Sequence[Arrival]) -> Delivery:
     """Compare.
 
-    Messages that come again (QoS 1) are told by their `epoch` and `seq`, must say the same, and must admit it: `replayed` by the daemon,
-    DUP by the broker. Without them: every `opened` of the log has come, once; within an epoch `seq` counts without a gap, and no epoch
-    begins below the one before; each event was opened, then perhaps updated, then closed; and no setting of the clock has stretched one.
+    Messages that come again (QoS 1) are told by their `source`, `epoch` and `seq`, must say the same, and must admit it: `replayed` by the
+    daemon, DUP by the broker. Without them: every `opened` of the log has come, once; within an epoch a source's `seq` counts without a
+    gap, and no epoch begins below the one before; each event was opened, then perhaps updated, then closed; and no setting of the clock
+    has stretched one.
     """
     delivery = Delivery()
     logged = [match[1] for life in lives for line in life.lines if (match := _OPENED.search(line))]
@@ -47,10 +48,8 @@ def check_delivery(lives: Sequence[Life], arrivals: Sequence[Arrival]) -> Delive
     delivery.messages = len(messages)
     delivery.replayed = sum(message["replayed"] for message in messages)
     delivery.epochs = len({message["epoch"] for message in messages})
-    for before, after in pairwise(messages):
-        step = after["seq"] - before["seq"]
-        if step < 1 or (step > 1 and before["epoch"] == after["epoch"]):
-            delivery.problems.append(f"seq goes from {before['seq']} to {after['seq']}")
+    for source in sorted({message["source"] for message in messages}):
+        delivery.problems += _order_problems([message for message in messages if message["source"] == source])
     stories: dict[str, list[dict[str, Any]]] = {}
     for message in messages:
         stories.setdefault(message["id"], []).append(message)
@@ -66,10 +65,10 @@ def check_delivery(lives: Sequence[Life], arrivals: Sequence[Arrival]) -> Delive
 
 def _messages(arrivals: Sequence[Arrival], delivery: Delivery) -> list[dict[str, Any]]:
     """The different messages, in the order in which they came first."""
-    seen: dict[tuple[str, int], dict[str, Any]] = {}
+    seen: dict[tuple[str, str, int], dict[str, Any]] = {}
     for arrival in arrivals:
         message = arrival.json
-        first = seen.setdefault((message["epoch"], message["seq"]), message)
+        first = seen.setdefault((message["source"], message["epoch"], message["seq"]), message)
         if message is first:
             continue
         delivery.repeated += 1
@@ -78,6 +77,13 @@ def _messages(arrivals: Sequence[Arrival], delivery: Delivery) -> list[dict[str,
         elif not (message["replayed"] or arrival.again):
             delivery.problems.append(f"seq {message['seq']} came twice and does not admit it")
     return list(seen.values())
+
+
+def _order_problems(messages: Sequence[dict[str, Any]]) -> Iterator[str]:
+    for before, after in pairwise(messages):
+        step = after["seq"] - before["seq"]
+        if step < 1 or (step > 1 and before["epoch"] == after["epoch"]):
+            yield f"seq goes from {before['seq']} to {after['seq']}"
 
 
 def _story_problems(story: Sequence[dict[str, Any]], spans: dict[tuple[str, str], float]) -> Iterator[str]:

@@ -5,9 +5,24 @@ from __future__ import annotations
 import os
 import resource
 import subprocess
+import tempfile
 from pathlib import Path
 
 DISK_BYTES = 16 << 20  # SQLite's log alone grows to 4 MB
+
+
+def may_mount() -> bool:
+    """Whether this user may mount a tmpfs."""
+    with tempfile.TemporaryDirectory() as folder:
+        if not _mount(Path(folder)):
+            return False
+        subprocess.run(["umount", folder], check=True)
+        return True
+
+
+def _mount(folder: Path) -> bool:
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "auscult-faults", str(folder)]
+    return os.geteuid() == 0 and subprocess.run(mount, check=False, capture_output=True).returncode == 0
 
 
 class Disk:
@@ -16,8 +31,7 @@ class Disk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "auscult-faults", str(folder)]
-        self.may_fill = os.geteuid() == 0 and subprocess.run(mount, check=False, capture_output=True).returncode == 0
+        self.may_fill = _mount(folder)
         self._ballast = folder / "ballast"
 
     @property
@@ -44,6 +58,11 @@ class Disk:
             self._ballast.unlink()
         else:
             self._limit(daemon, resource.RLIM_INFINITY)
+
+    def protect(self, against_writing: bool) -> None:
+        """Make it read-only, or take that back; only a disk of our own, to which nobody writes."""
+        mode = "ro" if against_writing else "rw"
+        subprocess.run(["mount", "-o", f"remount,{mode}", self.folder], check=True)
 
     def close(self) -> None:
         """Take it away."""

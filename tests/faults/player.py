@@ -1,49 +1,58 @@
-"""The machine runs on whether anybody hears it or not: its recording is played from the second at which it is by now."""
+"""The machine runs on whether anybody hears it or not: its track is played from the second at which it is by now."""
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
-from pathlib import Path
+import threading
 
-from edge import clock
-from tests.faults.scene import RATE_HZ
-from tests.pulse import PulseServer
+from tests.faults.pace import Pace
+from tests.faults.scene import Track
+from tests.pulse import SINK_RATE_HZ, PulseServer
 
 LATENCY_MS = 500
+PIECE_BYTES = 1 << 16
 
 
 class Player:
-    """`pacat` on the null sink, which plays in real time."""
+    """`pacat` on a null sink, which plays as fast as the pace says. Times are those of the pace."""
 
-    def __init__(self, pulse: PulseServer, recording: Path) -> None:
-        self.zero_s: float | None = None  # `edge.clock.now_s` at the recording's beginning
+    def __init__(self, pulse: PulseServer, track: Track, pace: Pace) -> None:
+        """The microphone is named after the source."""
+        self.track = track
+        self.zero_s: float | None = None  # at the track's beginning
         self.silent: list[tuple[float, float]] = []  # when nothing was played
         self._pulse = pulse
-        self._recording = recording
+        self._pace = pace
+        self._rate_hz = round(track.scene.rate_hz * pace.speed)
+        # At the microphone's pace nothing has to be resampled; as in life, a sound card has its own rate.
+        self._sink_hz = SINK_RATE_HZ if pace.speed == 1.0 else self._rate_hz
         self._process: subprocess.Popen[bytes] | None = None
         self._silent_since_s: float | None = None
+        pulse.plug(track.source, self._sink_hz)
 
     def start(self) -> None:
         """Play on."""
-        now_s = clock.now_s()
+        now_s = self._pace.now_s()
         self.zero_s = now_s if self.zero_s is None else self.zero_s
-        options = ["--playback", "--raw", "--format=s16le", f"--rate={RATE_HZ}", "--channels=1", "--device=auscult"]
-        with self._recording.open("rb") as file:
-            file.seek(2 * round((now_s - self.zero_s) * RATE_HZ))
-            self._process = subprocess.Popen(["pacat", *options, f"--latency-msec={LATENCY_MS}"], stdin=file, stderr=subprocess.DEVNULL)
+        options = ["--playback", "--raw", "--format=s16le", f"--rate={self._rate_hz}", "--channels=1", f"--device={self.track.source}"]
+        server = f"--server={self._pulse.server_of(self.track.source)}"
+        latency = f"--latency-msec={round(LATENCY_MS / self._pace.speed)}"
+        self._process = subprocess.Popen(["pacat", server, *options, latency], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        threading.Thread(target=self._feed, args=(self._process, now_s - self.zero_s), daemon=True).start()
         if self._silent_since_s is not None:
-            self.silent.append((self._silent_since_s, clock.now_s()))
+            self.silent.append((self._silent_since_s, self._pace.now_s()))
             self._silent_since_s = None
 
     def remove_sink(self) -> None:
         """Pull out the sink; the player dies of it."""
-        self._silent_since_s = clock.now_s()
-        self._pulse.remove_sink()
+        self._silent_since_s = self._pace.now_s()
+        self._pulse.remove_sink(self.track.source)
         self.close()
 
     def restore_sink(self) -> None:
         """Put it back in, and play on."""
-        self._pulse.restore_sink()
+        self._pulse.restore_sink(self.track.source, self._sink_hz)
         self.start()
 
     def check(self) -> None:
@@ -57,3 +66,16 @@ class Player:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def _feed(self, process: subprocess.Popen[bytes], from_s: float) -> None:
+        """Write the track, from a second of it on to its end, into the player; it takes it as it plays."""
+        assert process.stdin is not None
+        left = 2 * round((self.track.seconds - from_s) * self.track.scene.rate_hz)
+        with contextlib.suppress(BrokenPipeError), process.stdin as pipe, self.track.scene.recording.open("rb") as file:
+            file.seek(self.track.position(from_s))
+            while left > 0:
+                piece = file.read(min(PIECE_BYTES, left))
+                if not piece:
+                    file.seek(0)
+                pipe.write(piece)
+                left -= len(piece)

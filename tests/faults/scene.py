@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
@@ -40,21 +41,49 @@ class Scene:
     """A recording to be played, and what is in it."""
 
     bundle: Path
-    recording: Path  # raw, 16 bits, mono, RATE_HZ
+    recording: Path  # raw, 16 bits, mono
+    rate_hz: int
     faults: tuple[Played, ...]
     seconds: float
 
 
-def build_scene(folder: Path, seed: int, faults: int) -> Scene:
-    """Synthesise a machine, learn it, and let it go on with so many faults in it."""
+def source_name(number: int) -> str:
+    """Of the source, and of its microphone."""
+    return f"machine{number + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What one source is played: the recording from some second of it on, again and again."""
+
+    source: str
+    scene: Scene
+    offset_s: float
+    seconds: float
+
+    def position(self, at_s: float) -> int:
+        """Where in the file it is at a second of the track, in bytes."""
+        return 2 * round((at_s + self.offset_s) % self.scene.seconds * self.scene.rate_hz)
+
+    def faults(self) -> Iterator[Played]:
+        """The faults that are played to their end, in seconds of the track."""
+        for number in range(int((self.seconds + self.offset_s) / self.scene.seconds) + 1):
+            shift_s = number * self.scene.seconds - self.offset_s
+            for fault in self.scene.faults:
+                if fault.start_s + shift_s >= 0.0 and fault.end_s + shift_s <= self.seconds:
+                    yield Played(fault.kind, fault.start_s + shift_s, fault.end_s + shift_s)
+
+
+def build_scene(folder: Path, seed: int, faults: int, rate_hz: int = RATE_HZ, each_s: float = EACH_S) -> Scene:
+    """Synthesise a machine, learn it, and let it go on with so many faults in it, one every `each_s`."""
     rng = np.random.default_rng([seed, 0xFA])
-    machine = RotatingMachine(seed, RATE_HZ, _DESIGN)
+    machine = RotatingMachine(seed, rate_hz, _DESIGN)
     normals = []
     for number in range(NORMALS):
         normals.append(folder / f"normal{number}.wav")
-        soundfile.write(normals[-1], resampled(machine.render(NORMAL_S), RATE_HZ, HEARD_HZ), HEARD_HZ, subtype="PCM_16")
+        soundfile.write(normals[-1], resampled(machine.render(NORMAL_S), rate_hz, HEARD_HZ), HEARD_HZ, subtype="PCM_16")
     bundle = folder / "machine.auscult"
-    with patch("calibrate.calibration.WINDOW_S", WINDOW_S):
+    with patch("calibrate.calibration.WINDOW_S", WINDOW_S), patch("calibrate.bundle_manifest.WINDOW_S", WINDOW_S):
         calibrate(normals, bundle, CalibrationSettings(fitting=PatchCoreSettings(coreset=64, seed=seed), backbone="logmel-16k"))
     played = []
     recording = folder / "machine.s16"
@@ -62,22 +91,22 @@ def build_scene(folder: Path, seed: int, faults: int) -> Scene:
         file.write(_pcm(machine.render(LEAD_S)))
         for number in range(faults):
             at_s = float(rng.uniform(0.0, 1.5))
-            fault = _fault(rng, number)
-            file.write(_pcm(inject(machine.render(EACH_S), fault.heard_through(machine.colour), at_s)))
-            start_s = LEAD_S + EACH_S * number + at_s
+            fault = _fault(rng, number, rate_hz)
+            file.write(_pcm(inject(machine.render(each_s), fault.heard_through(machine.colour), at_s)))
+            start_s = LEAD_S + each_s * number + at_s
             played.append(Played(fault.kind, start_s, start_s + fault.end_s))
         file.write(_pcm(machine.render(LEAD_S)))
-    return Scene(bundle, recording, tuple(played), 2 * LEAD_S + EACH_S * faults)
+    return Scene(bundle, recording, rate_hz, tuple(played), 2 * LEAD_S + each_s * faults)
 
 
-def _fault(rng: np.random.Generator, number: int) -> Fault:
+def _fault(rng: np.random.Generator, number: int, rate_hz: int) -> Fault:
     """As loud as nobody can miss: what is tested is what becomes of an event, not how well a fault is heard."""
     seed = int(rng.integers(1 << 31))
     if number % 3 == 0:
-        return tone_fault(RATE_HZ, seed, FAULT_S, float(rng.uniform(2500.0, 5000.0)), level_dbfs=-22.0)
+        return tone_fault(rate_hz, seed, FAULT_S, float(rng.uniform(2500.0, 5000.0)), level_dbfs=-22.0)
     if number % 3 == 1:
-        return bearing_fault(RATE_HZ, seed, FAULT_S, float(rng.uniform(60.0, 110.0)), float(rng.uniform(3000.0, 5000.0)), level_dbfs=-30.0)
-    return knock_fault(RATE_HZ, seed, peak=0.4, blows=int(rng.integers(6, 12)))
+        return bearing_fault(rate_hz, seed, FAULT_S, float(rng.uniform(60.0, 110.0)), float(rng.uniform(3000.0, 5000.0)), level_dbfs=-30.0)
+    return knock_fault(rate_hz, seed, peak=0.4, blows=int(rng.integers(6, 12)))
 
 
 def _pcm(samples: np.ndarray[tuple[int], np.dtype[np.float32]]) -> bytes:

@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 from edge import clock
 from edge.judgement.event import Event
 from edge.judgement.window import Window
+from edge.node.listening import Listening
 from edge.node.losses import Losses
 from edge.node.source_publisher import SourcePublisher
 from edge.pipeline import Listener
+from tests.faults.controls import Controls
+from tests.faults.scene import source_name
 
 
 def tap(descriptor: int) -> None:
@@ -27,13 +30,18 @@ def tap(descriptor: int) -> None:
     def tell(kind: str, **what: object) -> None:
         os.write(descriptor, (json.dumps({"kind": kind, "at_s": clock.now_s(), **what}) + "\n").encode())
 
-    window, event, lose = SourcePublisher.window, SourcePublisher.event, Listener.lose
+    hear, window, event, lose = SourcePublisher.hear, SourcePublisher.window, SourcePublisher.event, Listening.lose
     counters = {name: getattr(Losses, name) for name in ("lost", "away", "shed")}
+
+    def told_hear(self: SourcePublisher, *what: Any) -> None:
+        tell("stream", source=self._name)
+        hear(self, *what)
 
     def told_window(self: SourcePublisher, said: Window) -> None:
         window(self, said)
         tell(
             "window",
+            source=self._name,
             from_s=said.t_start_s,
             to_s=said.t_end_s,
             score=said.score,
@@ -44,25 +52,41 @@ def tap(descriptor: int) -> None:
         )
 
     def told_event(self: SourcePublisher, said: Event) -> None:
-        tell("event", id=said.id, type=said.type, from_s=said.t_start_s, to_s=said.t_end_s)
+        tell("event", source=self._name, id=said.id, type=said.type, from_s=said.t_start_s, to_s=said.t_end_s)
         event(self, said)
 
-    def told_lose(self: Listener, samples: int) -> list[Window | Event]:
-        tell("lost", from_s=self.heard_s, to_s=self.heard_s + samples / self.rate_hz)
-        return lose(self, samples)
+    def told_lose(self: Listening, samples: int) -> None:
+        assert isinstance(self._listener, Listener)
+        heard_s = self._listener.heard_s
+        tell("lost", source=self._publisher._name, from_s=heard_s, to_s=heard_s + samples / self._listener.rate_hz)
+        lose(self, samples)
 
     def counted(name: str) -> Any:
         def count(self: Losses, seconds: float) -> None:
             counters[name](self, seconds)
-            tell("losses", lost_s=self.lost_s)
+            tell("losses", source=self._name, lost_s=self.lost_s)
 
         return count
 
+    patch.object(SourcePublisher, "hear", told_hear).start()
     patch.object(SourcePublisher, "window", told_window).start()
     patch.object(SourcePublisher, "event", told_event).start()
-    patch.object(Listener, "lose", told_lose).start()
+    patch.object(Listening, "lose", told_lose).start()
     for name in counters:
         patch.object(Losses, name, counted(name)).start()
+
+
+def starve(controls: Controls) -> None:
+    """Have the source that `controls` names fail once for want of memory."""
+    push = Listening.push
+
+    def pushed(self: Listening, samples: NDArray[np.float32]) -> None:
+        if self._publisher._name == source_name(round(controls.get("short_source")) - 1):
+            controls.set("short_source", 0.0)
+            raise MemoryError("Unable to allocate 1.00 MiB")
+        push(self, samples)
+
+    patch.object(Listening, "push", pushed).start()
 
 
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:

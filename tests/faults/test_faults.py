@@ -12,8 +12,8 @@ import pytest
 
 from tests.faults.delivery import check_delivery
 from tests.faults.recorder import Arrival
-from tests.faults.schedule import KINDS, draw
-from tests.faults.site import FULL, SHORT, SHORT_FAULTS, missing_programs, run_drill
+from tests.faults.schedule import draw
+from tests.faults.site import FULL, SHORT, missing_programs, run_drill
 from tests.faults.sound import Sound, check_sound
 from tests.faults.verdict import judge
 from tests.faults.watched import Life
@@ -33,20 +33,20 @@ Tap = dict[str, Any]
 def test_faults_a_minute_of_troubles_every_event_arrives_once_and_every_second_is_accounted_for(tmp_path: Path) -> None:
     if missing := missing_programs():
         pytest.skip(f"not installed: {', '.join(missing)}; make setup")
-    verdict = judge(run_drill(tmp_path, SEED, SHORT_FAULTS, SHORT, print))
+    verdict = judge(run_drill(tmp_path, SEED, SHORT, print))
     for row in verdict.table():
         print(*row, sep=": ")
     assert verdict.problems == ()
-    assert verdict.evidence.troubles == SHORT
+    assert verdict.evidence.troubles == SHORT.troubles
     assert verdict.delivery.logged > 0
 
 
 def test_draw_holds_every_trouble_once_per_slot_and_is_the_same_for_a_seed() -> None:
-    troubles = draw(1, 384.0, FULL)
-    assert troubles == draw(1, 384.0, FULL) != draw(2, 384.0, FULL)
-    for kind in KINDS:
+    troubles = draw(1, 384.0, FULL.troubles)
+    assert troubles == draw(1, 384.0, FULL.troubles) != draw(2, 384.0, FULL.troubles)
+    for kind in FULL.troubles:
         ours = [trouble for trouble in troubles if trouble.kind == kind]
-        assert len(ours) == FULL[kind]
+        assert len(ours) == FULL.troubles[kind]
         assert all(one.at_s + one.lasts_s < other.at_s for one, other in pairwise(ours))
         assert ours[-1].at_s + ours[-1].lasts_s < 384.0
 
@@ -54,6 +54,7 @@ def test_draw_holds_every_trouble_once_per_slot_and_is_the_same_for_a_seed() -> 
 def message(seq: int, kind: str, name: str = ID, **changes: object) -> Message:
     return {
         "id": name,
+        "source": "machine1",
         "epoch": "5e",
         "seq": seq,
         "type": kind,
@@ -70,7 +71,11 @@ def arrivals(messages: list[Message]) -> list[Arrival]:
 
 
 def logging_life(*names: str) -> Life:
-    taps = [{"kind": "event", "id": name, "type": kind, "from_s": 5.0, "to_s": 7.0} for name in names for kind in ("opened", "closed")]
+    taps = [
+        {"kind": "event", "source": "machine1", "id": name, "type": kind, "from_s": 5.0, "to_s": 7.0}
+        for name in names
+        for kind in ("opened", "closed")
+    ]
     lines = [f"WARNING auscult.source: machine: event {name} opened from 2026-11-20T10:00:00.000Z, 2.0 s" for name in names]
     return Life(0, 0.0, KILLED_S, lines, taps)
 
@@ -116,6 +121,7 @@ def windows(seconds: float, late_s: float = 0.0, unheard: tuple[int, int] = (0, 
         taps.append(
             {
                 "kind": "window",
+                "source": "machine1",
                 "from_s": first * CELL_S,
                 "to_s": last * CELL_S,
                 "score": 0.1 if missing <= WINDOW_CELLS / 2 else None,
@@ -130,7 +136,10 @@ def windows(seconds: float, late_s: float = 0.0, unheard: tuple[int, int] = (0, 
 
 def lost(from_s: float, to_s: float, counted_s: float | None = None) -> list[Tap]:
     counted_s = to_s - from_s if counted_s is None else counted_s
-    return [{"kind": "losses", "lost_s": counted_s}, {"kind": "lost", "from_s": from_s, "to_s": to_s}]
+    return [
+        {"kind": "losses", "source": "machine1", "lost_s": counted_s},
+        {"kind": "lost", "source": "machine1", "from_s": from_s, "to_s": to_s},
+    ]
 
 
 def sound_of(taps: list[Tap], ended_s: float = 60.0, silent: tuple[tuple[float, float], ...] = ()) -> Sound:

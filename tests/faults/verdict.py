@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.faults.delivery import Delivery, check_delivery
-from tests.faults.evidence import Evidence
+from tests.faults.evidence import Evidence, PlayedTrack
+from tests.faults.scene import Played
 from tests.faults.schedule import KINDS
-from tests.faults.sound import Sound, check_sound, heard_whole
+from tests.faults.sound import Sound, check_sound, heard_whole, total
 
-HEARD_LATE_S = 1.2  # from the player to the daemon, at most
+HEARD_LATE_S = 1.2  # from the player to the daemon, at most, of real time
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Verdict:
 
     evidence: Evidence
     delivery: Delivery
-    sound: Sound
+    sound: Sound  # of all sources
     heard_whole: int  # faults of which every second was scored
     alarmed: int  # of them, those that opened an event
     problems: tuple[str, ...]
@@ -32,7 +33,7 @@ class Verdict:
                 yield kind, f"{evidence.troubles[kind]} times" + (f": {evidence.disk}" if kind == "disk full" else "")
         yield "lives of the daemon", str(len(evidence.lives))
         yield "outbox without its disk", f"{sum(life.says('in memory only until it can') for life in evidence.lives)} times"
-        yield "faults played", str(len(evidence.scene.faults))
+        yield "faults played", str(sum(len(list(played.track.faults())) for played in evidence.played))
         yield "  every second of them scored", f"{self.heard_whole}, of which {self.alarmed} opened an event"
         yield "events opened in the log", str(delivery.logged)
         yield "  arrived once, in order", f"{delivery.opened - delivery.unlogged}"
@@ -54,20 +55,17 @@ class Verdict:
 def judge(evidence: Evidence) -> Verdict:
     """Check everything that was promised."""
     delivery = check_delivery(evidence.lives, evidence.arrivals)
-    sound = check_sound(evidence.lives, evidence.silent)
-    problems = [*delivery.problems, *sound.problems]
-    heard, alarmed = 0, 0
-    for fault in evidence.scene.faults:
-        start_s, end_s = evidence.zero_s + fault.start_s, evidence.zero_s + fault.end_s
-        stream = heard_whole(sound.streams, start_s, end_s + HEARD_LATE_S)
-        if stream is None:
-            continue
-        heard += 1
-        events = [tap for tap in stream.life.taps if tap["kind"] == "event"]
-        if any(stream.zero_s + tap["from_s"] < end_s + HEARD_LATE_S and stream.zero_s + tap["to_s"] > start_s for tap in events):
-            alarmed += 1
-        else:
-            problems.append(f"the {fault.kind} at {fault.start_s:.1f} s was scored and opened no event")
+    sounds, problems, heard, alarmed = [], [*delivery.problems], 0, 0
+    for played in evidence.played:
+        sounds.append(check_sound(evidence.lives, played.silent, played.track.source, evidence.speed))
+        heard_here, unheard = _check_faults(played, sounds[-1], evidence.speed)
+        heard += heard_here
+        alarmed += heard_here - len(unheard)
+        problems += [
+            f"{played.track.source}: the {fault.kind} at {fault.start_s:.1f} s was scored and opened no event" for fault in unheard
+        ]
+    sound = total(sounds)
+    problems += sound.problems
     if evidence.sessions_lost:
         problems.append(f"the broker lost the recorder's session {evidence.sessions_lost} times: this run says nothing")
     if evidence.exit_code:
@@ -75,3 +73,17 @@ def judge(evidence: Evidence) -> Verdict:
     if not delivery.logged:
         problems.append("nothing was opened: this run says nothing")
     return Verdict(evidence, delivery, sound, heard, alarmed, tuple(problems))
+
+
+def _check_faults(played: PlayedTrack, sound: Sound, speed: float) -> tuple[int, list[Played]]:
+    """Count the faults of which every second was scored; return also those of them that opened no event."""
+    late_s, heard, unheard = HEARD_LATE_S * speed, 0, []
+    for fault in played.track.faults():
+        start_s, end_s = played.zero_s + fault.start_s, played.zero_s + fault.end_s
+        stream = heard_whole(sound.streams, start_s, end_s + late_s)
+        if stream is None:
+            continue
+        heard += 1
+        if not any(from_s < end_s + late_s and to_s > start_s for from_s, to_s in stream.events):
+            unheard.append(fault)
+    return heard, unheard

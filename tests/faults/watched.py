@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import msgspec
 
-from edge import clock
+from tests.faults.pace import Pace
 
 PROJECT = Path(__file__).parents[2]
 STOP_TIMEOUT_S = 30.0
@@ -21,13 +21,13 @@ STOP_TIMEOUT_S = 30.0
 
 @dataclass(slots=True)
 class Life:
-    """One process of the daemon. Times are `edge.clock.now_s`, which all processes share."""
+    """One process of the daemon. Times are those of the pace, which all processes share."""
 
     number: int
     started_s: float
     ended_s: float | None = None
     lines: list[str] = field(default_factory=list)  # of its log
-    taps: list[dict[str, Any]] = field(default_factory=list)  # see tests/faults/daemon.py
+    taps: list[dict[str, Any]] = field(default_factory=list)  # see tests/faults/tap.py
 
     def says(self, words: str) -> int:
         """In how many lines of the log it has said so."""
@@ -42,10 +42,11 @@ class Life:
 class WatchedDaemon:
     """Starts and kills it; a daemon that ends by itself is an error."""
 
-    def __init__(self, config: Path, wall: Path, log: TextIO) -> None:
+    def __init__(self, config: Path, controls: Path, pace: Pace, log: TextIO) -> None:
         self.lives: list[Life] = []
         self._config = config
-        self._wall = wall
+        self._controls = controls
+        self._pace = pace
         self._log = log
         self._process: subprocess.Popen[str] | None = None
         self._readers: list[threading.Thread] = []
@@ -71,9 +72,10 @@ class WatchedDaemon:
     def start(self) -> None:
         """Begin another life."""
         reader, writer = os.pipe()
-        command = [sys.executable, "-m", "tests.faults.daemon", str(self._config), str(self._wall), str(writer)]
+        pace = (str(self._pace.speed), repr(self._pace.zero_s))
+        command = [sys.executable, "-m", "tests.faults.daemon", str(self._config), str(self._controls), *pace, str(writer)]
         environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-        life = Life(len(self.lives), clock.now_s())
+        life = Life(len(self.lives), self._pace.now_s())
         self._process = subprocess.Popen(
             command, cwd=PROJECT, env=environment, pass_fds=[writer], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
@@ -91,6 +93,11 @@ class WatchedDaemon:
         """Raise RuntimeError when it has ended although nobody has killed it."""
         if self._process is not None and self._process.poll() is not None and not self.has_pounced:
             raise RuntimeError(f"the daemon has ended by itself with exit code {self._process.returncode}: {self.life.lines[-3:]}")
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal; one that has been killed meanwhile does not mind."""
+        if self._process is not None:
+            self._process.send_signal(number)
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -133,7 +140,7 @@ class WatchedDaemon:
     def _reap(self) -> None:
         assert self._process is not None
         self._process.wait()
-        self.life.ended_s = clock.now_s()
+        self.life.ended_s = self._pace.now_s()
         for thread in self._readers:  # what was written before the end is in the pipes
             thread.join()
         assert self._process.stderr is not None
@@ -146,7 +153,7 @@ class WatchedDaemon:
                 self.has_pounced = True
                 os.kill(self.pid, signal.SIGKILL)
             life.lines.append(line.rstrip("\n"))
-            print(f"{clock.now_s():.3f} {life.number}: {line}", end="", file=self._log, flush=True)
+            print(f"{self._pace.now_s():.3f} {life.number}: {line}", end="", file=self._log, flush=True)
 
     def _read_taps(self, life: Life, pipe: TextIO) -> None:
         with pipe:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.outbox import disk, high_water, ledger_file
+from edge.outbox import high_water, ledger_file
 from edge.outbox.disk import READ_ONLY
 from edge.outbox.ledger import Ledger
 from edge.outbox.outbox import Outbox
