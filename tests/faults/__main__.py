@@ -8,8 +8,9 @@ subscriber once, in order (tests/faults/delivery.py), and every second of sound 
 With `--long` four machines are heard for a day, at ten times their speed, and more goes wrong: the disk is slow or read-only, and memory
 runs short.
 
-Two things are left out, for nobody promises them. A broker is not killed while the subscriber is away: Mosquitto acknowledges what it has
-not saved yet. And the daemon is not killed while its disk fails: it says then that events are in memory only.
+Two things are left out, for nobody promises them. A broker is not killed while the subscriber is away, and nothing reaches it for a moment
+before: Mosquitto acknowledges what it has not saved yet. And the daemon is not killed while its disk fails: it says then that events are
+in memory only.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from tests.faults.plant import Plant
 from tests.faults.player import Player
 from tests.faults.schedule import Kind, Trouble
 
-SETTLED_S = 0.3  # a broker is only killed when the recorder has been back for so long, in real time
+SETTLED_S = 0.3  # of real time: after it a broker has handed on and saved what came
 NOTICE_S = 30.0  # how long a disk stays full for the daemon to notice, which it does when it has something to write
 
 
@@ -59,11 +59,16 @@ class Mischief:
         return self._plant.players[trouble.source]
 
     def _kill_broker(self) -> bool:
-        # A broker that acknowledges, and is killed before the recorder is back, loses by its own design what it had not saved yet.
-        since_s = self._plant.recorder.connected_at_s
+        # A broker that acknowledges, and is killed before the recorder has the message, loses by its own design what it had not saved yet.
+        since_s, network = self._plant.recorder.connected_at_s, self._plant.network
         if since_s is None or time.monotonic() - since_s < SETTLED_S:
             return False
+        was_whole = network.is_whole
+        network.cut()
+        time.sleep(SETTLED_S)
         self._plant.broker.kill()
+        if was_whole:
+            network.heal(forgetful=True)  # whatever was on its way, a message or its acknowledgement
         return True
 
     @property

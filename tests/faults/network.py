@@ -27,6 +27,11 @@ class Network:
         self._closing = False
         threading.Thread(target=self._serve, name="network", daemon=True).start()
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether bytes come through."""
+        return self._whole.is_set()
+
     def cut(self) -> None:
         """Nothing comes through any more."""
         self._whole.clear()

@@ -10,7 +10,7 @@ from tests.faults.pace import Pace
 from tests.faults.scene import Track
 from tests.pulse import SINK_RATE_HZ, PulseServer
 
-LATENCY_MS = 500
+LATENCY_MS = 500  # of real time
 PIECE_BYTES = 1 << 16
 
 
@@ -37,8 +37,9 @@ class Player:
         self.zero_s = now_s if self.zero_s is None else self.zero_s
         options = ["--playback", "--raw", "--format=s16le", f"--rate={self._rate_hz}", "--channels=1", f"--device={self.track.source}"]
         server = f"--server={self._pulse.server_of(self.track.source)}"
-        latency = f"--latency-msec={round(LATENCY_MS / self._pace.speed)}"
-        self._process = subprocess.Popen(["pacat", server, *options, latency], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            ["pacat", server, *options, f"--latency-msec={LATENCY_MS}"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
         threading.Thread(target=self._feed, args=(self._process, now_s - self.zero_s), daemon=True).start()
         if self._silent_since_s is not None:
             self.silent.append((self._silent_since_s, self._pace.now_s()))

@@ -24,7 +24,7 @@ WINDOW_S = 3.0  # ten would make one event of faults that are nine seconds apart
 LEAD_S = 12.0  # before the first fault
 EACH_S = 9.0  # from fault to fault: a window, the cooldown and some room
 FAULT_S = 2.5
-_DESIGN = MachineDesign(load_hold_s=1000.0, slip=0.001, level_dbfs=-34.0)
+_DESIGN = MachineDesign(load_hold_s=1e6, slip=0.001, level_dbfs=-34.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class Verdict:
 
 def judge(evidence: Evidence) -> Verdict:
     """Check everything that was promised."""
-    delivery = check_delivery(evidence.lives, evidence.arrivals)
+    delivery = check_delivery(evidence.lives, evidence.arrivals, evidence.speed)
     sounds, problems, heard, alarmed = [], [*delivery.problems], 0, 0
     for played in evidence.played:
         sounds.append(check_sound(evidence.lives, played.silent, played.track.source, evidence.speed))
