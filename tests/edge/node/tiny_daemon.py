@@ -140,6 +140,7 @@ def main(settings: dict[str, Any]) -> int:
         "127.0.0.1",
         "auscult-test",
         settings["port"],
+        settings.get("protocol", "5"),
         username=settings.get("username"),
         read_password=lambda: secret,
         tls=TlsSettings(Path(tls)) if tls else None,
