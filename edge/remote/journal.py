@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from edge.atomic_file import replacing
+from edge.private_files import make_folder, private
 
 LOG = logging.getLogger("auscult.remote")
 
@@ -72,9 +73,9 @@ class Journal(Generic[Entry]):
 
     def _add(self, entry: Entry, sync: bool) -> int:
         """Write the entry at the end; return how long the file is then."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         line = msgspec.json.encode(entry) + b"\n"
-        with self.path.open("ab+") as file:
+        with open(self.path, "ab+", opener=private) as file:  # Path.open has no opener
             size = file.seek(0, os.SEEK_END)
             if size:
                 file.seek(size - 1)

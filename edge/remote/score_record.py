@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.atomic_file import replacing
+from edge.private_files import make_folder
 
 LOG = logging.getLogger("auscult.remote")
 BIN_S = 5.0  # a third of what peaks are apart
@@ -93,7 +94,7 @@ class ScoreRecord:
         if not self._numbers or (self._in_file and self._saved == len(self._numbers)):
             return
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             if self._in_file == 0 or self._in_file > 2 * MOST_BINS:
                 with replacing(self.path) as file:
                     file.write(MAGIC + self._packed(0))

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from edge.atomic_file import replacing
+from edge.private_files import make_folder
 
 LOG = logging.getLogger("auscult.remote")
 MOST_BYTES = 4 << 20
@@ -39,7 +40,7 @@ class StateFile(Generic[Content]):
     def write(self, content: Content) -> bool:
         """Replace the file; whether that worked."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             with replacing(self.path) as file:
                 file.write(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
         except OSError as error:

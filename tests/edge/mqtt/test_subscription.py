@@ -107,7 +107,7 @@ def test_subscription_packet_that_is_too_large_is_passed_over_where_the_broker_c
         wait_until(lambda: len(came) == 4)
         assert [LARGEST_TAKEN // 2 < len(delivery.payload) < 4 * LARGEST_TAKEN for delivery in came] == [True, True, True, False]
         assert {delivery.payload[:100] for delivery in came[:3]} == {b"x" * 100}
-        assert came[3] == Delivery(INFO, b"{}", False)
+        assert came[3] == Delivery(INFO, b"{}", None)
         wait_until(lambda: publisher.idle)
         assert publisher.link.connections == 1
 
