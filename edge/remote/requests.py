@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from edge.config.schema import Verb
+from edge.config.schema import NAME_PATTERN, Verb
 from edge.mqtt.payloads import EventId
 
 MAXIMUM_BYTES: Final = 4096
@@ -21,7 +21,7 @@ Transaction = (
     | None
 )
 SentAt = Annotated[datetime, Meta(tz=True, description="when it was sent, such as 2026-11-20T10:00:00Z; needed over MQTT 3.1.1 only")]
-Source = Annotated[str, Meta(pattern="^[a-zA-Z0-9_-]+$", max_length=64, description="a source's name")]
+Source = Annotated[str, Meta(pattern=NAME_PATTERN, max_length=64, description="a source's name")]
 Note = Annotated[str, Meta(max_length=500)]
 Rate = Annotated[float, Meta(gt=0, le=10_000)]
 
