@@ -13,24 +13,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
-from tests.edge.outbox.crash import torn
+from tests.edge.outbox.crash import Image, torn
 
 Names = dict[str, int]  # inode by name, relative to the folder
 
 
 @dataclass(slots=True)
 class RecordedDisk:
-    """One folder; `moment` is called after each step that changes what a crash may leave."""
+    """One folder, in which one thread writes."""
 
     folder: Path
     rng: random.Random
     synced: dict[int, bytes] = field(default_factory=dict)  # by inode: what is on the disk for certain
     seen: dict[int, bytes] = field(default_factory=dict)  # by inode: what was written last
     names: list[Names] = field(default_factory=lambda: [{}])  # that the disk may have; the first for certain
-    moments: list[dict[str, bytes]] = field(default_factory=list)  # what crashes would have left
+    held: list[BinaryIO] = field(default_factory=list)
+    moments: list[Image] = field(default_factory=list)  # what crashes would have left
 
     @contextmanager
     def recording(self, monkeypatch: pytest.MonkeyPatch, most: int) -> Iterator[None]:
@@ -40,35 +42,47 @@ class RecordedDisk:
         def noted_fsync(descriptor: int) -> None:
             self._look()
             fsync(descriptor)
-            path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+            path = Path(f"/proc/self/fd/{descriptor}").readlink()
             if path.is_dir():
                 self._sync_names(path)
             else:
                 self.synced[os.fstat(descriptor).st_ino] = path.read_bytes()
-            self._crash(most)
+            self.crash(most)
 
         def noted_replace(path: Path, target: Path) -> Path:
             self._look()
             found = replace(path, target)
-            self._look()
-            self._crash(most)
+            self.crash(most)
             return found
 
         def noted_unlink(path: Path, missing_ok: bool = False) -> None:
             self._look()
             unlink(path, missing_ok)
-            self._look()
-            self._crash(most)
+            self.crash(most)
 
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", noted_fsync)
             patch.setattr(Path, "replace", noted_replace)
             patch.setattr(Path, "unlink", noted_unlink)
             yield
-        self._look()
-        self._crash(most)
 
-    def taken(self) -> list[dict[str, bytes]]:
+    def crash(self, most: int) -> None:
+        """The power goes now, in as many ways."""
+        self._look()
+        for _ in range(most):
+            names = self.rng.choice(self.names)
+            left = {}
+            for name, inode in names.items():
+                before, after = self.synced.get(inode, b""), self.seen[inode]
+                left[name] = after if before == after else self.rng.choice([before, after, torn(before, after, self.rng)])
+            self.moments.append(left)
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for file in self.held:
+            file.close()
+
+    def taken(self) -> list[Image]:
         """The crashes since this was asked last."""
         moments, self.moments = self.moments, []
         return moments
@@ -80,8 +94,8 @@ class RecordedDisk:
             if path.is_file():
                 inode = path.stat().st_ino
                 names[str(path.relative_to(self.folder))] = inode
-                if not any(inode in known.values() for known in self.names):  # new, perhaps with the number of one that is gone
-                    self.synced.pop(inode, None)
+                if inode not in self.seen:
+                    self.held.append(path.open("rb"))  # so that its number is given to no other file
                 self.seen[inode] = path.read_bytes()
         if names != self.names[-1]:
             self.names.append(names)
@@ -95,12 +109,3 @@ class RecordedDisk:
         here = inside(self.names[-1])
         merged = [{**{name: inode for name, inode in names.items() if name not in inside(names)}, **here} for names in self.names]
         self.names = [names for at, names in enumerate(merged) if at == 0 or names != merged[at - 1]]
-
-    def _crash(self, most: int) -> None:
-        for _ in range(most):
-            names = self.rng.choice(self.names)
-            left = {}
-            for name, inode in names.items():
-                before, after = self.synced.get(inode, b""), self.seen[inode]
-                left[name] = after if before == after else self.rng.choice([before, after, torn(before, after, self.rng)])
-            self.moments.append(left)

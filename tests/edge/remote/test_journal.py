@@ -24,7 +24,7 @@ def test_journal_what_was_appended_is_read_in_order(tmp_path: Path) -> None:
 
 def test_journal_lines_that_are_no_entries_are_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_bytes(b'{"n": 1}\n\x00\xff\n{"n": "x"}\n[]\n{"n": 2}\n{"n":9,"crc32":"01234567"}\n{"n": 3')  # the last was cut off by a power cut
+    path.write_bytes(b'{"n": 1}\n\x00\xff\n{"n": "x"}\n[]\n{"n": 2}\n{"n":9,"crc32":"01234567"}\n{"n": 3')
     journal = Journal(path, Line)
     assert [line.n for line in journal.read()] == [1, 2]
     assert f"{path}: damaged; 5 of its 7 lines are passed over" in caplog.text
