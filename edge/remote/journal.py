@@ -37,7 +37,7 @@ class Journal(Generic[Entry]):
         self._most_bytes = most_bytes
         self._room = most_bytes  # more than `most_bytes` when more than half of it is remembered
         self._remembered = remembered
-        self._is_behind = False  # an entry that is remembered could not be written
+        self._is_behind = False  # an entry that is remembered is not in the file
 
     def read(self) -> list[Entry]:
         """All entries, the oldest first."""
@@ -54,6 +54,7 @@ class Journal(Generic[Entry]):
         self.damaged = len(found) - len(entries)
         if self.damaged:
             LOG.error("%s: damaged; %d of its %d lines are passed over", self.path, self.damaged, len(found))
+            self._is_behind = True  # with `remembered` the next entry puts that right
         return entries
 
     def append(self, entry: Entry, *, sync: bool = True) -> None:

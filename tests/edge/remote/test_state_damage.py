@@ -22,6 +22,8 @@ def damage_at_random(folder: Path, caplog: pytest.LogCaptureFixture, seed: int, 
     here, told = Site(folder / "site"), 0
     life = StateLife(here.state, rng)
     moments = []
+    for _ in range(12):
+        life.step()
     for number in range(20):
         for _ in range(3):
             life.step()
