@@ -24,7 +24,7 @@ import msgspec
 from calibrate.calibration import Calibration, calibrate, check_output
 from calibrate.cluster import Failure, run_each
 from calibrate.settings import CalibrationSettings
-from edge.atomic_file import replacing
+from edge.atomic_file import SHARED, replacing
 from edge.bundles.bundle import signed
 from edge.bundles.signature import SigningKey
 from edge.errors import BundleError, UserError
@@ -114,7 +114,7 @@ def calibrate_fleet(
                 continue
             bundle = _write(unit, folder, *done, key)
             record.made_from[unit.name], record.bundles[unit.name] = made_from[unit.name], bundle
-            with replacing(folder / RECORD) as file:
+            with replacing(folder / RECORD, SHARED) as file:
                 file.write(msgspec.json.format(msgspec.json.encode(record, enc_hook=str), indent=1))
             yield unit, bundle
 
@@ -144,7 +144,7 @@ def _write(unit: Unit, folder: Path, calibration: Calibration, content: bytes, k
     if key is not None:
         content = signed(content, key)
     try:
-        with replacing(path) as file:
+        with replacing(path, SHARED) as file:
             file.write(content)
     except OSError as error:
         raise BundleError(path, f"cannot be written: {error.strerror or error}") from error

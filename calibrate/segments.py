@@ -11,6 +11,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from edge.errors import AuscultError, UserError
+from edge.private_files import make_folder, private
 
 SEGMENT_S = 60.0
 BYTES_PER_SAMPLE = 3  # before FLAC, which saves a third or more
@@ -42,7 +43,7 @@ class SegmentWriter:
         self._temporary = folder
         self._written = 0  # into the open file
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         except OSError as error:
             raise UserError(folder, f"cannot make this folder: {error.strerror}") from error
         if not os.access(folder, os.W_OK | os.X_OK):
@@ -89,8 +90,11 @@ class SegmentWriter:
             self._path = self._folder / f"{stem}-{again}.flac"
         self._temporary = self._folder / f".{self._path.name}.part"
         try:
+            os.close(private(str(self._temporary), os.O_RDWR | os.O_CREAT | os.O_TRUNC))
             name = os.fsencode(self._temporary)  # it need not be UTF-8
             self._file = soundfile.SoundFile(name, "w", self._rate_hz, 1, "PCM_24", format="FLAC")
+        except OSError as error:
+            raise AuscultError(self._temporary, f"cannot be written: {error.strerror}") from error
         except soundfile.LibsndfileError as error:
             raise AuscultError(self._temporary, f"cannot be written: {error.error_string}") from error
         self._written = 0

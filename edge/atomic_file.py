@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+PRIVATE = 0o600  # what the node keeps for itself
+SHARED = 0o666  # what is handed on: the umask decides who may read it
+
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, mode: int = PRIVATE) -> Iterator[BinaryIO]:
     """Open a temporary file beside `path`, to be written and read; on success it takes the place of `path`, on any error it is removed.
 
-    File and folder are synced: a device loses power without warning.
+    File and folder are synced: a device loses power without warning. `mode` is `PRIVATE` or `SHARED`.
 
     Raises
     ------
@@ -22,7 +25,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         The folder does not exist, is not writable or is full. `path` is as it was before.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    with temporary.open("x+b") as file:  # "x": never somebody else's file; the umask decides who may read it
+    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)  # never somebody else's file
+    with open(descriptor, "x+b") as file:  # noqa: PTH123  # a descriptor, not a path
         try:
             yield file
             file.flush()

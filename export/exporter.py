@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import onnx
 
-from edge.atomic_file import replacing
+from edge.atomic_file import SHARED, replacing
 from edge.features.backbone import Backbone
 from edge.features.card import Card
 from edge.features.frontend import FrontEnd
@@ -119,9 +119,9 @@ def card_of(model: bytes, precision: Precision, origin: Origin) -> Card:
 
 def _write(path: Path, model: bytes, card: Card) -> list[Path]:
     card_path = path.with_suffix(".json")
-    with replacing(path) as file:
+    with replacing(path, SHARED) as file:
         file.write(model)
-    with replacing(card_path) as file:
+    with replacing(card_path, SHARED) as file:
         file.write(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
     return [path, card_path]
 

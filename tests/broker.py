@@ -213,6 +213,7 @@ class MakeBroker(Protocol):
         password: bool = False,
         authority: Authority | None = None,
         require_certificate: bool = False,
+        persistent: bool = False,
         users: Mapping[str, str] | None = None,
         lines: Sequence[str] = (),
         start: bool = True,
@@ -235,12 +236,21 @@ def make_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeBroker
         password: bool = False,
         authority: Authority | None = None,
         require_certificate: bool = False,
+        persistent: bool = False,
         users: Mapping[str, str] | None = None,
         lines: Sequence[str] = (),
         start: bool = True,
     ) -> Broker:
         folder = tmp_path_factory.mktemp("broker")
-        broker = Broker(folder, password=password, authority=authority, require_certificate=require_certificate, users=users, lines=lines)
+        broker = Broker(
+            folder,
+            password=password,
+            authority=authority,
+            require_certificate=require_certificate,
+            persistent=persistent,
+            users=users,
+            lines=lines,
+        )
         brokers.append(broker)
         if start:
             broker.start()

@@ -101,11 +101,11 @@ def test_tmpfiles_makes_the_folder_of_that_user_and_spares_what_is_in_it(root: P
     folder = root / "var" / "lib" / "auscult"
     for _ in range(2):
         subprocess.run(["systemd-tmpfiles", f"--root={root}", "--create", "--clean", SYSTEMD / "tmpfiles.conf"], check=True, timeout=30)
-        assert (str(folder.stat().st_uid), stat.S_IMODE(folder.stat().st_mode)) == (entry(root, "passwd", "auscult")[2], 0o750)
+        assert (str(folder.stat().st_uid), stat.S_IMODE(folder.stat().st_mode)) == (entry(root, "passwd", "auscult")[2], 0o700)
         (folder / "pump1.auscult").touch()
         os.utime(folder / "pump1.auscult", (0, 0))
     assert (folder / "pump1.auscult").exists()
-    assert int(settings()["Service"]["StateDirectoryMode"], 8) == 0o750
+    assert int(settings()["Service"]["StateDirectoryMode"], 8) == 0o700
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def read_dcase2023(root: Path) -> Published:
 
 def clip_name(name: str) -> ClipName | None:
     """Read a recording's name, with or without `.wav`; None when it is not one of this dataset's labelled names."""
-    match = _NAME.fullmatch(re.sub(r"\.(wav|flac|ogg)$", "", name))
+    match = _NAME.fullmatch(re.sub(r"\.(wav|flac|ogg)\Z", "", name))
     if match is None:
         return None
     words = match[5].split("_") if match[5] else []

@@ -25,7 +25,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.atomic_file import replacing
+from edge.atomic_file import SHARED, replacing
 from edge.bundles.manifest import KIND, SCHEMA, Manifest, decode_manifest, encode_manifest
 from edge.bundles.npz import Arrays, decode_npz, encode_npz
 from edge.bundles.signature import SIGNATURE_BYTES, SigningKey, Trust
@@ -124,7 +124,7 @@ def write_bundle(
     if max(len(head), *(len(content) for content in members.values()), 0) > MAXIMUM_MEMBER_BYTES:
         raise ValueError(f"a member is larger than {MAXIMUM_MEMBER_BYTES // 1024**2} MB")
     try:
-        with replacing(path) as file:
+        with replacing(path, SHARED) as file:
             _write(file, {MANIFEST: head, **members}, key)
     except OSError as error:
         raise BundleError(path, f"cannot be written: {error.strerror or error}") from error

@@ -12,11 +12,13 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from edge.whole_text import whole
+
 SCHEMA = 1
 KIND = "auscult-bundle"
 MAXIMUM_BYTES = 4 << 20  # parsed it takes many times as much
 
-Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Sha256 = Annotated[str, Meta(pattern=whole("[0-9a-f]{64}"))]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]

@@ -17,12 +17,13 @@ from edge.atomic_file import replacing
 from edge.clips.clip import Clip
 from edge.config.schema import Config
 from edge.node.device_health import clock_synced
+from edge.private_files import make_folder
 
 SUFFIX = ".flac"
 SNAPSHOT = "snapshot"  # the mark of a clip that somebody asked for begins so, which no event's id does
 SNAPSHOT_SHARE = 0.1  # of the capacity: whoever may ask for snapshots cannot flush the clips of events with them
 _NAME = r"[a-zA-Z0-9_-]+-\d{8}T\d{6}Z-[0-9A-Za-z]+"
-_OURS = re.compile(rf"({_NAME})\.(flac|json)")
+_OURS = re.compile(rf"{_NAME}\.(flac|json)")
 _UNFINISHED = re.compile(rf"\.{_NAME}\.(flac|json)\.[0-9a-f]{{8}}\.tmp")  # see `replacing`
 
 
@@ -87,6 +88,10 @@ class ClipFolder:
         """Where the sound of a clip is."""
         return self.path / f"{name}{SUFFIX}"
 
+    def files(self) -> list[Path]:
+        """All files that are called like one of a clip."""
+        return [path for path in self.path.glob("*") if _OURS.fullmatch(path.name)]
+
     def write(self, clip: Clip) -> None:
         """Write a clip; when it comes without sound, only what is said of one whose sound is there still.
 
@@ -95,7 +100,7 @@ class ClipFolder:
         OSError
             The disk is full or fails, or the folder may not be written.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
         if clip.parts:
             # 24 bits: of a 16-bit microphone they take no more room than 16, and of a better one nothing is lost.
             encoded = io.BytesIO()  # written by itself, it would print what the disk says instead of raising it
@@ -147,13 +152,12 @@ class ClipFolder:
     def _stored(self) -> list[_Stored]:
         """What is there, the oldest first. What this process has written is newer than all it has found, whatever its dates say."""
         found: dict[str, _Stored] = {}
-        for path in self.path.glob("*"):
-            if match := _OURS.fullmatch(path.name):
-                clip = found.setdefault(match[1], _Stored(match[1]))
-                stat = path.stat()
-                clip.paths.append(path)
-                clip.size += stat.st_size
-                clip.modified_s = min(clip.modified_s, stat.st_mtime)
+        for path in self.files():
+            clip = found.setdefault(path.stem, _Stored(path.stem))
+            stat = path.stat()
+            clip.paths.append(path)
+            clip.size += stat.st_size
+            clip.modified_s = min(clip.modified_s, stat.st_mtime)
         self._order = {name: place for name, place in self._order.items() if name in found}
         now_s = self._now()
         self._since_s = {name: self._since_s.get(name, now_s) for name in found}

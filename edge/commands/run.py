@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import IO
 
 from edge.allocator import keep_level
+from edge.clips.clip_folder import ClipFolder
 from edge.config.load import load_config
+from edge.config.schema import Config
 from edge.console.cli import guarded
 from edge.node.assembly import Assembly
 from edge.node.plan import Plan
 from edge.node.stragglers import leave
+from edge.outbox.ledger_file import files_of
+from edge.private_files import narrow
 
 EXAMPLE = """example:
   auscult run --config /etc/auscult/config.yaml
@@ -36,9 +40,22 @@ def run(arguments: argparse.Namespace) -> int:
     keep_level()
     config = load_config(arguments.config)
     configure_logging(config.log.level)
+    keep_private(config)
     daemon = Assembly(Plan.of(config)).daemon(arguments.config)
     others = threading.enumerate()
     return leave(guarded(daemon.run), others)
+
+
+def keep_private(config: Config) -> None:
+    """Shut other users out of all that the node writes, and of what an earlier version has left open.
+
+    Of folders only the state folder and what is in it are narrowed: whoever named another one decides who may look into it.
+    """
+    os.umask(0o077)
+    state = config.state_folder
+    narrow((Path(place, name) for place, _, files in os.walk(state) for name in (".", *files)), str(state))
+    narrow(files_of(config.outbox_path), str(config.outbox_path))
+    narrow(ClipFolder.of(config).files(), str(config.clips_folder))
 
 
 def configure_logging(level: str) -> None:

@@ -15,8 +15,9 @@ from msgspec import Meta
 
 from edge.config import credentials
 from edge.errors import ConfigError
+from edge.whole_text import whole
 
-NAME_PATTERN = r"\A[a-zA-Z0-9_-]+\Z"
+NAME_PATTERN = whole("[a-zA-Z0-9_-]+")
 NAME_RULE = "a name of letters, digits, _ and - (it becomes part of an MQTT topic)"
 
 Name = Annotated[str, Meta(pattern=NAME_PATTERN, max_length=64, description=NAME_RULE)]

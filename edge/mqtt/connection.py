@@ -257,7 +257,8 @@ class Connection:
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         if self._subscription is not None:
-            self._subscription.deliver(Delivery(message.topic, bytes(message.payload), message.retain))
+            retained = message.retain or (False if self._is_v5 else None)
+            self._subscription.deliver(Delivery(message.topic, bytes(message.payload), retained))
 
     def _on_disconnect(self, _client: paho.Client, _data: Any, flags: Any, reason: ReasonCode, _properties: Properties | None) -> None:
         if flags.is_disconnect_packet_from_server:

@@ -11,18 +11,23 @@ import msgspec
 from msgspec import Meta
 
 from edge.judgement.event import EventType
+from edge.whole_text import whole
 
 SCHEMA_VERSION: Final = 1
 Schema = Literal[1]
 
 Timestamp = Annotated[
     str,
-    Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", description="UTC, milliseconds", extra_json_schema={"format": "date-time"}),
+    Meta(
+        pattern=whole(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"),
+        description="UTC, milliseconds",
+        extra_json_schema={"format": "date-time"},
+    ),
 ]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]
-EventId = Annotated[str, Meta(pattern="^[0-9A-HJKMNP-TV-Z]{26}$", description="ULID")]
-Sha256 = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
+EventId = Annotated[str, Meta(pattern=whole("[0-9A-HJKMNP-TV-Z]{26}"), description="ULID")]
+Sha256 = Annotated[str, Meta(pattern=whole("sha256:[0-9a-f]{64}"))]
 
 Status = Literal["online", "offline"]
 State = Literal["ON", "OFF"]

@@ -17,7 +17,7 @@ class Delivery:
 
     topic: str
     payload: bytes
-    retained: bool
+    retained: bool | None  # None when the broker does not say: over MQTT 3.1.1 it only does of what it had before it was asked
 
 
 class Subscription:

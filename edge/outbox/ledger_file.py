@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from edge.atomic_file import sync_folder
 from edge.errors import OutboxError
 from edge.outbox.ledger import LOG, Ledger
+from edge.private_files import make_folder, private
 
 MOST_ASIDE = 3  # damaged files that are kept
 _CORRUPT = ("malformed", "not a database", "encrypted")  # SQLITE_CORRUPT and SQLITE_NOTADB; Python 3.10 does not tell error codes
@@ -45,12 +47,11 @@ def is_damage(error: Exception) -> bool:
     return isinstance(error, sqlite3.DatabaseError) and any(word in str(error) for word in _CORRUPT)
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and its parents, and let none of them vanish with a power cut."""
-    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for made in reversed(missing):
-        sync_folder(made.parent)
+def files_of(path: Path) -> list[Path]:
+    """The outbox's file, and whatever lies beside it under its name."""
+    suffixes = ("-wal", "-shm", ".high-water-", ".sources", ".corrupt-")
+    beside = tuple(f"{path.name}{suffix}" for suffix in suffixes)
+    return [file for file in path.parent.glob("*") if file.name == path.name or file.name.startswith(beside)]
 
 
 def _opened(path: Path) -> Ledger:
@@ -58,6 +59,8 @@ def _opened(path: Path) -> Ledger:
         aside = _set_aside(path)  # a log without its file: SQLite would delete it
         LOG.error("%s: gone, and its log is left; set aside as %s-wal", path, aside.name)
     is_new = not path.exists()
+    if is_new:  # SQLite gives its log the mode of the file
+        os.close(private(str(path), os.O_RDWR | os.O_CREAT))
     ledger = Ledger(path)
     if is_new:
         sync_folder(path.parent)

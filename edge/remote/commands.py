@@ -13,6 +13,7 @@ import msgspec
 from edge.config.schema import Verb
 from edge.mqtt.subscription import Delivery
 from edge.mqtt.topics import Topics
+from edge.remote.freshness import Freshness
 from edge.remote.inbox import Inbox
 from edge.remote.requests import REQUESTS, CommandError, Request, parse_request, transaction_of
 from edge.remote.responses import Response, done, failed
@@ -67,6 +68,7 @@ class Commands:
         handlers: Mapping[Verb, Handler],
         allow: Sequence[Verb] = tuple(REQUESTS),
         transactions: Transactions | None = None,
+        freshness: Freshness | None = None,
     ) -> None:
         """`answer(topic, payload)` publishes. `allow` are the verbs that are taken."""
         self.taken = 0
@@ -77,6 +79,7 @@ class Commands:
         self._handlers = handlers
         self._allow = tuple(allow)
         self._transactions = transactions or Transactions()
+        self._freshness = freshness or Freshness()
         self._told_retained: set[str] = set()  # verbs that there are
 
     @property
@@ -111,6 +114,8 @@ class Commands:
         if verb not in self._allow:
             raise CommandError(f"not allowed on this node; `commands.allow` in its config.yaml names {', '.join(self._allow)}")
         request = parse_request(verb, delivery.payload)
+        if delivery.retained is None:
+            self._freshness.check(request)
         answered = self._transactions.begin(verb, transaction, delivery.payload)
         if answered is not None:
             LOG.info("%s: transaction %r has come again; %s", verb, transaction, "answered again" if answered else "its answer will come")

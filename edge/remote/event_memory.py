@@ -69,6 +69,8 @@ class EventMemory:
                 self._since_bin[line.source, line.bundle] = line.since_bin
             else:
                 self._remember(line)
+        if self._events.damaged:  # some are not known any more: the sound of one must not count as normal
+            self._since_bin.clear()
         self._verdicts = {mark.event: mark.verdict for mark in self._marks.read()}
 
     def add(self, event: KnownEvent) -> None:

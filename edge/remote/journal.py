@@ -10,7 +10,9 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from edge.atomic_file import replacing
+from edge.atomic_file import replacing, sync_folder
+from edge.private_files import make_folder, private
+from edge.remote.seal import sealed, unsealed
 
 LOG = logging.getLogger("auscult.remote")
 
@@ -22,7 +24,7 @@ Entry = TypeVar("Entry")
 class Journal(Generic[Entry]):
     """Each entry is one line. Beyond `most_bytes` the older half goes, or all that is not `remembered`.
 
-    A line that is no entry (a power cut in the middle of one, somebody's editor) is passed over.
+    A line that is no entry, or is not as it was written (a power cut in the middle of it, a bad card, somebody's editor), is passed over.
     """
 
     def __init__(
@@ -30,11 +32,12 @@ class Journal(Generic[Entry]):
     ) -> None:
         """`kinds` are tried in turn on each line. `remembered` gives what must stay, however old; also what was appended last."""
         self.path = path
+        self.damaged = 0  # lines that were passed over
         self._kinds = kinds
         self._most_bytes = most_bytes
         self._room = most_bytes  # more than `most_bytes` when more than half of it is remembered
         self._remembered = remembered
-        self._is_behind = False  # an entry that is remembered could not be written
+        self._is_behind = False  # an entry that is remembered is not in the file
 
     def read(self) -> list[Entry]:
         """All entries, the oldest first."""
@@ -46,7 +49,13 @@ class Journal(Generic[Entry]):
         except OSError as error:
             LOG.error("%s: cannot be read (%s); going on without it", self.path, error.strerror or error)
             return []
-        return [entry for line in lines if (entry := self._parse(line)) is not None]
+        found = [self._parse(line) for line in lines if line]
+        entries = [entry for entry in found if entry is not None]
+        self.damaged = len(found) - len(entries)
+        if self.damaged:
+            LOG.error("%s: damaged; %d of its %d lines are passed over", self.path, self.damaged, len(found))
+            self._is_behind = True  # with `remembered` the next entry puts that right
+        return entries
 
     def append(self, entry: Entry, *, sync: bool = True) -> None:
         """Add an entry; without `sync` a power cut may take it.
@@ -65,16 +74,19 @@ class Journal(Generic[Entry]):
     def _parse(self, line: bytes) -> Entry | None:
         for kind in self._kinds:
             try:
-                return msgspec.json.decode(line, type=kind)
-            except (msgspec.MsgspecError, UnicodeError, RecursionError):
+                return msgspec.json.decode(unsealed(line, self.path.name), type=kind)
+            except (msgspec.MsgspecError, ValueError, RecursionError):
                 continue
         return None
 
+    def _line(self, entry: Entry) -> bytes:
+        return sealed(msgspec.json.encode(entry), self.path.name) + b"\n"
+
     def _add(self, entry: Entry, sync: bool) -> int:
         """Write the entry at the end; return how long the file is then."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        line = msgspec.json.encode(entry) + b"\n"
-        with self.path.open("ab+") as file:
+        make_folder(self.path.parent)
+        line = self._line(entry)
+        with open(self.path, "ab+", opener=private) as file:  # Path.open has no opener
             size = file.seek(0, os.SEEK_END)
             if size:
                 file.seek(size - 1)
@@ -84,10 +96,12 @@ class Journal(Generic[Entry]):
             file.flush()
             if sync:
                 os.fsync(file.fileno())
+        if sync and not size:
+            sync_folder(self.path.parent)
         return size + len(line)
 
     def _shorten(self) -> None:
-        kept = self._newer_half() if self._remembered is None else [msgspec.json.encode(entry) + b"\n" for entry in self._remembered()]
+        kept = self._newer_half() if self._remembered is None else [self._line(entry) for entry in self._remembered()]
         with replacing(self.path) as file:
             file.writelines(kept)
         self._room = max(self._most_bytes, 2 * sum(map(len, kept)))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from edge.config.schema import Verb
+from edge.config.schema import NAME_PATTERN, Verb
 from edge.mqtt.payloads import EventId
 
 MAXIMUM_BYTES: Final = 4096
@@ -19,7 +20,8 @@ Transaction = (
     | Annotated[int, Meta(ge=-(2**53), le=2**53)]
     | None
 )
-Source = Annotated[str, Meta(pattern="^[a-zA-Z0-9_-]+$", max_length=64, description="a source's name")]
+SentAt = Annotated[datetime, Meta(tz=True, description="when it was sent, such as 2026-11-20T10:00:00Z; needed over MQTT 3.1.1 only")]
+Source = Annotated[str, Meta(pattern=NAME_PATTERN, max_length=64, description="a source's name")]
 Note = Annotated[str, Meta(max_length=500)]
 Rate = Annotated[float, Meta(gt=0, le=10_000)]
 
@@ -29,9 +31,13 @@ class CommandError(Exception):
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What all commands may say. The same `transaction` again, within ten minutes, is answered again and not carried out again."""
+    """What all commands may say. The same `transaction` again, within ten minutes, is answered again and not carried out again.
+
+    Over MQTT 3.1.1 both must be there, see `edge.remote.freshness`; over MQTT 5 `sent_at` says nothing.
+    """
 
     transaction: Transaction = None
+    sent_at: SentAt | None = None
 
 
 class SnoozeRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -97,6 +103,7 @@ _WORDS: Final = (  # of msgspec's messages
     (r"(?s)`str` matching regex.*", "a name of letters, digits, _ and -"),
     (r"(?s)Object contains unknown field `(.*)`", r"unknown key '\1'"),
     (r"Object missing required field `(.*)`", r"the key '\1' is missing"),
+    (r".*datetime.*", "expected a time such as 2026-11-20T10:00:00Z"),
     (r"`float`", "a number"),
     (r"`int \| str \| null`", "text or a whole number"),
     (r"`(str|str \| null)`", "text"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import zlib
 from array import array
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.atomic_file import replacing
+from edge.private_files import make_folder
 
 LOG = logging.getLogger("auscult.remote")
 BIN_S = 5.0  # a third of what peaks are apart
@@ -19,9 +21,9 @@ MOST_BINS = round(7 * 86_400 / BIN_S)
 SAVED_TOGETHER = 120  # bins: one small write every ten minutes
 FILES_KEPT = 4  # of one source: bundles come and go
 HIGHEST_FIRST = 2**31  # number of a bin that a record begins with
-MOST_APART = round(366 * 86_400 / BIN_S)  # neighbours in the file; further apart are damaged ones only
-MAGIC = b"AUSCULT-SCORES-1\n"
-_RECORD = np.dtype([("number", "<u4"), ("surprise", "<f4")])
+MAGIC = b"AUSCULT-SCORES-2\n"
+_RECORD = np.dtype([("number", "<u4"), ("surprise", "<f4"), ("crc32", "<u4")])
+_CHECKED_BYTES = 8  # of a record, which the last four vouch for
 
 Bins = tuple[NDArray[np.int64], NDArray[np.float64]]
 
@@ -93,7 +95,7 @@ class ScoreRecord:
         if not self._numbers or (self._in_file and self._saved == len(self._numbers)):
             return
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             if self._in_file == 0 or self._in_file > 2 * MOST_BINS:
                 with replacing(self.path) as file:
                     file.write(MAGIC + self._packed(0))
@@ -115,7 +117,13 @@ class ScoreRecord:
         records = np.empty(len(self._numbers) - first, _RECORD)
         records["number"] = self._numbers[first:]
         records["surprise"] = self._surprise[first:]
+        records["crc32"] = self._checksums(records)
         return records.tobytes()
+
+    def _checksums(self, records: NDArray[np.void]) -> list[int]:
+        """Of each record, and of the file's name: what belongs to another source or bundle does not fit."""
+        data, start = records.tobytes(), zlib.crc32(self.path.name.encode())
+        return [zlib.crc32(data[at : at + _CHECKED_BYTES], start) for at in range(0, len(data), _RECORD.itemsize)]
 
     def _read(self) -> None:
         try:
@@ -131,16 +139,13 @@ class ScoreRecord:
         body = content[len(MAGIC) :]
         self._in_file = len(body) // _RECORD.itemsize  # the last may have been cut off
         records = np.frombuffer(body, _RECORD, self._in_file)
-        records = records[np.isfinite(records["surprise"])]
+        records = records[records["crc32"] == self._checksums(records)]
         numbers = records["number"].astype(np.int64)  # (bins,)
-        ascending = numbers > np.maximum.accumulate(np.append(-1, numbers))[:-1]
-        # Zeros are what a file system leaves of a write that a power cut has ended.
-        if len(numbers) and not (_are_plausible(numbers[ascending]) and np.all(ascending | (numbers == 0))):
-            LOG.error("%s: damaged; the record begins anew", self.path)
-            self._in_file = 0
-            return
-        self._numbers.extend(numbers[ascending][-MOST_BINS:].tolist())
-        self._surprise.extend(records["surprise"][ascending][-MOST_BINS:].tolist())
+        records = records[numbers > np.maximum.accumulate(np.append(-1, numbers))[:-1]]
+        if len(records) < self._in_file:
+            LOG.error("%s: damaged; %d of its %d records are passed over", self.path, self._in_file - len(records), self._in_file)
+        self._numbers.extend(records["number"][-MOST_BINS:].tolist())
+        self._surprise.extend(records["surprise"][-MOST_BINS:].tolist())
         self._saved = len(self._numbers)
 
     def _forget_others(self, folder: Path, source: str) -> None:
@@ -151,8 +156,3 @@ class ScoreRecord:
                 path.unlink()
         except OSError:
             return  # it is only room
-
-
-def _are_plausible(numbers: NDArray[np.int64]) -> bool:
-    """Whether ascending numbers can have come about by listening. One that is too high would stop the record: none is higher then."""
-    return bool(numbers[-1] < HIGHEST_FIRST + 2**30 and np.all(np.diff(numbers) <= MOST_APART))

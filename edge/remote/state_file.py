@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 
 from edge.atomic_file import replacing
+from edge.private_files import make_folder
+from edge.remote.seal import sealed, unsealed
 
 LOG = logging.getLogger("auscult.remote")
 MOST_BYTES = 4 << 20
@@ -26,22 +29,35 @@ class StateFile(Generic[Content]):
         self._kind = kind
 
     def read(self, default: Content) -> Content:
-        """What was written last; `default` when there is no file, or none that can be read."""
+        """What was written last; `default` when there is no file, or none that can be read. A damaged one is set aside."""
         try:
             with self.path.open("rb") as file:
-                return msgspec.json.decode(file.read(MOST_BYTES), type=self._kind)
+                return self._decode(file.read(MOST_BYTES))
         except FileNotFoundError:
             return default
-        except (OSError, msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            LOG.error("%s: cannot be read (%s); going on without it", self.path, error)
+        except OSError as error:
+            LOG.error("%s: cannot be read (%s); going on without it", self.path, error.strerror or error)
             return default
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            aside = self.path.with_name(f"{self.path.name}.damaged")
+            with contextlib.suppress(OSError):
+                self.path.replace(aside)
+            LOG.error("%s: damaged (%s); set aside as %s, and going on without it", self.path, error, aside.name)
+            return default
+
+    def _decode(self, data: bytes) -> Content:
+        content = unsealed(data, self.path.name)
+        if content is data:  # of an earlier version
+            return msgspec.json.decode(content, type=self._kind)
+        return msgspec.json.decode(msgspec.json.decode(content, type=dict[Literal["content"], msgspec.Raw])["content"], type=self._kind)
 
     def write(self, content: Content) -> bool:
         """Replace the file; whether that worked."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             with replacing(self.path) as file:
-                file.write(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
+                body = msgspec.json.format(msgspec.json.encode({"content": content}), indent=1)
+                file.write(sealed(body, self.path.name) + b"\n")
         except OSError as error:
             self.problem = f"{self.path}: cannot be written ({error.strerror or error}); it holds until the daemon stops"
             LOG.error("%s", self.problem)

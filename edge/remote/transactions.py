@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from edge.remote.requests import CommandError
 
-REMEMBERED = 256
+REMEMBERED = 256  # more than the inbox takes of `freshness` in all
 REMEMBERED_S = 600.0  # QoS 1 delivers again within seconds, a client that lost its connection within minutes
 
 Key = tuple[str, str | int]  # verb and transaction

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-_HARDWARE = re.compile(r"\((hw:\d+,\d+)\)$")
+_HARDWARE = re.compile(r"\((hw:\d+,\d+)\)\Z")
 _BY_NAME = -2  # paUseHostApiSpecificDeviceSpecification
 _ALSA = 8  # paALSA of PaHostApiTypeId
 _INPUT_OVERFLOW = 2  # paInputOverflow

@@ -10,7 +10,7 @@ from edge.errors import DeviceError
 
 DEFAULT = "default"
 NOT_LISTED = -1  # the index of a device that another process has seen
-_ALSA_INDEX = re.compile(r"\s*\(hw:\d+,\d+\)\s*$")  # depends on what was plugged in first
+_ALSA_INDEX = re.compile(r"\s*\(hw:\d+,\d+\)\s*\Z")  # depends on what was plugged in first
 _INDEX_ALONE = re.compile(r"\s*\(?(hw:)?[\d,\s]*\)?\s*")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from edge.atomic_file import replacing
+from edge.atomic_file import SHARED, replacing
 
 
 class LossLog:
@@ -15,7 +15,7 @@ class LossLog:
     def __init__(self, path: Path, columns: Sequence[str], first_step: int) -> None:
         self._columns = ("step", "seconds", "learning_rate", "loss", *columns)
         kept = _steps_before(path, first_step) if first_step else []
-        with replacing(path) as file:
+        with replacing(path, SHARED) as file:
             file.write("".join(f"{line}\n" for line in [",".join(self._columns), *kept]).encode())
         self._file: TextIO = path.open("a", encoding="ascii")
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from edge.atomic_file import replacing
+from edge.atomic_file import SHARED, replacing
 from edge.errors import UserError
 from export.pretrain.settings import Settings
 
@@ -31,7 +31,7 @@ def save_state(
         "optimizer": optimizer.state_dict(),
         "random": torch.get_rng_state(),
     }
-    with replacing(path) as file:
+    with replacing(path, SHARED) as file:
         torch.save(state, file)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from edge.atomic_file import replacing
+from edge.atomic_file import SHARED, replacing
 from edge.errors import UserError
 from export.pretrain.loss_log import LossLog
 from export.training.loop import run_steps
@@ -64,7 +64,7 @@ class Keeping:
             "networks": networks.state_dict(),
             "optimizer": optimizer.state_dict(),
         }
-        with replacing(self.folder / f"{stage}.pt") as file:
+        with replacing(self.folder / f"{stage}.pt", SHARED) as file:
             torch.save(state, file)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -36,6 +37,20 @@ def test_segments_cut_where_they_are_full_and_lose_nothing(tmp_path: Path) -> No
     read = [soundfile.read(path)[0] for path in segments.files]
     assert [len(part) for part in read] == [8000, 8000, 4000]
     np.testing.assert_array_equal(np.concatenate(read), samples)  # exact, to the last of 24 bits
+
+
+def test_segments_are_for_their_user_alone_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        segments = writer(tmp_path / "deep" / "pump1")
+        segments.write(np.zeros(100, np.float32))
+        (part,) = (tmp_path / "deep" / "pump1").iterdir()
+        assert stat.S_IMODE(part.stat().st_mode) == 0o600
+        segments.close()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(segments.files[0].stat().st_mode) == 0o600
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in (tmp_path / "deep", tmp_path / "deep" / "pump1")} == {0o700}
 
 
 def test_segments_above_full_scale_are_clipped_not_wrapped(tmp_path: Path) -> None:

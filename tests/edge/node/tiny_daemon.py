@@ -8,6 +8,7 @@ Everything but the listener is the real thing.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,7 @@ def make_bundle(path: Path) -> Bundle:
 def main(settings: dict[str, Any]) -> int:
     """Run the daemon on one source as `settings` say."""
     configure_logging("info")
+    os.umask(settings.get("umask", 0o022))
     topics = Topics("test")
     secret = settings.get("password")
     tls = settings.get("ca_file")
@@ -140,6 +142,7 @@ def main(settings: dict[str, Any]) -> int:
         "127.0.0.1",
         "auscult-test",
         settings["port"],
+        settings.get("protocol", "5"),
         username=settings.get("username"),
         read_password=lambda: secret,
         tls=TlsSettings(Path(tls)) if tls else None,

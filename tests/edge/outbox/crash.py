@@ -23,10 +23,11 @@ def lay(image: Image, folder: Path) -> None:
     """Make a folder with these files."""
     folder.mkdir(parents=True)
     for name, data in image.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(data)
 
 
-def _torn(before: bytes, after: bytes, rng: random.Random) -> bytes:
+def torn(before: bytes, after: bytes, rng: random.Random) -> bytes:
     """Return a file of which some sectors are on the disk and others are not."""
     length = rng.choice([len(before), len(after), rng.randrange(min(len(before), len(after)), max(len(before), len(after)) + 1)])
     data = bytearray(before[:length].ljust(length, b"\0"))
@@ -48,9 +49,9 @@ def crashes(before: Image, after: Image, synced: list[str], most: int, rng: rand
             _put(image, name, after.get(name))
         name = order[at]
         if name in before and name in after:
-            image[name] = _torn(before[name], after[name], rng)
+            image[name] = torn(before[name], after[name], rng)
         elif name in after:
-            image[name] = _torn(b"", after[name], rng)
+            image[name] = torn(b"", after[name], rng)
         elif rng.random() < 0.5:
             _put(image, name, None)
         yield image

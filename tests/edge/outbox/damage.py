@@ -126,7 +126,7 @@ Damage = Callable[[Site, Path, random.Random], str]
 
 
 def _files(site: Site) -> list[Path]:
-    return sorted(path for path in site.state.iterdir() if path.is_file())
+    return sorted(path for path in site.state.rglob("*") if path.is_file())
 
 
 def flip(site: Site, _older: Path, rng: random.Random) -> str:
@@ -177,10 +177,10 @@ def swap(site: Site, _older: Path, rng: random.Random) -> str:
 
 def restore(site: Site, older: Path, rng: random.Random) -> str:
     """One file, several, or all of them are what they were some time ago."""
-    paths = [path for path in sorted((older / "state").iterdir()) if path.is_file()]
+    paths = [path for path in sorted((older / "state").rglob("*")) if path.is_file()]
     back = rng.sample(paths, rng.randint(1, len(paths)))
     for path in back:
-        shutil.copy(path, site.state / path.name)
+        shutil.copy(path, site.state / path.relative_to(older / "state"))
     return f"restored {[path.name for path in back]}"
 
 

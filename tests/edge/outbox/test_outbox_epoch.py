@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edge import private_files
 from edge.outbox import high_water, ledger_file
 from edge.outbox.disk import READ_ONLY
 from edge.outbox.ledger import Ledger
@@ -244,7 +245,8 @@ def test_outbox_on_a_read_only_file_system_goes_on_from_memory(site: Site) -> No
 
 def test_outbox_folders_that_it_makes_are_synced(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
-    monkeypatch.setattr(ledger_file, "sync_folder", synced.append)
+    for module in (ledger_file, private_files):
+        monkeypatch.setattr(module, "sync_folder", synced.append)
     site.folder = site.folder / "a" / "b"
     site.folder.parent.mkdir()
     ledger_file.open_ledger(site.state / NAME).close()

@@ -22,6 +22,12 @@ PROJECT = Path(__file__).parents[3]
 SCHEMAS = schema_document()["topics"]
 
 
+def publish(broker: Broker, verb: str, payload: str, *arguments: str) -> None:
+    """Give a command, whether there is a node or not."""
+    command = ["mosquitto_pub", "-h", HOST, "-p", str(broker.port), "-q", "1", "-t", f"auscult/test/cmd/{verb}", *arguments]
+    subprocess.run([*command, "-s"], check=True, timeout=10, input=payload.encode())
+
+
 class Node:
     """A daemon that takes commands, and one who listens to all it says."""
 
@@ -32,8 +38,7 @@ class Node:
         self._commands = 0
 
     def publish(self, verb: str, payload: str, *arguments: str) -> None:
-        command = ["mosquitto_pub", "-h", HOST, "-p", str(self._broker.port), "-q", "1", "-t", f"auscult/test/cmd/{verb}", *arguments]
-        subprocess.run([*command, "-s"], check=True, timeout=10, input=payload.encode())
+        publish(self._broker, verb, payload, *arguments)
 
     def ask(self, verb: str, **fields: Any) -> dict[str, Any]:
         """Give a command and wait for its answer."""

@@ -45,7 +45,7 @@ def test_adjustments_are_bounded(tmp_path: Path) -> None:
 def test_adjustments_that_make_no_sense_are_left_out(tmp_path: Path, change: dict[str, object], caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "thresholds.json"
     Adjustments(path).set(adjustment())
-    (content,) = json.loads(path.read_text())
+    (content,) = json.loads(path.read_text())["content"]
     path.write_text(json.dumps([{**content, **change}, {**content, "source": "fan2"}]))
     adjustments = Adjustments(path)
     assert adjustments.moved("pump1", "b") is None

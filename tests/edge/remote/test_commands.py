@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from typing import Any
 
 import jsonschema
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 
 from edge.commands.schema import schema_document
 from edge.config.schema import VERBS, Verb
+from edge.mqtt.encoding import timestamp
 from edge.mqtt.subscription import Delivery
 from edge.mqtt.topics import Topics
 from edge.remote import inbox as inbox_module
 from edge.remote.commands import Commands, Reply
+from edge.remote.freshness import Freshness
 from edge.remote.inbox import Inbox
 from edge.remote.requests import CommandError
 
@@ -51,7 +54,7 @@ class Desk:
         else:
             reply.ok(source=request.source, snoozed_until=None, warning=None)
 
-    def send(self, topic: str, payload: bytes, retained: bool = False) -> dict[str, Any] | None:
+    def send(self, topic: str, payload: bytes, retained: bool | None = False) -> dict[str, Any] | None:
         """Give a command and return the answer, if one came."""
         before = len(self.answers)
         self.inbox.put(Delivery(topic, payload, retained))
@@ -159,6 +162,21 @@ def test_commands_retained_is_never_carried_out_and_told_once(caplog: pytest.Log
     assert len(desk.carried_out) == 1
 
 
+def test_commands_that_may_be_retained_are_carried_out_once_when_they_say_that_they_are_new() -> None:
+    desk = Desk()
+    answer = desk.send("auscult/test/cmd/snooze", SNOOZE, retained=None)
+    assert answer is not None
+    assert answer["error"].startswith("over MQTT 3.1.1 it may be retained")
+    assert desk.carried_out == []
+    desk.commands._freshness = Freshness(now=iter([0.0, 3600.0, 3600.0]).__next__)
+    new = {**json.loads(SNOOZE), "sent_at": timestamp(time.time())}
+    for _ in range(2):
+        answer = desk.send("auscult/test/cmd/snooze", json.dumps(new).encode(), retained=None)
+        assert answer is not None
+        assert answer["status"] == "ok"
+    assert len(desk.carried_out) == 1
+
+
 def test_commands_retained_under_names_without_end_are_not_all_remembered() -> None:
     desk = Desk()
     for number in range(100):
@@ -170,8 +188,12 @@ def test_commands_retained_under_names_without_end_are_not_all_remembered() -> N
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(max_size=20) | st.sampled_from([*VERBS, "a/b"]), st.binary(max_size=100) | st.sampled_from([SNOOZE, b"{}"]), st.booleans())
-def test_commands_anything_at_all_never_raises_and_is_answered_at_most_once(verb: str, payload: bytes, retained: bool) -> None:
+@given(
+    st.text(max_size=20) | st.sampled_from([*VERBS, "a/b"]),
+    st.binary(max_size=100) | st.sampled_from([SNOOZE, b"{}"]),
+    st.sampled_from([False, True, None]),
+)
+def test_commands_anything_at_all_never_raises_and_is_answered_at_most_once(verb: str, payload: bytes, retained: bool | None) -> None:
     desk = Desk()
     answer = desk.send(f"auscult/test/cmd/{verb}", payload, retained)
     if answer is not None and answer["status"] == "error":

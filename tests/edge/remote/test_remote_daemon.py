@@ -70,9 +70,9 @@ def test_node_mark_is_kept_with_what_is_known_of_the_event(broker: Broker, knock
         assert unknown["event"] is None
         one.stop()
     (line,) = (tmp_path / "state" / "marks.jsonl").read_text().splitlines()
-    assert json.loads(line) | {"t": ""} == {
+    assert json.loads(line) | {"t": "", "crc32": ""} == {
         "t": "", "event": event["id"], "verdict": "false_alarm", "note": "a fork-lift", "source": "pump1",
-        "t_start": event["t_start"], "t_end": event["t_end"], "peak_score": 1.5,
+        "t_start": event["t_start"], "t_end": event["t_end"], "peak_score": 1.5, "crc32": "",
     }  # fmt: skip
     with node(tmp_path, broker, knocks) as one:  # events are remembered over a restart
         assert one.ask("mark", event=event["id"], verdict="real")["status"] == "ok"
@@ -99,7 +99,7 @@ def test_node_recalibrate_threshold_moves_it_by_what_was_heard(broker: Broker, t
         one.wait_for(lambda: one.last("info")["sources"]["pump1"]["threshold_factor"] == factor)
         assert one.ask("info")["sources"]["pump1"]["threshold_factor"] == factor
         one.stop()
-    (before,) = json.loads((tmp_path / "state" / "thresholds.json").read_text())
+    (before,) = json.loads((tmp_path / "state" / "thresholds.json").read_text())["content"]
     assert (before["source"], before["bundle"], round(before["factor"], 4)) == ("pump1", bundle_of(one), factor)
     with node(tmp_path, broker, sound) as one:  # it holds after a restart
         assert one.last("info")["sources"]["pump1"]["threshold_factor"] == factor
@@ -108,7 +108,7 @@ def test_node_recalibrate_threshold_moves_it_by_what_was_heard(broker: Broker, t
         assert (undone["threshold_factor_before"], undone["threshold_factor"]) == (factor, 1.0)
         one.wait_for(lambda: one.last("info")["sources"]["pump1"]["threshold_factor"] == 1.0)
         one.stop()
-    assert json.loads((tmp_path / "state" / "thresholds.json").read_text()) == []
+    assert json.loads((tmp_path / "state" / "thresholds.json").read_text())["content"] == []
 
 
 def bundle_of(one: Node) -> str:

@@ -25,6 +25,8 @@ GOOD: list[tuple[Verb, str]] = [
     ("recalibrate-threshold", '{"source": "pump1", "reset": true}'),
     ("snapshot", '{"source": "pump1", "seconds": 10}'),
     ("info", '{"transaction": null}'),
+    ("info", '{"transaction": "a", "sent_at": "2026-11-20T10:00:00Z"}'),
+    ("reload", '{"sent_at": "2026-11-20T12:00:00.5+02:00"}'),
 ]
 BAD: list[tuple[Verb, bytes, str]] = [
     ("snooze", b'{"source": "pump1"}', "the key 'minutes' is missing; send something like"),
@@ -39,6 +41,9 @@ BAD: list[tuple[Verb, bytes, str]] = [
     ("mark", b'{"event": "01HF0000000000000000000000", "verdict": "maybe"}', "verdict: invalid enum value 'maybe'; send"),
     ("recalibrate-threshold", b'{"source": "a", "false_alarms_per_week": 0}', "false_alarms_per_week: expected a number > 0.0; send"),
     ("snapshot", b'{"source": "a", "seconds": 61}', "seconds: expected a number <= 60.0; send"),
+    ("info", b'{"sent_at": "today"}', "sent_at: expected a time such as 2026-11-20T10:00:00Z; send"),
+    ("info", b'{"sent_at": "2026-11-20T10:00:00"}', "sent_at: expected a time such as 2026-11-20T10:00:00Z; send"),
+    ("info", b'{"sent_at": 1795168800}', "sent_at: expected a time such as 2026-11-20T10:00:00Z; send"),
     ("info", b"[]", "expected an object, found a list; send something like {}"),
     ("info", b"garbage", "the payload is not JSON; send something like {}"),
     ("info", b"\xff\xfe", "the payload is not JSON; send something like {}"),
@@ -84,8 +89,10 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
     max_leaves=8,
 )
-KEYS = st.sampled_from(["transaction", "source", "minutes", "note", "event", "verdict", "false_alarms_per_week", "reset", "seconds", "x"])
-OBJECTS = st.dictionaries(KEYS, VALUES | st.sampled_from(["pump1", "real", EVENT]), max_size=5)
+KEYS = st.sampled_from(
+    ["transaction", "sent_at", "source", "minutes", "note", "event", "verdict", "false_alarms_per_week", "reset", "seconds", "x"]
+)
+OBJECTS = st.dictionaries(KEYS, VALUES | st.sampled_from(["pump1", "real", EVENT, "2026-11-20T10:00:00Z"]), max_size=5)
 PAYLOADS = st.binary(max_size=200) | OBJECTS.map(lambda value: json.dumps(value).encode())
 
 

@@ -56,7 +56,7 @@ def test_record_over_a_restart_goes_on(tmp_path: Path) -> None:
     numbers, surprise = make(tmp_path).bins()
     assert surprise.tolist() == [0.5] * 4 + [0.25] * 2
     assert numbers[4] > numbers[3] + 1
-    assert again.path.stat().st_size == len(module.MAGIC) + 6 * 8
+    assert again.path.stat().st_size == len(module.MAGIC) + 6 * 12
 
 
 def test_record_is_written_seldom_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,7 @@ def test_record_is_written_seldom_and_bounded(tmp_path: Path, monkeypatch: pytes
         record.add(BIN_S * index, float(index))
         sizes.add(record.path.stat().st_size if record.path.exists() else 0)
     assert len(sizes) < 40
-    assert max(sizes) <= len(module.MAGIC) + 8 * 220
+    assert max(sizes) <= len(module.MAGIC) + 12 * 220
     record.save()
     _, surprise = make(tmp_path).bins()
     assert surprise.tolist() == [float(index) for index in range(900, 1000)]
@@ -130,22 +130,33 @@ def test_record_of_bundles_that_are_not_used_any_more_are_deleted(tmp_path: Path
     assert other.exists()
 
 
-@pytest.mark.parametrize("number", [2**32 - 1, 2**31 + 2**30, 352_740_000 + 10**7, 17])
-def test_record_with_a_bin_that_cannot_be_begins_anew_and_says_so(tmp_path: Path, number: int, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("at", range(12))
+def test_record_with_a_changed_byte_is_passed_over_and_said_so(tmp_path: Path, at: int, caplog: pytest.LogCaptureFixture) -> None:
     record = make(tmp_path)
     record.began()
     listen(record, [0.5] * 100)
     record.save()
+    numbers = record.bins()[0].tolist()
     content = bytearray(record.path.read_bytes())
-    content[len(module.MAGIC) + 8 * 5 : len(module.MAGIC) + 8 * 5 + 4] = number.to_bytes(4, "little")
+    content[len(module.MAGIC) + 12 * 5 + at] ^= 0x40
     record.path.write_bytes(content)
     again = make(tmp_path)
-    assert len(again.bins()[0]) == 0
-    assert caplog.text.count(f"{record.path}: damaged; the record begins anew") == 1
+    assert again.bins()[0].tolist() == numbers[:5] + numbers[6:]
+    assert caplog.text.count(f"{record.path}: damaged; 1 of its 10 records are passed over") == 1
     again.began()
     listen(again, [0.25] * 30)
     again.save()
-    assert make(tmp_path).bins()[1].tolist() == [0.25] * 3
+    assert make(tmp_path).bins()[1].tolist() == [0.5] * 9 + [0.25] * 3
+
+
+def test_record_of_another_source_under_this_name_is_passed_over(tmp_path: Path) -> None:
+    record = make(tmp_path)
+    record.began()
+    listen(record, [0.5] * 30)
+    record.save()
+    other = make(tmp_path, "b" * 64)
+    other.path.write_bytes(record.path.read_bytes())
+    assert len(make(tmp_path, "b" * 64).bins()[0]) == 0
 
 
 def test_record_zeros_that_a_power_cut_has_left_are_passed_over(tmp_path: Path) -> None:
