@@ -84,9 +84,14 @@ class Attendant:
         """A snooze begins: the end of the event that is open, to be published; None without one."""
         return self._hush.begin()
 
+    def interrupt(self) -> None:
+        """Nobody listens any more: the event that is open ends without its tracker."""
+        self._hush.begin()
+
     def finish(self) -> None:
         """The stream is over."""
-        self.record.save()
+        if self._record is not None:
+            self._record.save()
 
     def _remember(self, event: Event, told: Event | None, stamp: Stamp) -> None:
         record = self.record

@@ -198,8 +198,9 @@ class Verbs:
 
 
 def _move(worker: SourceWorker, moved: Moved | None) -> None:
-    if worker.listening is not None:  # a device that is away has no listener yet, which will begin with it
-        worker.listening.move_threshold(moved)
+    with worker.contained():
+        if worker.listening is not None:  # a device that is away has no listener yet, which will begin with it
+            worker.listening.move_threshold(moved)
 
 
 def _note(events_left_out: int, is_older_unknown: bool, clipped: bool) -> str | None:

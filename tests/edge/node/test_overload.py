@@ -14,7 +14,7 @@ from edge.judgement.event import Event
 from edge.judgement.window import Window
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
-from edge.node import source_worker
+from edge.node import stream
 from edge.node.daemon import Daemon
 from edge.node.health import HealthReporter, InferenceTimes
 from edge.node.source_publisher import SourcePublisher
@@ -40,7 +40,7 @@ class SlowListener(LoudnessListener):
 def test_overloaded_worker_sheds_the_slow_source_and_the_quick_one_loses_nothing(
     pulse: PulseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source_worker, "MOST_LAG_S", 3.0)  # twice what one step of the slow source takes
+    monkeypatch.setattr(stream, "MOST_LAG_S", 3.0)  # twice what one step of the slow source takes
     bundle = make_bundle(tmp_path / "pump.auscult")
     said = Said()
     inference = InferenceTimes()
