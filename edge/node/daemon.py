@@ -90,6 +90,8 @@ class Daemon:
             if self._clip_writer is not None:
                 closing.callback(self._clip_writer.close)
                 self._clip_writer.start()
+            if self._remote is not None:
+                closing.callback(self._remote.close)
             closing.callback(self._progress.stop)
             closing.callback(self._finish)  # an error in one source must not leave the others' topics at `online`
             self._publisher.open()

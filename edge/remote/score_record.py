@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.atomic_file import replacing
+from edge.remote.scribe import Write, at_once, nobody
 
 LOG = logging.getLogger("auscult.remote")
 BIN_S = 5.0  # a third of what peaks are apart
@@ -33,12 +34,16 @@ class ScoreRecord:
     power cut takes is ten minutes.
     """
 
-    def __init__(self, folder: Path, source: str, bundle_sha256: str, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, folder: Path, source: str, bundle_sha256: str, wall: Callable[[], float] = time.time, write: Write = at_once
+    ) -> None:
+        """The file lies in `folder`; `write` has it written."""
+        self._have_written = write
         self.path = folder / f"{source}-{bundle_sha256[:16]}.scores"
         self._numbers = array("I")
         self._surprise = array("f")
-        self._saved = 0  # of these, how many are in the file
-        self._in_file = 0
+        self._saved = 0  # of these, how many are in the file, or about to be
+        self._in_file = 0  # this and the next are changed where the file is written
         self._is_failing = False
         self._open: tuple[int, float] | None = None  # the bin that is not over yet, and its highest surprise so far
         self._read()
@@ -90,26 +95,32 @@ class ScoreRecord:
             self._append()
 
     def _append(self) -> None:
-        if not self._numbers or (self._in_file and self._saved == len(self._numbers)):
+        if self._numbers:
+            fresh, whole = self._packed(self._saved), self._packed(0)
+            self._saved = len(self._numbers)
+            self._have_written(lambda: self._write(fresh, whole), nobody)
+
+    def _write(self, fresh: bytes, whole: bytes) -> None:
+        """Add what is new to the file, or write the whole when there is none that can be added to."""
+        if self._in_file and not fresh:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self._in_file == 0 or self._in_file > 2 * MOST_BINS:
                 with replacing(self.path) as file:
-                    file.write(MAGIC + self._packed(0))
-                self._in_file = len(self._numbers)
+                    file.write(MAGIC + whole)
+                self._in_file = len(whole) // _RECORD.itemsize
             else:
                 with self.path.open("r+b") as file:
                     file.seek(len(MAGIC) + _RECORD.itemsize * self._in_file)
-                    file.write(self._packed(self._saved))
-                self._in_file += len(self._numbers) - self._saved
+                    file.write(fresh)
+                self._in_file += len(fresh) // _RECORD.itemsize
             self._is_failing = False
         except OSError as error:
             if not self._is_failing:
                 LOG.error("%s: cannot be written (%s); the scores of this run are in memory only", self.path, error.strerror or error)
             self._is_failing = True
             self._in_file = 0  # next time, in another ten minutes, the whole is written
-        self._saved = len(self._numbers)
 
     def _packed(self, first: int) -> bytes:
         records = np.empty(len(self._numbers) - first, _RECORD)

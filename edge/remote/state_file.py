@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from edge.atomic_file import replacing
+from edge.remote.scribe import Problem, Then, Write, at_once, nobody
 
 LOG = logging.getLogger("auscult.remote")
 MOST_BYTES = 4 << 20
@@ -19,9 +20,10 @@ Content = TypeVar("Content")
 class StateFile(Generic[Content]):
     """Read once, written whole. A disk that fails is told and does not stop anything: what the file should say holds until the end."""
 
-    def __init__(self, path: Path, kind: type[Content]) -> None:
-        """`kind` is what msgspec makes of the file's content."""
+    def __init__(self, path: Path, kind: type[Content], write: Write = at_once) -> None:
+        """`kind` is what msgspec makes of the file's content; `write` has it written."""
         self.path = path
+        self._have_written = write
         self.problem: str | None = None
         self._kind = kind
 
@@ -35,6 +37,15 @@ class StateFile(Generic[Content]):
         except (OSError, msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             LOG.error("%s: cannot be read (%s); going on without it", self.path, error)
             return default
+
+    def keep(self, content: Content, then: Then = nobody) -> None:
+        """Have the file replaced by `content`, which nobody changes from now on; `then` hears why it was not, in one line."""
+
+        def job() -> Problem:
+            self.write(content)
+            return self.problem
+
+        self._have_written(job, then)
 
     def write(self, content: Content) -> bool:
         """Replace the file; whether that worked."""

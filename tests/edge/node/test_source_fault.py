@@ -17,6 +17,7 @@ from edge.bundles.bundle import Bundle
 from edge.errors import DeviceError
 from edge.judgement.event import Event
 from edge.judgement.window import Window
+from edge.mqtt.backoff import Backoff
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.node import source_keeper
@@ -101,7 +102,12 @@ def test_worker_error_again_and_again_is_one_line_until_the_source_has_worked_fo
     worker, _ = make_worker(source, tmp_path, Faulty(RuntimeError("no kernel"), 2, 2, 2, 3, 2))
     waits: list[int] = []
     backoff = worker.keeper._backoff
-    monkeypatch.setattr(backoff, "next_s", lambda: waits.append(backoff._tries) or type(backoff).next_s(backoff))
+
+    def next_s() -> float:
+        waits.append(backoff._tries)
+        return Backoff.next_s(backoff)
+
+    monkeypatch.setattr(backoff, "next_s", next_s)
     monkeypatch.setattr(backoff, "_first_s", 1e-9)
     monkeypatch.setattr(backoff, "_longest_s", 1e-6)
 
