@@ -161,10 +161,11 @@ class Reloader:
             raise _CancelledError
 
     def _successor(self, name: str, plan: Plan, worker: SourceWorker) -> Successor | None:
-        if worker.listening is None:
+        listening = worker.listening  # which an error may take away meanwhile
+        if listening is None:
             return None
         listener = self._assembly.make_listener(name, plan)(worker.rate_hz)
-        return Successor(listener, plan.models[name].bundle, worker.rate_hz, worker.listening.recent, self._check_cancelled)
+        return Successor(listener, plan.models[name].bundle, worker.rate_hz, listening.recent, self._check_cancelled)
 
     def _apply(self, change: _Change, workers: Mapping[str, SourceWorker], between: Callable[[], None]) -> dict[str, SourceWorker]:
         """Between two turns: nothing here fails, or takes long but on a board that is too slow for two listeners."""

@@ -57,12 +57,8 @@ class Remote:
         self._commands = Commands(self._inbox, self._topics, answer, verbs.handlers(), self._config.allow)
 
     def poll(self) -> bool:
-        """Carry out one command, or answer one, in the worker's thread; False when there is nothing to do.
-
-        A command is answered when what it has changed is on disk, and the next one waits for that: they keep their order.
-        """
-        if self._scribe.poll():
-            return True
+        """Carry out one command, in the worker's thread; False when none waits, or the one before it is not on disk and answered yet."""
+        self._scribe.poll()
         return self._commands is not None and not self._scribe.is_busy and self._commands.poll()
 
     def close(self) -> None:

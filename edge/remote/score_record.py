@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.atomic_file import replacing
-from edge.remote.scribe import Write, at_once, nobody
+from edge.remote.scribe import Problem, Write, at_once
 
 LOG = logging.getLogger("auscult.remote")
 BIN_S = 5.0  # a third of what peaks are apart
@@ -43,7 +43,7 @@ class ScoreRecord:
         self._numbers = array("I")
         self._surprise = array("f")
         self._saved = 0  # of these, how many are in the file, or about to be
-        self._in_file = 0  # this and the next are changed where the file is written
+        self._in_file = 0
         self._is_failing = False
         self._open: tuple[int, float] | None = None  # the bin that is not over yet, and its highest surprise so far
         self._read()
@@ -95,32 +95,36 @@ class ScoreRecord:
             self._append()
 
     def _append(self) -> None:
-        if self._numbers:
-            fresh, whole = self._packed(self._saved), self._packed(0)
-            self._saved = len(self._numbers)
-            self._have_written(lambda: self._write(fresh, whole), nobody)
-
-    def _write(self, fresh: bytes, whole: bytes) -> None:
-        """Add what is new to the file, or write the whole when there is none that can be added to."""
-        if self._in_file and not fresh:
+        is_whole = self._in_file == 0 or self._in_file > 2 * MOST_BINS
+        first = 0 if is_whole else self._saved
+        if first == len(self._numbers):
             return
+        records, place = self._packed(first), 0 if is_whole else self._in_file
+        self._in_file = place + len(self._numbers) - first
+        self._saved = len(self._numbers)
+        self._have_written(lambda: self._write(records, place), self._written)
+
+    def _write(self, records: bytes, place: int) -> Problem:
+        """Add records to the file behind so many others; at the first place they are the whole file."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            if self._in_file == 0 or self._in_file > 2 * MOST_BINS:
+            if place == 0:
                 with replacing(self.path) as file:
-                    file.write(MAGIC + whole)
-                self._in_file = len(whole) // _RECORD.itemsize
+                    file.write(MAGIC + records)
             else:
                 with self.path.open("r+b") as file:
-                    file.seek(len(MAGIC) + _RECORD.itemsize * self._in_file)
-                    file.write(fresh)
-                self._in_file += len(fresh) // _RECORD.itemsize
-            self._is_failing = False
+                    file.seek(len(MAGIC) + _RECORD.itemsize * place)
+                    file.write(records)
         except OSError as error:
-            if not self._is_failing:
-                LOG.error("%s: cannot be written (%s); the scores of this run are in memory only", self.path, error.strerror or error)
-            self._is_failing = True
+            return f"{self.path}: cannot be written ({error.strerror or error}); the scores of this run are in memory only"
+        return None
+
+    def _written(self, problem: Problem) -> None:
+        if problem is not None:
             self._in_file = 0  # next time, in another ten minutes, the whole is written
+            if not self._is_failing:
+                LOG.error("%s", problem)
+        self._is_failing = problem is not None
 
     def _packed(self, first: int) -> bytes:
         records = np.empty(len(self._numbers) - first, _RECORD)

@@ -54,9 +54,8 @@ class Scribe:
         """Whether a job is not over, or what follows from it has not been done."""
         return self._left > 0
 
-    def poll(self) -> bool:
-        """Do what follows from the jobs that are over; return whether there was one."""
-        was_over = bool(self._over)
+    def poll(self) -> None:
+        """Do what follows from the jobs that are over."""
         while self._over:
             problem, then = self._over.popleft()
             self._left -= 1
@@ -64,7 +63,6 @@ class Scribe:
                 then(problem)
             except Exception:  # whatever it is, the scores go on
                 LOG.exception("a command could not be answered")
-        return was_over
 
     def close(self, timeout_s: float = CLOSE_S) -> None:
         """Do what waits, and what follows from it; give up on a disk that hangs for `timeout_s`."""
