@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from textwrap import shorten
 
 from edge.audio.block import Block
 from edge.bundles.bundle import Bundle
@@ -28,7 +29,6 @@ LOG = logging.getLogger("auscult.source")
 MakeListener = Callable[[int], ListenerLike]  # of a rate in Hz; raises BundleError when it does not fit the bundle
 REOPEN_AFTER_S = 10.0  # a device that has given nothing for this long is closed and opened again
 REVIVE_AFTER_S = 60.0  # and so is one that gives silence or the like: some come to life by it
-LONGEST_TOLD = 300  # characters of an error that nobody foresaw
 
 
 class SourceWorker:
@@ -55,7 +55,6 @@ class SourceWorker:
         self._inference = inference
         self.keeper = SourceKeeper(source)
         self._stream: Stream | None = None  # until the source was first open, and after an error that nobody foresaw
-        self._captured_at_s = time.monotonic()
         self.is_held = False  # a file waits while a successor catches up with it
 
     def open(self) -> None:
@@ -78,8 +77,8 @@ class SourceWorker:
     def begin(self, *, opening: bool = False) -> None:
         """Start to listen and to publish. With `opening`, a device that is not prepared: it is opened meanwhile."""
         self.finished = False
+        self._captured_at_s = time.monotonic()
         with self.contained():
-            self._captured_at_s = time.monotonic()
             self.voice.start(self.clock, self.bundle)
             if opening:
                 self.keeper.open_later()
@@ -224,7 +223,7 @@ class SourceWorker:
     def _interrupt(self, error: Exception) -> None:
         """Nobody knows what state the listener is in: the stream ends here, and its event where it was last told."""
         self._stream = None
-        told = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST_TOLD]
+        told = shorten(": ".join(filter(None, (type(error).__name__, str(error)))), 300, placeholder=" ...")
         problem = f"failed unexpectedly ({told}); the log has the details"
         self.voice.end(problem)
         self._give_up(problem, error)

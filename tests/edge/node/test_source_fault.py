@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +23,7 @@ from edge.judgement.event import Event
 from edge.judgement.window import Window
 from edge.mqtt.backoff import Backoff
 from edge.mqtt.publisher import Publisher
+from edge.mqtt.settings import BrokerSettings
 from edge.mqtt.topics import Topics
 from edge.node import source_keeper
 from edge.node.daemon import Daemon
@@ -26,6 +31,7 @@ from edge.node.health import HealthReporter, InferenceTimes
 from edge.node.shared import SharedError
 from edge.node.source_publisher import SourcePublisher
 from edge.node.source_worker import SourceWorker
+from tests.broker import HOST, Broker
 from tests.edge.node.scripted_source import RATE_HZ, Said, ScriptedSource, make_worker, noise
 from tests.edge.node.test_source_trouble import settle
 from tests.edge.node.tiny_daemon import LoudnessListener, make_bundle
@@ -216,6 +222,48 @@ def test_daemon_other_sources_do_not_notice_an_error_of_one(tmp_path: Path) -> N
         assert workers["good"].health.availability == "online"
     assert heard[0] == heard[1]
     assert len([topic for topic, _ in heard[0] if topic.endswith("/score")]) == 8
+
+
+def test_daemon_goes_on_when_a_source_fails_and_hears_it_again(broker: Broker, tmp_path: Path) -> None:
+    publisher = Publisher(BrokerSettings(HOST, "auscult-test", broker.port), TOPICS.status)
+    sources = {name: ScriptedSource([noise(1.0, 0.9)] * 3) for name in ("bad", "good")}
+
+    class Listener(LoudnessListener):
+        def push(self, samples: NDArray[np.float32]) -> list[Window | Event]:
+            if not any(source.steps for source in sources.values()):
+                os.kill(os.getpid(), signal.SIGTERM)  # all is heard
+            return super().push(samples)
+
+    class Failing(Listener):
+        def push(self, samples: NDArray[np.float32]) -> list[Window | Event]:
+            if len(sources["bad"].steps) == 1:
+                raise MemoryError
+            return super().push(samples)
+
+    bundle = make_bundle(tmp_path / "pump.auscult")
+    workers = {}
+    for name, source in sources.items():
+        source.name = name
+        make_listener = Failing if name == "bad" else Listener
+        workers[name] = SourceWorker(source, bundle, make_listener, SourcePublisher(name, publisher, TOPICS), InferenceTimes())
+    with broker.subscriber() as subscriber, kept_handlers():
+        assert Daemon("test", workers, publisher, TOPICS, HealthReporter(InferenceTimes(), tmp_path)).run() == 0
+        subscriber.wait_for(lambda s: s.texts("/status") == ["online", "offline"])
+        assert subscriber.texts("/bad/availability") == ["offline", "online", "offline", "online", "offline"]
+        assert subscriber.texts("/good/availability") == ["offline", "online", "offline"]
+        assert len(subscriber.texts("/good/score")) == 6
+        events = [json.loads(text) for text in subscriber.texts("/bad/event")]
+    assert [(event["seq"] - events[0]["seq"], event["type"], event["interrupted"]) for event in events] == [
+        (0, "opened", False), (1, "closed", True), (2, "opened", False), (3, "closed", False),
+    ]  # fmt: skip
+
+
+@contextmanager
+def kept_handlers() -> Iterator[None]:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def test_daemon_error_of_what_all_sources_share_is_not_one_of_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
