@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from textwrap import shorten
+
+LONGEST = 300  # characters
 
 
 class SharedError(Exception):
@@ -16,4 +19,9 @@ def shared() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise SharedError(f"{type(error).__name__}: {error}") from error
+        raise SharedError(in_one_line(error)) from error
+
+
+def in_one_line(error: Exception) -> str:
+    """An error that nobody foresaw: its kind and, however long it may be, the beginning of what it says."""
+    return shorten(": ".join(filter(None, (type(error).__name__, str(error)))), LONGEST, placeholder=" ...")

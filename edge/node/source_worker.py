@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from textwrap import shorten
 
 from edge.audio.block import Block
 from edge.bundles.bundle import Bundle
@@ -16,7 +15,7 @@ from edge.node.availability import Availability
 from edge.node.health import InferenceTimes
 from edge.node.listening import ListenerLike, Listening
 from edge.node.losses import Losses
-from edge.node.shared import SharedError
+from edge.node.shared import SharedError, in_one_line
 from edge.node.source_keeper import SourceKeeper
 from edge.node.source_publisher import SourcePublisher
 from edge.node.source_report import source_health, source_info
@@ -223,8 +222,7 @@ class SourceWorker:
     def _interrupt(self, error: Exception) -> None:
         """Nobody knows what state the listener is in: the stream ends here, and its event where it was last told."""
         self._stream = None
-        told = shorten(": ".join(filter(None, (type(error).__name__, str(error)))), 300, placeholder=" ...")
-        problem = f"failed unexpectedly ({told}); the log has the details"
+        problem = f"failed unexpectedly ({in_one_line(error)}); the log has the details"
         self.voice.end(problem)
         self._give_up(problem, error)
 

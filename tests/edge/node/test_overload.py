@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from edge import clock
 from edge.judgement.event import Event
 from edge.judgement.window import Window
 from edge.mqtt.publisher import Publisher
@@ -79,6 +80,7 @@ def test_overloaded_worker_sheds_files_in_real_time_and_never_those_that_wait(
 ) -> None:
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(clock, "now_s", lambda: now[0])
     file = tmp_path / "a.wav"
     soundfile.write(file, np.random.default_rng(0).uniform(-0.1, 0.1, 60 * RATE_HZ), RATE_HZ, subtype="FLOAT")
 
@@ -92,20 +94,22 @@ def test_overloaded_worker_sheds_files_in_real_time_and_never_those_that_wait(
     workers = {}
     for name in ("a", "b", "c", "d", "e"):
         voice = SourcePublisher(name, cast(Publisher, said), Topics("test"))
-        worker = workers[name] = SourceWorker(FileSource(name, [file], realtime=realtime), bundle, Heavy, voice, InferenceTimes())
+        worker = workers[name] = SourceWorker(
+            FileSource(name, [file], realtime=realtime, loop=realtime), bundle, Heavy, voice, InferenceTimes()
+        )
         worker.clock._now = lambda: now[0]
         worker.open()
     daemon = Daemon("test", workers, cast(Publisher, said), Topics("test"), HealthReporter(InferenceTimes(), tmp_path))
     begun_s = now[0]
     warned = []
-    while not all(worker.finished for worker in workers.values()):
+    while now[0] < begun_s + 60.0 if realtime else not all(worker.finished for worker in workers.values()):
         if not daemon._take_turn():
             now[0] += 0.01
         warned += [worker.health.warnings for worker in workers.values()]
     scores = said.of("score")
     for name, worker in workers.items():
         heard = [score for score in scores if score["source"] == name]
-        assert len(heard) * HOP_S == pytest.approx(60.0 - worker.health.shed_s, abs=HOP_S)
+        assert len(heard) * HOP_S == pytest.approx(60.0 - worker.health.shed_s - worker.source.waiting_s, abs=2 * HOP_S)
         assert worker.health.lost_s == worker.health.shed_s
     lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     if not realtime:
@@ -114,8 +118,8 @@ def test_overloaded_worker_sheds_files_in_real_time_and_never_those_that_wait(
         assert now[0] - begun_s == pytest.approx(5 * 0.5 * 60.0, abs=0.1)
         return
     assert all(25.0 < worker.health.shed_s < 40.0 for worker in workers.values())  # 1 - 1 / 2.5 of 60 s is 36 s
-    assert max(score["latency_ms"] for score in scores) < 1000.0 * (stream.MOST_LAG_S + 1.0)
-    assert now[0] - begun_s < 60.0 + stream.MOST_LAG_S * 2.5
+    latest_ms = max(score["latency_ms"] for score in scores)
+    assert 2000.0 < latest_ms < 1000.0 * (stream.MOST_LAG_S + 1.0)  # it waits, and no longer than it may
     assert any("inference is slower than the sound" in warning for warnings in warned for warning in warnings)
     assert all("inference is slower than the sound" in line for line in lines)
-    assert 5 <= len(lines) <= 10  # one for each source, and another after a minute
+    assert len(lines) == len(workers)  # one for each; the next comes after a minute
