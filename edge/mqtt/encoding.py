@@ -86,6 +86,8 @@ def event_payload(
     bundle_sha256: str,
     clock_synced: bool | None,
     clip: str | None = None,
+    *,
+    interrupted: bool = False,
 ) -> EventPayload:
     """Return what is published of an event."""
     return EventPayload(
@@ -105,7 +107,7 @@ def event_payload(
         lost_s=round(event.lost_s, 3),
         clock_synced=clock_synced,
         replayed=False,
-        interrupted=False,
+        interrupted=interrupted,
         clip=clip,
     )
 

@@ -93,7 +93,7 @@ class EventPayload(msgspec.Struct, frozen=True, kw_only=True):
     lost_s: float
     clock_synced: bool | None
     replayed: bool  # not sent when it happened: it comes late, or for the second time
-    interrupted: bool  # of `closed`: the daemon was killed while the event was open, so `t_end` is only the last that is known
+    interrupted: bool  # of `closed`: the daemon was killed or the source failed while the event was open; `t_end` is the last that is known
     clip: str | None  # of `closed`: the file on the node that has the sound, or will have it once the seconds after the event were heard
 
 

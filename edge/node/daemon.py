@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from types import FrameType
 
 from edge.clips.clip_writer import ClipWriter
-from edge.errors import AuscultError
+from edge.errors import AuscultError, UserError
 from edge.mqtt.payloads import ReloadHealth
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
@@ -19,6 +19,7 @@ from edge.node.health import HealthReporter
 from edge.node.known_sources import KnownSources
 from edge.node.progress import Progress
 from edge.node.reload import Reloader
+from edge.node.shared import SharedError
 from edge.node.source_publisher import clear_retained
 from edge.node.source_worker import SourceWorker
 from edge.node.systemd_notify import SystemdNotifier
@@ -63,7 +64,7 @@ class Daemon:
         self._turns = Turns(list(workers))
         self._had_terminal = has_terminal()
         self._signal: int | None = None
-        self._failure: Exception | None = None  # of a source that could not be ended as it should
+        self._failure: Exception | None = None  # of what all sources share, when one of them was ended
 
     def run(self) -> int:
         """Open, connect, listen, stop cleanly.
@@ -89,6 +90,8 @@ class Daemon:
             if self._clip_writer is not None:
                 closing.callback(self._clip_writer.close)
                 self._clip_writer.start()
+            if self._remote is not None:
+                closing.callback(self._remote.close)
             closing.callback(self._progress.stop)
             closing.callback(self._finish)  # an error in one source must not leave the others' topics at `online`
             self._publisher.open()
@@ -211,11 +214,11 @@ class Daemon:
 
     def _raise_errors(self) -> None:
         """When all sources have ended, the node ends as the first of those that failed did; each has said so when it happened."""
-        if self._failure is not None:
-            raise self._failure
-        errors = [worker.error for worker in self._workers.values() if worker.error is not None]
-        if errors and self._signal is None:
-            raise errors[0]
+        errors = [self._failure, *(worker.error for worker in self._workers.values())]
+        for error in errors:
+            # Whoever tells us to stop knows of what a user can mend.
+            if error is not None and not (isinstance(error, UserError) and self._signal is not None):
+                raise error
 
     def _finish(self) -> None:
         """End every stream that was begun and is not over yet."""
@@ -225,8 +228,8 @@ class Daemon:
         for name, worker in self._workers.items():
             try:
                 worker.finish()
-            except Exception as error:  # of whatever kind: the others are to say goodbye too
-                LOG.exception("%s: could not be ended as it should", name)
+            except SharedError as error:  # the others are to say goodbye too
+                LOG.exception("%s: could not say goodbye", name)
                 self._failure = error
 
     def _deliver(self) -> None:

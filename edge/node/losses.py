@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 
 LOG = logging.getLogger("auscult.source")
@@ -21,6 +22,7 @@ class Losses:
         self._clock = clock
         self._told_s: dict[str, float] = {}  # cause -> when it was last told
         self._untold_s: dict[str, float] = {}
+        self._shed: deque[tuple[float, float]] = deque()  # (when, seconds) of the last minute
 
     def lost(self, seconds: float) -> None:
         """The device, the system or an outage lost so much."""
@@ -35,7 +37,15 @@ class Losses:
         """So much was left out because it waited for too long."""
         self.lost_s += seconds
         self.shed_s += seconds
+        self._shed.append((self._clock(), seconds))
         self._tell("%s: inference is slower than the sound; %.2f s were left out (see throttled and inference_p95_ms in health)", seconds)
+
+    @property
+    def shed_lately_s(self) -> float:
+        """How much of the last minute was left out because it waited for too long."""
+        while self._shed and self._clock() - self._shed[0][0] > TELL_EVERY_S:
+            self._shed.popleft()
+        return sum(seconds for _, seconds in self._shed)
 
     def _tell(self, cause: str, seconds: float) -> None:
         """One line at once, and then the sum once a minute: a board that is too slow loses some sound every few seconds."""

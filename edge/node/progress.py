@@ -74,13 +74,15 @@ class Progress:
             worker = workers.get(turn or "")
             if worker is None:
                 return "inference", f"the daemon has not gone round its loop for {stuck_s:.0f} s"
-            if worker.listening is not None and worker.listening.is_working:
+            listening = worker.listening
+            if listening is not None and listening.is_working:
                 return "inference", f"the listener of {turn} has been at work for {stuck_s:.0f} s"
             return "capture", f"{turn}: reading {worker.source.device} has not come back for {stuck_s:.0f} s"
         for name, worker in workers.items():
             if worker.silent_s > SILENT_S:
                 return "capture", f"{name}: {worker.source.device} is open and has given no sound for {worker.silent_s:.0f} s"
-            unscored_s = 0.0 if worker.finished or worker.listening is None else worker.listening.unscored_s
+            listening = worker.listening  # which the worker's thread may take away meanwhile
+            unscored_s = 0.0 if worker.finished or listening is None else listening.unscored_s
             if unscored_s > UNSCORED_S:
                 return "inference", f"{name}: no window came out of the last {unscored_s:.0f} s of sound, beyond a window's length"
         silent_s = self._publisher.silent_s

@@ -18,6 +18,7 @@ from edge.errors import AuscultError
 from edge.mqtt.encoding import timestamp
 from edge.mqtt.payloads import ReloadHealth, ReloadResult
 from edge.node.plan import Plan, check_live
+from edge.node.shared import in_one_line
 from edge.node.source_worker import SourceWorker
 from edge.node.successor import Successor
 
@@ -133,7 +134,7 @@ class Reloader:
         except AuscultError as error:
             self._problem = str(error)
         except Exception as error:  # of whatever kind: the daemon goes on as it was
-            self._problem = f"{self._path}: unexpected {type(error).__name__}: {' '.join(str(error).split())}"
+            self._problem = f"{self._path}: unexpected {in_one_line(error)}"
 
     def _prepare_sources(self, change: _Change, workers: Mapping[str, SourceWorker]) -> None:
         plan, before = change.plan, self.plan
@@ -161,10 +162,11 @@ class Reloader:
             raise _CancelledError
 
     def _successor(self, name: str, plan: Plan, worker: SourceWorker) -> Successor | None:
-        if worker.listening is None:
+        listening = worker.listening  # which an error may take away meanwhile
+        if listening is None:
             return None
         listener = self._assembly.make_listener(name, plan)(worker.rate_hz)
-        return Successor(listener, plan.models[name].bundle, worker.rate_hz, worker.listening.recent, self._check_cancelled)
+        return Successor(listener, plan.models[name].bundle, worker.rate_hz, listening.recent, self._check_cancelled)
 
     def _apply(self, change: _Change, workers: Mapping[str, SourceWorker], between: Callable[[], None]) -> dict[str, SourceWorker]:
         """Between two turns: nothing here fails, or takes long but on a board that is too slow for two listeners."""

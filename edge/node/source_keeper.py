@@ -14,6 +14,7 @@ LOG = logging.getLogger("auscult.source")
 OPEN_WAIT_S = 10.0  # for a device that is slow to open when the daemon starts
 RETRY_FIRST_S = 1.0
 RETRY_LONGEST_S = 30.0
+LASTING_S = 60.0  # a source that works for this long has got over what was wrong: longer than the wait, and than a window
 
 
 class SourceKeeper:
@@ -24,8 +25,10 @@ class SourceKeeper:
         self._backoff = Backoff(RETRY_FIRST_S, RETRY_LONGEST_S)
         self._opening: Opening | None = None
         self._retry_at_s: float | None = None
+        self._opened_s = 0.0  # when it was last opened
         self._told = ""
         self.problem = ""
+        self.fault = ""  # the last error that nobody foresaw, until the source has worked for a while
 
     @property
     def is_open(self) -> bool:
@@ -66,28 +69,41 @@ class SourceKeeper:
         except DeviceError as error:
             self.give_up(str(error))
             return False
+        self._opened_s = time.monotonic()
         return True
 
-    def give_up(self, problem: str) -> None:
-        """The open source is of no use: close it and try again after a while, which grows with each time."""
+    def give_up(self, problem: str, error: Exception | None = None) -> None:
+        """The open source is of no use: close it and try again after a while, which grows with each time.
+
+        `error` is one that nobody foresaw: its traceback is logged.
+        """
         self.problem = problem
-        wait_s = self._backoff.next_s()
-        self._retry_at_s = time.monotonic() + wait_s
+        if error is not None:
+            self.fault = problem
+        if self._opening is None:  # else it is being tried again
+            self._retry_at_s = time.monotonic() + self._backoff.next_s()
+            self._close()
         # A microphone that stays unplugged should not fill the journal: one line per cause, the repetitions at debug level.
-        level = logging.DEBUG if problem == self._told else logging.WARNING
+        level = logging.DEBUG if problem == self._told else logging.WARNING if error is None else logging.ERROR
         self._told = problem
-        LOG.log(level, "%s: %s; trying again, every %.0f s at the latest", self._source.name, problem, RETRY_LONGEST_S)
-        self._source.close()
+        LOG.log(level, "%s: %s; trying again, every %.0f s at the latest", self._source.name, problem, RETRY_LONGEST_S, exc_info=error)
+
+    def _close(self) -> None:
+        try:
+            self._source.close()
+        except Exception:  # of whatever kind: nobody wants it any more
+            LOG.exception("%s: could not be closed", self._source.name)
 
     def works(self) -> None:
-        """Plausible sound has come: what was wrong is over."""
-        if self.problem:
-            self._told = self.problem = ""
+        """Plausible sound has come. What was wrong is over when that lasts: until then it is no news, and the wait does not begin anew."""
+        self.problem = ""
+        if self._told and time.monotonic() - self._opened_s >= LASTING_S:
+            self._told = self.fault = ""
             self._backoff.reset()
 
     def close(self) -> None:
         """Close the source for good; one that is being opened is closed when that is over, and nobody waits for it."""
         if self._opening is None:
-            self._source.close()
+            self._close()
         else:
             self._opening.abandon()

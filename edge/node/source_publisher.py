@@ -19,6 +19,7 @@ from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.node.device_health import clock_synced
 from edge.node.recent import Recent
+from edge.node.shared import SharedError, shared
 from edge.node.stream_clock import StreamClock
 from edge.remote.attendant import Attendant
 
@@ -60,6 +61,7 @@ class SourcePublisher:
         self._availability: Status | None = None
         self._state: State | None = None
         self._stamps: dict[str, _EventStamps] = {}  # by event id
+        self._open: Event | None = None  # what was last told of the event that is open
         self.lag_s = 0.0
 
     def speak_for(self, bundle: Bundle) -> None:
@@ -82,7 +84,8 @@ class SourcePublisher:
             if self._availability is not None:
                 LOG.info("%s: %s%s", self._name, status, f" ({reason})" if reason else "")
             self._availability = status
-            self._publisher.retain(self._topics.availability(self._name), status.encode())
+            with shared():
+                self._publisher.retain(self._topics.availability(self._name), status.encode())
 
     def window(self, window: Window) -> None:
         """Publish a score."""
@@ -95,7 +98,8 @@ class SourcePublisher:
             return self._clock.stamp(stream_s, wall_offset_s)
 
         payload = score_payload(self._name, window, stamp, 1000.0 * self.lag_s)
-        self._publisher.send(self._topics.score(self._name), encode(payload))
+        with shared():
+            self._publisher.send(self._topics.score(self._name), encode(payload))
 
     def event(self, event: Event) -> None:
         """Publish a message about an event, and the state that follows from it; nothing while the source is snoozed."""
@@ -118,21 +122,25 @@ class SourcePublisher:
         stamps, clock = self._stamps[event.id], self._clock
         return lambda stream_s: stamps.t_start if stream_s == event.t_start_s else clock.stamp(stream_s, stamps.wall_offset_s)
 
-    def _tell(self, event: Event) -> None:
+    def _tell(self, event: Event, *, interrupted: bool = False) -> None:
         stamp = self._stamp_of(event)
         stamps = self._stamps[event.id]
         closes = event.type == "closed"
         if self.clips is not None and event.type == "opened":
             self.clips.begin(event, stamp)
         clip = self.clips.file_of(event.id) if self.clips is not None and closes else None
-        event = replace(event, seq=self._publisher.next_seq(self._name))  # over all streams of the source, and over restarts
-        epoch, synced = self._publisher.epoch, stamps.clock_synced
-        payload = event_payload(self._name, event, epoch, stamp, self._detector, self._bundle_sha256, synced, clip)
+        with shared():  # `seq` goes on over all streams of the source, and over restarts
+            seq, epoch = self._publisher.next_seq(self._name), self._publisher.epoch
+        event = replace(event, seq=seq)
+        who = self._detector, self._bundle_sha256, stamps.clock_synced
+        payload = event_payload(self._name, event, epoch, stamp, *who, clip, interrupted=interrupted)
         level = logging.DEBUG if event.type == "updated" else logging.WARNING if event.type == "opened" else logging.INFO
         text, seconds = "%s: event %s %s from %s, %.1f s, peak score %.2f", event.t_end_s - event.t_start_s
         # Logged when it is on disk: what the log says has happened reaches the broker, whatever befalls us in between.
         tell = partial(LOG.log, level, text, self._name, event.id, event.type, stamps.t_start, seconds, event.peak_score)
-        self._publisher.queue(self._topics.event(self._name), encode(payload), source=self._name, seq=event.seq, closes=closes, kept=tell)
+        with shared():
+            self._publisher.queue(self._topics.event(self._name), encode(payload), source=self._name, seq=seq, closes=closes, kept=tell)
+        self._open = None if closes else event
         if self.clips is not None:
             self.clips.tell(event, msgspec.to_builtins(payload))
         if closes:
@@ -164,18 +172,33 @@ class SourcePublisher:
             peak_dbfs=None if level.dead else rounded(level.peak_dbfs, 2),
             clipped_fraction=round(level.clipped_fraction, 6),
         )
-        self._publisher.send(self._topics.level(self._name), encode(payload))
+        with shared():
+            self._publisher.send(self._topics.level(self._name), encode(payload))
 
     def end(self, reason: str) -> None:
-        """The stream is over."""
+        """The stream is over. An event that its listener has not closed is closed where it was last told."""
+        for part in (self._interrupt, self._finish, partial(self.availability, "offline", reason), partial(self._set_state, "OFF")):
+            try:
+                part()
+            except SharedError:
+                raise
+            except Exception:  # of whatever kind: the others are to be done
+                LOG.exception("%s: could not be ended as it should", self._name)
+
+    def _interrupt(self) -> None:
         if self.attendant is not None:
-            self.attendant.finish()
+            self.attendant.interrupt()
+        if self._open is not None:
+            self._tell(replace(self._open, type="closed"), interrupted=True)
+
+    def _finish(self) -> None:
         if self.clips is not None:
             self.clips.finish()
-        self.availability("offline", reason)
-        self._set_state("OFF")
+        if self.attendant is not None:
+            self.attendant.finish()
 
     def _set_state(self, state: State) -> None:
         if state != self._state:
             self._state = state
-            self._publisher.retain(self._topics.state(self._name), state.encode())
+            with shared():
+                self._publisher.retain(self._topics.state(self._name), state.encode())

@@ -44,7 +44,7 @@ def source_health(worker: SourceWorker) -> SourceHealth:
         xruns=worker.source.xruns,
         lost_s=round(losses.lost_s, 3),
         shed_s=round(losses.shed_s, 3),
-        lag_s=rounded(worker.lag_s, 3),
+        lag_s=rounded(worker.voice.lag_s if worker.is_listening else None, 3),
         rate_hz=worker.rate_hz or None,
         measured_rate_hz=None if drift is None else rounded(worker.rate_hz / (1.0 + drift), 1),
         dbfs=availability.dbfs,
@@ -56,6 +56,12 @@ def source_health(worker: SourceWorker) -> SourceHealth:
 def source_warnings(worker: SourceWorker) -> list[str]:
     """What should be mended although the source is believed."""
     warnings = []
+    if worker.keeper.fault:
+        warnings.append(worker.keeper.fault)
+    if shed_s := worker.losses.shed_lately_s:
+        warnings.append(
+            f"inference is slower than the sound: {shed_s:.1f} s of the last minute were left out; see throttled and inference_p95_ms"
+        )
     if worker.availability.is_clipping:
         warnings.append("clipping: lower the gain, then calibrate again")
     drift = worker.clock.drift

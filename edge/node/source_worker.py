@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from edge.audio.block import Block
-from edge.audio.level_meter import LevelMeter
 from edge.bundles.bundle import Bundle
-from edge.errors import AudioError, BundleError, DeviceError
+from edge.errors import AudioError, BundleError, DeviceError, UserError
 from edge.mqtt.payloads import SourceHealth, SourceInfo
 from edge.node.availability import Availability
 from edge.node.health import InferenceTimes
 from edge.node.listening import ListenerLike, Listening
 from edge.node.losses import Losses
+from edge.node.shared import SharedError, in_one_line
 from edge.node.source_keeper import SourceKeeper
 from edge.node.source_publisher import SourcePublisher
 from edge.node.source_report import source_health, source_info
+from edge.node.stream import Stream
 from edge.node.stream_clock import StreamClock
-from edge.node.stream_position import StreamPosition
 from edge.node.successor import Successor
 from edge.sources.source import Source
 
@@ -27,13 +28,13 @@ LOG = logging.getLogger("auscult.source")
 MakeListener = Callable[[int], ListenerLike]  # of a rate in Hz; raises BundleError when it does not fit the bundle
 REOPEN_AFTER_S = 10.0  # a device that has given nothing for this long is closed and opened again
 REVIVE_AFTER_S = 60.0  # and so is one that gives silence or the like: some come to life by it
-MOST_LAG_S = 5.0  # sound that waits for longer is left out, so that what is heard is of now
 
 
 class SourceWorker:
     """Listens to one source with one bundle. What befalls the source interrupts or ends this worker, and never another one.
 
-    A device that fails is opened again until it works; a file or stream that fails ends with `error` set.
+    A device that fails is opened again until it works; a file or stream that fails ends with `error` set. An error that nobody foresaw ends
+    the stream of any of them, and a new one with a new listener begins after a wait that grows with each time.
     """
 
     def __init__(
@@ -47,13 +48,12 @@ class SourceWorker:
         self.clock = StreamClock(source.live)
         self.rate_hz = 0  # until the source was first open
         self.finished = True  # until it is opened
-        self.error: AudioError | None = None  # what the source has ended with
+        self.error: Exception | None = None  # what the source has ended with
         self._make_listener = make_listener
         self.voice = publisher
         self._inference = inference
-        self._keeper = SourceKeeper(source)
-        self.listening: Listening | None = None  # until the source was first open
-        self._captured_at_s = time.monotonic()
+        self.keeper = SourceKeeper(source)
+        self._stream: Stream | None = None  # until the source was first open, and after an error that nobody foresaw
         self.is_held = False  # a file waits while a successor catches up with it
 
     def open(self) -> None:
@@ -64,33 +64,40 @@ class SourceWorker:
         UserError
             when there is no such file, or the bundle does not fit the source.
         """
-        self.prepare()
+        with self.contained(UserError):
+            self.prepare()
         self.begin()
 
     def prepare(self) -> None:
         """Open the source and make its listener, but say nothing yet; raises as `open` does. May take seconds."""
-        if self._keeper.open():
+        if self.keeper.open():
             self._begin()
 
     def begin(self, *, opening: bool = False) -> None:
         """Start to listen and to publish. With `opening`, a device that is not prepared: it is opened meanwhile."""
-        if opening:
-            self._keeper.open_later()
-        self.voice.start(self.clock, self.bundle)
         self.finished = False
         self._captured_at_s = time.monotonic()
-        self._tell_outage()
+        with self.contained():
+            self.voice.start(self.clock, self.bundle)
+            if opening:
+                self.keeper.open_later()
+            self._tell_outage()
 
     def step(self) -> bool:
         """Take one block and deal with it; False when there was nothing to do. Never waits."""
         if self.finished or self.is_held:
             return False
-        if not self._keeper.is_open:
-            return self._poll()
+        with self.contained():
+            return self._step()
+        return True
+
+    def _step(self) -> bool:
         try:
-            if self.source.ready:
-                self._shed()
-                self._take(self.source.read())
+            if not self.keeper.is_open:
+                return self._poll()
+            if self._stream is not None and self.source.ready:
+                self._stream.shed()
+                self._take(self.source.read(), self._stream)
                 return True
         except DeviceError as error:
             self._give_up(str(error))
@@ -112,44 +119,62 @@ class SourceWorker:
             return
         self.finished = True
         try:
-            if self.listening is not None:
-                self.listening.finish()
-        finally:  # whatever befalls the listener
+            if self._stream is not None:
+                self._stream.listening.finish()
+        except SharedError:
+            raise
+        except Exception as error:
+            LOG.exception("%s: could not be ended as it should", self.source.name)
+            self.error = error
+        finally:
             self.availability.ended(reason)
             self.voice.end(reason)
-            self._keeper.close()
+            self.keeper.close()
 
     def discard(self) -> None:
         """Close what `prepare` opened, when it is not to begin after all."""
-        self._keeper.close()
+        self.keeper.close()
 
     def change_bundle(self, bundle: Bundle, make_listener: MakeListener, successor: Successor | None) -> None:
         """Go on with another bundle in the middle of the stream: an open event is closed, each hop has one score.
 
         `successor` follows the present stream, and has caught up but for a moment; None when there is no stream yet.
         """
-        if self.listening is not None:
-            self.listening.end_event()
-        self.voice.speak_for(bundle)
+        self.is_held = False
+        with self.contained():
+            if self._stream is not None:
+                self._stream.listening.end_event()
         self.bundle = bundle
         self._make_listener = make_listener
-        if self.listening is not None and successor is not None:
-            self.listening.take_over(successor)
-        self.is_held = False
+        with self.contained():
+            self.voice.speak_for(bundle)
+            if self._stream is not None and successor is not None:
+                self._stream.listening.take_over(successor)
+
+    @contextmanager
+    def contained(self, *expected: type[Exception]) -> Iterator[None]:
+        """An error in here that nobody foresaw interrupts this source and no other; those `expected`, and SharedError, are raised."""
+        try:
+            yield
+        except Exception as error:  # of whatever kind, MemoryError and those of ONNX Runtime too
+            if isinstance(error, (SharedError, *expected)):
+                raise
+            self._interrupt(error)
+
+    @property
+    def listening(self) -> Listening | None:
+        """What listens to the present stream; None while there is none."""
+        return None if self._stream is None else self._stream.listening
 
     @property
     def silent_s(self) -> float:
         """How long an open live source has given no sound to the worker; 0 while it is known to be away."""
-        return time.monotonic() - self._captured_at_s if self._is_listening else 0.0
+        return time.monotonic() - self._captured_at_s if self.is_listening else 0.0
 
     @property
-    def lag_s(self) -> float | None:
-        """How old the sound of the latest score was; None when nothing is listened to as it happens."""
-        return self.voice.lag_s if self._is_listening else None
-
-    @property
-    def _is_listening(self) -> bool:
-        return not self.finished and self._keeper.is_open and self.source.live
+    def is_listening(self) -> bool:
+        """Whether sound is listened to as it happens."""
+        return not self.finished and self.keeper.is_open and self.source.live
 
     @property
     def info(self) -> SourceInfo:
@@ -164,23 +189,22 @@ class SourceWorker:
     def _begin(self) -> None:
         """The source has just been opened. One that has another rate than before begins a new stream."""
         self._captured_at_s = time.monotonic()
-        if self.listening is not None and self.source.rate_hz == self.rate_hz:
+        if self._stream is not None and self.source.rate_hz == self.rate_hz:
             self.clock.restart()
             return
         listening = Listening(self._make_listener(self.source.rate_hz), self.bundle, self.source.rate_hz, self.voice, self._inference)
-        if self.listening is not None:
+        if self._stream is not None:
             LOG.warning("%s: records at %d Hz now, no longer at %d Hz", self.source.name, self.source.rate_hz, self.rate_hz)
-            self.listening.finish()
+            self._stream.listening.finish()
+        if self.rate_hz:  # there was another stream before
             self.clock = StreamClock(self.source.live)
             self.voice.start(self.clock, self.bundle)
-        self.listening = listening
         self.rate_hz = self.source.rate_hz
         self.voice.hear(listening.recent, self.rate_hz)
-        self._meter = LevelMeter(self.rate_hz)
-        self._position = StreamPosition(self.source.name, self.rate_hz)
+        self._stream = Stream(self.source, listening, self.clock, self.losses, self.availability, self.voice)
 
     def _poll(self) -> bool:
-        if not self._keeper.poll():
+        if not self.keeper.poll():
             self._tell_outage()
             return False
         try:
@@ -191,56 +215,35 @@ class SourceWorker:
         LOG.info("%s: listening to %s", self.source.name, self.source.device)
         return True
 
-    def _give_up(self, problem: str) -> None:
-        self._keeper.give_up(problem)
+    def _give_up(self, problem: str, error: Exception | None = None) -> None:
+        self.keeper.give_up(problem, error)
         self._tell_outage()
 
+    def _interrupt(self, error: Exception) -> None:
+        """Nobody knows what state the listener is in: the stream ends here, and its event where it was last told."""
+        self._stream = None
+        problem = f"failed unexpectedly ({in_one_line(error)}); the log has the details"
+        self.voice.end(problem)
+        self._give_up(problem, error)
+
     def _tell_outage(self) -> None:
-        if self._keeper.is_open:
+        if self.keeper.is_open:
             return
-        if self._keeper.problem:
-            self.availability.ended(self._keeper.problem)
+        if self.keeper.problem:
+            self.availability.ended(self.keeper.problem)
             self.voice.availability(self.availability.status, self.availability.reason)
-        if self.listening is not None and (samples := self._position.outage()):
-            self.listening.lose(samples)
-            self.losses.away(samples / self.rate_hz)
+        if self._stream is not None:
+            self._stream.outage()
 
-    def _shed(self) -> None:
-        """Leave out the oldest that waits, in whole hops, when inference cannot keep up: less than two hops are kept."""
-        waiting_s = self.source.waiting_s
-        if waiting_s <= MOST_LAG_S or self.listening is None:
+    def _take(self, block: Block | None, stream: Stream) -> None:
+        if block is None:
+            if self.source.finished:
+                LOG.info("%s: end of the stream after %.1f s", self.source.name, stream.seconds)
+                self.finish("the stream has ended")
             return
-        hop_s = self.listening.hop_s
-        skipped = self.source.skip(round((int(waiting_s / hop_s) - 1) * hop_s * self.rate_hz))
-        self.losses.shed(skipped / self.rate_hz)
-        self._position.skip(skipped)
-        self.listening.lose(skipped)
-
-    def _take(self, block: Block | None) -> None:
-        if block is not None:
-            self._hear(block)
-        elif self.source.finished:
-            LOG.info("%s: end of the stream after %.1f s", self.source.name, self._position.seconds)
-            self.finish("the stream has ended")
-
-    def _hear(self, block: Block) -> None:
-        assert self.listening is not None
-        lost = self._position.take(block, self.source.live)
-        stream_s = self._position.seconds
-        self.clock.arrived(stream_s, block.heard_at_s)
-        if lost:
-            self.losses.lost(lost / self.rate_hz)
-            self.listening.lose(lost)
-        if len(block.samples):
-            self.listening.push(block.samples)
+        stream.hear(block)
         self._captured_at_s = time.monotonic()
-        for level in self._meter.push(block.samples):
-            self.availability.heard(level)
-            self.voice.level(level, stream_s)
-        self.voice.availability(self.availability.status, self.availability.reason)
         if self.availability.status == "online":
-            self._keeper.works()
-            return
-        self.listening.excuse()
-        if self.source.live and self.availability.implausible_s >= REVIVE_AFTER_S:
+            self.keeper.works()
+        elif self.source.live and self.availability.implausible_s >= REVIVE_AFTER_S:
             self._give_up(self.availability.reason or "")

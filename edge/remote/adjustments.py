@@ -10,6 +10,7 @@ import msgspec
 from edge.judgement.tail import Tail
 from edge.judgement.threshold import Moved
 from edge.remote.recalibration import LEAST_FACTOR, MOST_FACTOR
+from edge.remote.scribe import Then, Write, at_once, nobody
 from edge.remote.state_file import StateFile
 
 LOG = logging.getLogger("auscult.remote")
@@ -36,9 +37,9 @@ class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
 class Adjustments:
     """By source and bundle, in one file: a new bundle of a source begins with its own threshold."""
 
-    def __init__(self, path: Path) -> None:
-        """`path` is the file that remembers them."""
-        self._file = StateFile(path, list[Adjustment])
+    def __init__(self, path: Path, write: Write = at_once) -> None:
+        """`path` is the file that remembers them; `write` has it written."""
+        self._file = StateFile(path, list[Adjustment], write)
         self._adjustments: list[Adjustment] = []
         for adjustment in self._file.read([]):
             try:
@@ -53,11 +54,6 @@ class Adjustments:
         """Those that have one, with whatever bundle."""
         return {one.source for one in self._adjustments}
 
-    @property
-    def problem(self) -> str | None:
-        """Why the last change is not in the file, in one line; None when it is."""
-        return self._file.problem
-
     def of(self, source: str, bundle_sha256: str) -> Adjustment | None:
         """The adjustment of a source with a bundle."""
         found = [one for one in self._adjustments if (one.source, one.bundle) == (source, bundle_sha256)]
@@ -68,14 +64,16 @@ class Adjustments:
         adjustment = self.of(source, bundle_sha256)
         return None if adjustment is None else Moved(adjustment.factor, adjustment.tail)
 
-    def set(self, adjustment: Adjustment) -> None:
-        """Keep an adjustment in place of an older one."""
-        self.reset(adjustment.source, adjustment.bundle, write=False)
-        self._adjustments = [*self._adjustments, adjustment][-MOST:]
-        self._file.write(self._adjustments)
+    def set(self, adjustment: Adjustment, then: Then = nobody) -> None:
+        """Keep an adjustment in place of an older one. It holds at once; `then` hears whether it is in the file."""
+        others = self._others(adjustment.source, adjustment.bundle)
+        self._adjustments = [*others, adjustment][-MOST:]
+        self._file.keep(self._adjustments, then)
 
-    def reset(self, source: str, bundle_sha256: str, *, write: bool = True) -> None:
-        """Go back to the bundle's own threshold."""
-        self._adjustments = [one for one in self._adjustments if (one.source, one.bundle) != (source, bundle_sha256)]
-        if write:
-            self._file.write(self._adjustments)
+    def reset(self, source: str, bundle_sha256: str, then: Then = nobody) -> None:
+        """Go back to the bundle's own threshold, at once; `then` hears whether the file says so."""
+        self._adjustments = self._others(source, bundle_sha256)
+        self._file.keep(self._adjustments, then)
+
+    def _others(self, source: str, bundle_sha256: str) -> list[Adjustment]:
+        return [one for one in self._adjustments if (one.source, one.bundle) != (source, bundle_sha256)]

@@ -13,15 +13,20 @@ from edge.remote.adjustments import Adjustments
 from edge.remote.event_memory import EventMemory, KnownEvent
 from edge.remote.hush import Hush
 from edge.remote.score_record import ScoreRecord
+from edge.remote.scribe import Write, at_once
 from edge.remote.snoozes import Snoozes
 
 
 class Attendant:
     """Of one source. Used by the worker's thread alone."""
 
-    def __init__(self, source: str, folder: Path, snoozes: Snoozes, events: EventMemory, adjustments: Adjustments) -> None:
+    def __init__(
+        self, source: str, folder: Path, snoozes: Snoozes, events: EventMemory, adjustments: Adjustments, write: Write = at_once
+    ) -> None:
+        """`write` has the scores in `folder` written."""
         self.source = source
         self._folder = folder
+        self._write = write
         self._snoozes = snoozes
         self._events = events
         self._adjustments = adjustments
@@ -35,7 +40,7 @@ class Attendant:
         if self._record is None or bundle.sha256 != self._bundle_sha256:
             if self._record is not None:
                 self._record.save()
-            self._record = ScoreRecord(self._folder / "scores", self.source, bundle.sha256)
+            self._record = ScoreRecord(self._folder / "scores", self.source, bundle.sha256, write=self._write)
         self._record.began()
         self._bundle_sha256 = bundle.sha256
         first_bin = self._record.bin_of(0.0)
@@ -84,9 +89,14 @@ class Attendant:
         """A snooze begins: the end of the event that is open, to be published; None without one."""
         return self._hush.begin()
 
+    def interrupt(self) -> None:
+        """Nobody listens any more: the event that is open ends without its tracker."""
+        self._hush.begin()
+
     def finish(self) -> None:
         """The stream is over."""
-        self.record.save()
+        if self._record is not None:
+            self._record.save()
 
     def _remember(self, event: Event, told: Event | None, stamp: Stamp) -> None:
         record = self.record

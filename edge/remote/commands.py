@@ -17,6 +17,7 @@ from edge.remote.freshness import Freshness
 from edge.remote.inbox import Inbox
 from edge.remote.requests import REQUESTS, CommandError, Request, parse_request, transaction_of
 from edge.remote.responses import Response, done, failed
+from edge.remote.scribe import INTERNAL_ERROR
 from edge.remote.transactions import Transactions
 
 LOG = logging.getLogger("auscult.remote")
@@ -133,7 +134,7 @@ class Commands:
             reply.error(str(error))
         except Exception:  # whatever it is, the scores go on
             LOG.exception("%s: unexpected", verb)
-            reply.error("an internal error; the node's log has the details")
+            reply.error(INTERNAL_ERROR)
 
     def _refuse(self, verb: str, transaction: str | int | None, problem: str) -> None:
         LOG.warning("%s: %s", verb, problem)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import OrderedDict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +12,7 @@ import msgspec
 
 from edge.remote.journal import Journal
 from edge.remote.requests import CommandError
+from edge.remote.scribe import Problem, Then, Write, at_once, nobody
 
 LOG = logging.getLogger("auscult.remote")
 REMEMBERED = 300  # of each source
@@ -58,7 +59,10 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 class EventMemory:
     """The last `REMEMBERED` events of each source (`events.jsonl`) and what was said of them (`marks.jsonl`), over restarts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, write: Write = at_once) -> None:
+        """`write` has the files in `folder` written."""
+        self._have_written = write
+        self._lock = threading.Lock()  # on what `_lines` reads
         self._events: Journal[KnownEvent | Watch] = Journal(folder / "events.jsonl", KnownEvent, Watch, remembered=self._lines)
         self._marks = Journal(folder / "marks.jsonl", Mark)
         self._known: dict[str, OrderedDict[str, KnownEvent]] = {}  # by source, by id
@@ -81,7 +85,8 @@ class EventMemory:
     def watch(self, source: str, bundle_sha256: str, next_bin: int) -> None:
         """A source listens with a bundle: its events are added from `next_bin` on, if not for longer. A file that was lost ends that."""
         if self.complete_from(source, bundle_sha256) > next_bin:
-            self._since_bin[source, bundle_sha256] = next_bin
+            with self._lock:
+                self._since_bin[source, bundle_sha256] = next_bin
             self._append(Watch(source=source, bundle=bundle_sha256, since_bin=next_bin))
 
     def end(self, source: str, bundle_sha256: str, last_bin: int) -> None:
@@ -90,19 +95,22 @@ class EventMemory:
             if event.last_bin is None:
                 self.add(msgspec.structs.replace(event, last_bin=max(event.first_bin, last_bin)))
 
-    def mark(self, mark: Mark) -> None:
-        """Keep what somebody has said of an event; the latest counts.
+    def mark(self, mark: Mark, then: Then = nobody) -> None:
+        """Keep what somebody has said of an event; the latest counts. It does when it is on disk; `then` hears why it is not."""
 
-        Raises
-        ------
-        CommandError
-            when the disk does not take it.
-        """
-        try:
-            self._marks.append(mark)
-        except OSError as error:
-            raise CommandError(f"{self._marks.path} cannot be written ({error.strerror or error}); make room and send it again") from error
-        self._verdicts[mark.event] = mark.verdict
+        def job() -> Problem:
+            try:
+                self._marks.append(mark)
+            except OSError as error:
+                return f"{self._marks.path} cannot be written ({error.strerror or error}); make room and send it again"
+            return None
+
+        def finish(problem: Problem) -> None:
+            if problem is None:
+                self._verdicts[mark.event] = mark.verdict
+            then(problem)
+
+        self._have_written(job, finish)
 
     def find(self, event_id: str) -> KnownEvent:
         """The event with this id; raises CommandError when it is not known."""
@@ -128,28 +136,38 @@ class EventMemory:
         return self._verdicts.get(event_id) == "false_alarm"
 
     def _remember(self, event: KnownEvent) -> None:
-        events = self._known.setdefault(event.source, OrderedDict())
-        events[event.event] = event
-        if len(events) > REMEMBERED:
-            _, forgotten = events.popitem(last=False)
-            left = self.of(forgotten.source, forgotten.bundle)
-            after = NO_BIN if forgotten.last_bin is None else forgotten.last_bin + 1
-            key = (forgotten.source, forgotten.bundle)
-            if key in self._since_bin:
-                self._since_bin[key] = max(self._since_bin[key], left[0].first_bin if left else after)
+        with self._lock:
+            events = self._known.setdefault(event.source, OrderedDict())
+            events[event.event] = event
+            if len(events) > REMEMBERED:
+                _, forgotten = events.popitem(last=False)
+                left = self.of(forgotten.source, forgotten.bundle)
+                after = NO_BIN if forgotten.last_bin is None else forgotten.last_bin + 1
+                key = (forgotten.source, forgotten.bundle)
+                if key in self._since_bin:
+                    self._since_bin[key] = max(self._since_bin[key], left[0].first_bin if left else after)
 
-    def _lines(self) -> Iterator[KnownEvent | Watch]:
+    def _lines(self) -> list[KnownEvent | Watch]:
         """All that is known, as lines of the file."""
-        for (source, bundle), since_bin in self._since_bin.items():
-            yield Watch(source=source, bundle=bundle, since_bin=since_bin)
-        for events in self._known.values():
-            yield from events.values()
+        with self._lock:
+            lines: list[KnownEvent | Watch] = [
+                Watch(source=source, bundle=bundle, since_bin=since_bin) for (source, bundle), since_bin in self._since_bin.items()
+            ]
+            for events in self._known.values():
+                lines += events.values()
+        return lines
 
     def _append(self, line: KnownEvent | Watch) -> None:
-        try:
-            self._events.append(line, sync=False)  # the worker does not wait for a slow card; a power cut may take the last ones
-            self._is_failing = False
-        except OSError as error:
-            if not self._is_failing:
-                LOG.error("%s: cannot be written (%s); events are remembered until the daemon stops", self._events.path, error.strerror)
-            self._is_failing = True
+        def job() -> Problem:
+            try:
+                self._events.append(line, sync=False)  # it wears the card; a power cut may take the last ones
+            except OSError as error:
+                return f"{self._events.path}: cannot be written ({error.strerror}); events are remembered until the daemon stops"
+            return None
+
+        def finish(problem: Problem) -> None:
+            if problem is not None and not self._is_failing:
+                LOG.error("%s", problem)
+            self._is_failing = problem is not None
+
+        self._have_written(job, finish)

@@ -17,6 +17,7 @@ from edge.remote.attendant import Attendant
 from edge.remote.commands import Commands
 from edge.remote.event_memory import EventMemory
 from edge.remote.inbox import Inbox
+from edge.remote.scribe import Scribe
 from edge.remote.snoozes import Snoozes
 from edge.remote.verbs import NodeLike, Verbs
 
@@ -34,16 +35,17 @@ class Remote:
         self._folder = folder
         self._topics = topics
         self._clip_writer = clip_writer
-        self._snoozes = Snoozes(folder / "snoozes.json")
-        self._events = EventMemory(folder)
-        self._adjustments = Adjustments(folder / "thresholds.json")
+        self._scribe = Scribe()
+        self._snoozes = Snoozes(folder / "snoozes.json", write=self._scribe.write)
+        self._events = EventMemory(folder, self._scribe.write)
+        self._adjustments = Adjustments(folder / "thresholds.json", self._scribe.write)
         self._inbox = Inbox()
         self._commands: Commands | None = None
         self.subscription = Subscription(topics.commands, self._inbox.put)
 
     def attendant(self, source: str) -> Attendant:
         """What a source needs."""
-        return Attendant(source, self._folder, self._snoozes, self._events, self._adjustments)
+        return Attendant(source, self._folder, self._snoozes, self._events, self._adjustments, self._scribe.write)
 
     def moved(self, source: str, bundle_sha256: str) -> Moved | None:
         """How the threshold of a source with a bundle was moved; None for not at all."""
@@ -55,8 +57,13 @@ class Remote:
         self._commands = Commands(self._inbox, self._topics, answer, verbs.handlers(), self._config.allow)
 
     def poll(self) -> bool:
-        """Carry out one command, in the worker's thread; False when none waits."""
-        return self._commands is not None and self._commands.poll()
+        """Carry out one command, in the worker's thread; False when none waits, or the one before it is not on disk and answered yet."""
+        self._scribe.poll()
+        return self._commands is not None and not self._scribe.is_busy and self._commands.poll()
+
+    def close(self) -> None:
+        """Write what is not on disk yet, and answer what can be answered; not for long."""
+        self._scribe.close()
 
     def health(self) -> CommandsHealth:
         """What `health` says of commands."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edge.atomic_file import replacing
 from edge.private_files import make_folder
+from edge.remote.scribe import Problem, Write, at_once
 
 LOG = logging.getLogger("auscult.remote")
 BIN_S = 5.0  # a third of what peaks are apart
@@ -35,11 +36,15 @@ class ScoreRecord:
     power cut takes is ten minutes.
     """
 
-    def __init__(self, folder: Path, source: str, bundle_sha256: str, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, folder: Path, source: str, bundle_sha256: str, wall: Callable[[], float] = time.time, write: Write = at_once
+    ) -> None:
+        """The file lies in `folder`; `write` has it written."""
+        self._have_written = write
         self.path = folder / f"{source}-{bundle_sha256[:16]}.scores"
         self._numbers = array("I")
         self._surprise = array("f")
-        self._saved = 0  # of these, how many are in the file
+        self._saved = 0  # of these, how many are in the file, or about to be
         self._in_file = 0
         self._is_failing = False
         self._open: tuple[int, float] | None = None  # the bin that is not over yet, and its highest surprise so far
@@ -92,26 +97,36 @@ class ScoreRecord:
             self._append()
 
     def _append(self) -> None:
-        if not self._numbers or (self._in_file and self._saved == len(self._numbers)):
+        is_whole = self._in_file == 0 or self._in_file > 2 * MOST_BINS
+        first = 0 if is_whole else self._saved
+        if first == len(self._numbers):
             return
+        records, place = self._packed(first), 0 if is_whole else self._in_file
+        self._in_file = place + len(self._numbers) - first
+        self._saved = len(self._numbers)
+        self._have_written(lambda: self._write(records, place), self._written)
+
+    def _write(self, records: bytes, place: int) -> Problem:
+        """Add records to the file behind so many others; at the first place they are the whole file."""
         try:
             make_folder(self.path.parent)
-            if self._in_file == 0 or self._in_file > 2 * MOST_BINS:
+            if place == 0:
                 with replacing(self.path) as file:
-                    file.write(MAGIC + self._packed(0))
-                self._in_file = len(self._numbers)
+                    file.write(MAGIC + records)
             else:
                 with self.path.open("r+b") as file:
-                    file.seek(len(MAGIC) + _RECORD.itemsize * self._in_file)
-                    file.write(self._packed(self._saved))
-                self._in_file += len(self._numbers) - self._saved
-            self._is_failing = False
+                    file.seek(len(MAGIC) + _RECORD.itemsize * place)
+                    file.write(records)
         except OSError as error:
-            if not self._is_failing:
-                LOG.error("%s: cannot be written (%s); the scores of this run are in memory only", self.path, error.strerror or error)
-            self._is_failing = True
+            return f"{self.path}: cannot be written ({error.strerror or error}); the scores of this run are in memory only"
+        return None
+
+    def _written(self, problem: Problem) -> None:
+        if problem is not None:
             self._in_file = 0  # next time, in another ten minutes, the whole is written
-        self._saved = len(self._numbers)
+            if not self._is_failing:
+                LOG.error("%s", problem)
+        self._is_failing = problem is not None
 
     def _packed(self, first: int) -> bytes:
         records = np.empty(len(self._numbers) - first, _RECORD)

@@ -12,6 +12,7 @@ import msgspec
 
 from edge import clock
 from edge.remote.requests import LONGEST_SNOOZE_MIN
+from edge.remote.scribe import Then, Write, at_once, nobody
 from edge.remote.state_file import StateFile
 
 LOG = logging.getLogger("auscult.remote")
@@ -39,9 +40,11 @@ class Snoozes:
     A wall clock that was set back meanwhile makes none longer than it was.
     """
 
-    def __init__(self, path: Path, now: Callable[[], float] = clock.now_s, wall: Callable[[], float] = time.time) -> None:
-        """`path` is the file that remembers them."""
-        self._file = StateFile(path, dict[str, _Kept])
+    def __init__(
+        self, path: Path, now: Callable[[], float] = clock.now_s, wall: Callable[[], float] = time.time, write: Write = at_once
+    ) -> None:
+        """`path` is the file that remembers them; `write` has it written."""
+        self._file = StateFile(path, dict[str, _Kept], write)
         self._now = now
         self._wall = wall
         self._snoozes: dict[str, _Snooze] = {}
@@ -51,18 +54,13 @@ class Snoozes:
                 self._snoozes[source] = _Snooze(now() + left_s, wall() + left_s, kept.note)
                 LOG.info("%s: snoozed for another %.0f minutes", source, left_s / 60.0)
 
-    def set(self, source: str, minutes: float, note: str = "") -> None:
-        """Begin a snooze, or change it; 0 minutes end it."""
+    def set(self, source: str, minutes: float, note: str = "", then: Then = nobody) -> None:
+        """Begin a snooze, or change it; 0 minutes end it. It holds at once; `then` hears whether it is in the file."""
         if minutes > 0.0:
             self._snoozes[source] = _Snooze(self._now() + 60.0 * minutes, self._wall() + 60.0 * minutes, note)
         else:
             self._snoozes.pop(source, None)
-        self._write()
-
-    @property
-    def problem(self) -> str | None:
-        """Why the last change is not in the file, in one line; None when it is."""
-        return self._file.problem
+        self._keep(then)
 
     def is_snoozed(self, source: str) -> bool:
         """Whether nothing is to be told of the source's events now."""
@@ -73,7 +71,7 @@ class Snoozes:
             return True
         del self._snoozes[source]
         LOG.info("%s: the snooze is over", source)
-        self._write()
+        self._keep()
         return False
 
     def until_s(self, source: str) -> float | None:
@@ -86,7 +84,8 @@ class Snoozes:
             snooze.until_wall_s = until_wall_s
         return snooze.until_wall_s
 
-    def _write(self) -> None:
+    def _keep(self, then: Then = nobody) -> None:
         now_s, wall_s = self._now(), self._wall()
         left_s = {source: snooze.until_s - now_s for source, snooze in self._snoozes.items()}
-        self._file.write({source: _Kept(wall_s + left_s[source], left_s[source], self._snoozes[source].note) for source in left_s})
+        kept = {source: _Kept(wall_s + left_s[source], left_s[source], self._snoozes[source].note) for source in left_s}
+        self._file.keep(kept, then)

@@ -11,6 +11,7 @@ import msgspec
 
 from edge.atomic_file import replacing
 from edge.private_files import make_folder
+from edge.remote.scribe import Problem, Then, Write, at_once, nobody
 from edge.remote.seal import sealed, unsealed
 
 LOG = logging.getLogger("auscult.remote")
@@ -22,9 +23,10 @@ Content = TypeVar("Content")
 class StateFile(Generic[Content]):
     """Read once, written whole. A disk that fails is told and does not stop anything: what the file should say holds until the end."""
 
-    def __init__(self, path: Path, kind: type[Content]) -> None:
-        """`kind` is what msgspec makes of the file's content."""
+    def __init__(self, path: Path, kind: type[Content], write: Write = at_once) -> None:
+        """`kind` is what msgspec makes of the file's content; `write` has it written."""
         self.path = path
+        self._have_written = write
         self.problem: str | None = None
         self._kind = kind
 
@@ -50,6 +52,15 @@ class StateFile(Generic[Content]):
         if content is data:  # of an earlier version
             return msgspec.json.decode(content, type=self._kind)
         return msgspec.json.decode(msgspec.json.decode(content, type=dict[Literal["content"], msgspec.Raw])["content"], type=self._kind)
+
+    def keep(self, content: Content, then: Then = nobody) -> None:
+        """Have the file replaced by `content`, which nobody changes from now on; `then` hears why it was not, in one line."""
+
+        def job() -> Problem:
+            self.write(content)
+            return self.problem
+
+        self._have_written(job, then)
 
     def write(self, content: Content) -> bool:
         """Replace the file; whether that worked."""

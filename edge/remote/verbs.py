@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.clips.clip_writer import ClipWriter
 from edge.config.schema import Verb
@@ -26,6 +26,7 @@ from edge.remote.requests import (
     SnoozeRequest,
 )
 from edge.remote.responses import RecalibrateResponse, Response
+from edge.remote.scribe import Problem
 from edge.remote.snoozes import Snoozes
 from edge.version import VERSION
 
@@ -49,7 +50,7 @@ class NodeLike(Protocol):
 
 
 class Verbs:
-    """One method for each verb; all run in the worker's thread."""
+    """One method for each verb; all run in the worker's thread. What is written is answered when it is on disk."""
 
     def __init__(
         self,
@@ -84,28 +85,36 @@ class Verbs:
     def snooze(self, request: SnoozeRequest, reply: Reply) -> None:
         """Tell nothing of a source's events for a while; scores go on."""
         worker, attendant = self._source(request.source)
-        self._snoozes.set(request.source, request.minutes, request.note)
+
+        def kept(problem: Problem) -> None:
+            reply.ok(source=request.source, snoozed_until=attendant.snoozed_until, warning=problem)
+
+        self._snoozes.set(request.source, request.minutes, request.note, kept)
         if request.minutes > 0.0:
             worker.voice.snooze()
-        reply.ok(source=request.source, snoozed_until=attendant.snoozed_until, warning=self._snoozes.problem)
 
     def mark(self, request: MarkRequest, reply: Reply) -> None:
         """Keep somebody's judgement of an event."""
         known = self._events.find(request.event)
-        self._events.mark(
-            Mark(
-                t=timestamp(time.time()),
-                event=request.event,
-                verdict=request.verdict,
-                note=request.note,
-                source=known.source,
-                t_start=known.t_start,
-                t_end=known.t_end,
-                peak_score=known.peak_score,
-            )
+
+        def kept(problem: Problem) -> None:
+            if problem is not None:
+                reply.error(problem)
+                return
+            peak_score = rounded(known.peak_score, 4)
+            reply.ok(event=request.event, verdict=request.verdict, source=known.source, t_start=known.t_start, peak_score=peak_score)
+
+        mark = Mark(
+            t=timestamp(time.time()),
+            event=request.event,
+            verdict=request.verdict,
+            note=request.note,
+            source=known.source,
+            t_start=known.t_start,
+            t_end=known.t_end,
+            peak_score=known.peak_score,
         )
-        peak_score = rounded(known.peak_score, 4)
-        reply.ok(event=request.event, verdict=request.verdict, source=known.source, t_start=known.t_start, peak_score=peak_score)
+        self._events.mark(mark, kept)
 
     def reload(self, _request: ReloadRequest, reply: Reply) -> None:
         """Read the configuration again; the answer comes when it is done."""
@@ -124,12 +133,16 @@ class Verbs:
         if self._node.is_reloading:  # it may be about to replace the listener
             raise CommandError("the configuration is being read again; send it again in a minute")
         bundle, before = worker.bundle, attendant.threshold_factor
+        told: dict[str, Any] = dict.fromkeys(set(RecalibrateResponse.__struct_fields__) - set(Response.__struct_fields__))
+        told.update(source=request.source, threshold_factor_before=rounded(before, 4))
+
+        def kept(problem: Problem) -> None:
+            reply.ok(**{**told, "warning": problem})
+
         if request.reset:
-            self._adjustments.reset(request.source, bundle.sha256)
+            told.update(threshold_factor=1.0, note="the threshold is the bundle's own again")
+            self._adjustments.reset(request.source, bundle.sha256, kept)
             _move(worker, None)
-            nothing = dict.fromkeys(set(RecalibrateResponse.__struct_fields__) - set(Response.__struct_fields__))
-            told = {"source": request.source, "threshold_factor_before": rounded(before, 4), "threshold_factor": 1.0}
-            reply.ok(**{**nothing, **told, "note": "the threshold is the bundle's own again", "warning": self._adjustments.problem})
             return
         rate = request.false_alarms_per_week or bundle.manifest.threshold.false_alarms_per_week
         events = self._events.of(request.source, bundle.sha256)
@@ -140,16 +153,7 @@ class Verbs:
         bins = attendant.record.bins()
         found = recalibrate(bins, left_out, bundle.manifest.threshold.score_scale, rate)
         moved = found.moved
-        made_at = timestamp(time.time())
-        self._adjustments.set(
-            Adjustment(
-                source=request.source, bundle=bundle.sha256, factor=moved.factor, tail=moved.tail, false_alarms_per_week=rate, t=made_at
-            )
-        )
-        _move(worker, moved)
-        reply.ok(
-            source=request.source,
-            threshold_factor_before=rounded(before, 4),
+        told.update(
             threshold_factor=rounded(moved.factor, 4),
             clipped=found.clipped,
             false_alarms_per_week=rate,
@@ -159,8 +163,13 @@ class Verbs:
             false_alarms=len(events) - len(others),
             events_left_out=len(others),
             note=_note(len(others), bool(bins[0][0] < known_from), found.clipped),
-            warning=self._adjustments.problem,
         )
+        made_at = timestamp(time.time())
+        adjustment = Adjustment(
+            source=request.source, bundle=bundle.sha256, factor=moved.factor, tail=moved.tail, false_alarms_per_week=rate, t=made_at
+        )
+        self._adjustments.set(adjustment, kept)
+        _move(worker, moved)
 
     def snapshot(self, request: SnapshotRequest, reply: Reply) -> None:
         """Keep the last seconds as a clip; the answer comes when it is written."""
@@ -198,8 +207,9 @@ class Verbs:
 
 
 def _move(worker: SourceWorker, moved: Moved | None) -> None:
-    if worker.listening is not None:  # a device that is away has no listener yet, which will begin with it
-        worker.listening.move_threshold(moved)
+    with worker.contained():
+        if worker.listening is not None:  # a device that is away has no listener yet, which will begin with it
+            worker.listening.move_threshold(moved)
 
 
 def _note(events_left_out: int, is_older_unknown: bool, clipped: bool) -> str | None:

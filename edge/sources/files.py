@@ -23,12 +23,12 @@ BLOCK_S = 1.0
 class FileSource:
     """One stream made of files, one after the other, as fast as they are read or at the speed of the clock.
 
-    Nothing is ever lost: a reader that is late in real time catches up.
+    As fast as they are read nothing is lost: the files wait for the reader. In real time they are like a microphone: sound that is due
+    waits, and what was due between a `close` and the `open` after it counts as lost.
     """
 
     xruns = 0
     stalled_s = 0.0
-    waiting_s = 0.0
 
     def __init__(self, name: str, paths: Sequence[str | Path], *, realtime: bool = False, loop: bool = False, channel: Channel = 0) -> None:
         """`paths` are files and folders; `loop` starts again after the last."""
@@ -43,10 +43,12 @@ class FileSource:
         self._blocks: Iterator[NDArray[np.float32]] = iter(())
         self._ready: NDArray[np.float32] | None = None  # (samples,) waits for its time
         self._started_s: float | None = None
-        self._given_samples = 0
+        self._given_samples = 0  # read, skipped or lost
+        self._lost_samples = 0  # not told yet
+        self._length = 0  # samples of all files together
 
     def open(self) -> None:
-        """Look at every header.
+        """Look at every header. What was closed before its end goes on where it was; after its end it begins again.
 
         Raises
         ------
@@ -64,11 +66,15 @@ class FileSource:
             if problem := channel_problem(self._channel, info.channels):
                 raise AudioError(info.path, problem)
         self.rate_hz = infos[0].rate_hz
-        self.finished = False
+        self._length = sum(info.samples for info in infos)
         self._blocks = self._read_files(infos)
         self._ready = None
-        self._started_s = None
-        self._given_samples = 0
+        if self.finished or (self._given_samples >= self._length and not self._loop):
+            self.finished = False
+            self._started_s = None
+            self._given_samples = 0
+        self._pass_over(self._given_samples % self._length)
+        self._lost_samples += self.skip(round(self.waiting_s * self.rate_hz))
 
     def _read_files(self, infos: Sequence[AudioInfo]) -> Iterator[NDArray[np.float32]]:
         block_samples = round(self.rate_hz * (REALTIME_BLOCK_S if self.live else BLOCK_S))
@@ -102,11 +108,30 @@ class FileSource:
         self._given_samples += len(samples)
         if not self.live or self._started_s is None:
             return Block(samples)
-        return Block(samples, heard_at_s=self._started_s + self._given_samples / self.rate_hz + clock.suspended_s())
+        lost, self._lost_samples = self._lost_samples, 0
+        return Block(samples, lost, self._started_s + self._given_samples / self.rate_hz + clock.suspended_s())
+
+    @property
+    def waiting_s(self) -> float:
+        """Seconds of sound that are due and were not read yet; 0 as fast as they are read."""
+        if not self.live or self._started_s is None:
+            return 0.0
+        due = (time.monotonic() - self._started_s) * self.rate_hz
+        return max(0.0, (due if self._loop else min(due, self._length)) - self._given_samples) / self.rate_hz
 
     def skip(self, samples: int) -> int:
-        """Nothing ever waits."""
-        return 0
+        """Throw away the oldest that waits, so many samples at most; return how many they were. Raises as `read` does."""
+        skipped = self._pass_over(samples) if self.live else 0
+        self._given_samples += skipped
+        return skipped
+
+    def _pass_over(self, samples: int) -> int:
+        passed = 0
+        while passed < samples and (block := self._next()) is not None:
+            part = block[: samples - passed]
+            self._ready = block[len(part) :] if len(part) < len(block) else None
+            passed += len(part)
+        return passed
 
     def _next(self) -> NDArray[np.float32] | None:
         if self._ready is None:

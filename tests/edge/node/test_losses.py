@@ -22,3 +22,14 @@ def test_losses_shed_is_lost_too_and_an_outage_is_not_told_again(caplog: pytest.
     assert (losses.lost_s, losses.shed_s) == (3604.5, 4.5)
     assert len(caplog.messages) == 1
     assert "inference is slower than the sound; 4.50 s were left out" in caplog.messages[0]
+
+
+def test_losses_of_the_last_minute_are_what_was_shed_lately() -> None:
+    now_s = [0.0]
+    losses = Losses("pump1", lambda: now_s[0])
+    for now_s[0] in (0.0, 40.0, 80.0):
+        losses.shed(4.5)
+        losses.lost(1.0)
+    assert (losses.shed_s, losses.shed_lately_s) == (13.5, 9.0)
+    now_s[0] = 141.0
+    assert (losses.shed_s, losses.shed_lately_s) == (13.5, 0.0)

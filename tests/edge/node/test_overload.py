@@ -1,25 +1,28 @@
-"""More sound than the worker can take, from real microphones."""
+"""More sound than the worker can take, from real microphones and from files that are played in real time."""
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pytest
+import soundfile
 from numpy.typing import NDArray
 
+from edge import clock
 from edge.judgement.event import Event
 from edge.judgement.window import Window
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
-from edge.node import source_worker
+from edge.node import stream
 from edge.node.daemon import Daemon
 from edge.node.health import HealthReporter, InferenceTimes
 from edge.node.source_publisher import SourcePublisher
 from edge.node.source_worker import SourceWorker
-from edge.sources import Microphone
+from edge.sources import FileSource, Microphone
 from tests.edge.node.scripted_source import RATE_HZ, Said
 from tests.edge.node.tiny_daemon import HOP_S, LoudnessListener, make_bundle
 from tests.pulse import MICROPHONE, SPARE_MICROPHONE, PulseServer
@@ -40,7 +43,7 @@ class SlowListener(LoudnessListener):
 def test_overloaded_worker_sheds_the_slow_source_and_the_quick_one_loses_nothing(
     pulse: PulseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source_worker, "MOST_LAG_S", 3.0)  # twice what one step of the slow source takes
+    monkeypatch.setattr(stream, "MOST_LAG_S", 3.0)  # twice what one step of the slow source takes
     bundle = make_bundle(tmp_path / "pump.auscult")
     said = Said()
     inference = InferenceTimes()
@@ -69,3 +72,54 @@ def test_overloaded_worker_sheds_the_slow_source_and_the_quick_one_loses_nothing
     finally:
         for worker in workers.values():
             worker.finish()
+
+
+@pytest.mark.parametrize("realtime", [True, False])
+def test_overloaded_worker_sheds_files_in_real_time_and_never_those_that_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, realtime: bool
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(clock, "now_s", lambda: now[0])
+    file = tmp_path / "a.wav"
+    soundfile.write(file, np.random.default_rng(0).uniform(-0.1, 0.1, 60 * RATE_HZ), RATE_HZ, subtype="FLOAT")
+
+    class Heavy(LoudnessListener):
+        def push(self, samples: NDArray[np.float32]) -> list[Window | Event]:
+            now[0] += 0.5 * len(samples) / RATE_HZ  # with five sources: 2.5 s of work for a second of sound
+            return super().push(samples)
+
+    bundle = make_bundle(tmp_path / "pump.auscult")
+    said = Said()
+    workers = {}
+    for name in ("a", "b", "c", "d", "e"):
+        voice = SourcePublisher(name, cast(Publisher, said), Topics("test"))
+        worker = workers[name] = SourceWorker(
+            FileSource(name, [file], realtime=realtime, loop=realtime), bundle, Heavy, voice, InferenceTimes()
+        )
+        worker.clock._now = lambda: now[0]
+        worker.open()
+    daemon = Daemon("test", workers, cast(Publisher, said), Topics("test"), HealthReporter(InferenceTimes(), tmp_path))
+    begun_s = now[0]
+    warned = []
+    while now[0] < begun_s + 60.0 if realtime else not all(worker.finished for worker in workers.values()):
+        if not daemon._take_turn():
+            now[0] += 0.01
+        warned += [worker.health.warnings for worker in workers.values()]
+    scores = said.of("score")
+    for name, worker in workers.items():
+        heard = [score for score in scores if score["source"] == name]
+        assert len(heard) * HOP_S == pytest.approx(60.0 - worker.health.shed_s - worker.source.waiting_s, abs=2 * HOP_S)
+        assert worker.health.lost_s == worker.health.shed_s
+    lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    if not realtime:
+        assert {worker.health.shed_s for worker in workers.values()} == {0.0}
+        assert (lines, [warnings for warnings in warned if warnings]) == ([], [])
+        assert now[0] - begun_s == pytest.approx(5 * 0.5 * 60.0, abs=0.1)
+        return
+    assert all(25.0 < worker.health.shed_s < 40.0 for worker in workers.values())  # 1 - 1 / 2.5 of 60 s is 36 s
+    latest_ms = max(score["latency_ms"] for score in scores)
+    assert 2000.0 < latest_ms < 1000.0 * (stream.MOST_LAG_S + 1.0)  # it waits, and no longer than it may
+    assert any("inference is slower than the sound" in warning for warnings in warned for warning in warnings)
+    assert all("inference is slower than the sound" in line for line in lines)
+    assert len(lines) == len(workers)  # one for each; the next comes after a minute

@@ -13,7 +13,8 @@ from edge import clock
 from edge.audio.block import Block
 from edge.errors import AudioError, BundleError, DeviceError
 from edge.node import source_keeper
-from edge.node.source_worker import MOST_LAG_S, SourceWorker
+from edge.node.source_worker import SourceWorker
+from edge.node.stream import MOST_LAG_S
 from tests.edge.node.scripted_source import RATE_HZ, ScriptedSource, make_worker, noise
 from tests.edge.node.tiny_daemon import LoudnessListener
 
@@ -29,8 +30,8 @@ def settle(worker: SourceWorker, source: ScriptedSource) -> None:
     opened = source.opened
     while source.opened == opened:
         worker.step()
-    if worker._keeper._opening is not None:
-        worker._keeper._opening.wait(10.0)
+    if worker.keeper._opening is not None:
+        worker.keeper._opening.wait(10.0)
         worker.step()
 
 
@@ -162,7 +163,8 @@ def test_worker_outage_is_told_to_the_listener_while_it_lasts_and_counted_once(t
     worker, said = make_worker(source, tmp_path)
     worker.open()
     worker.step()
-    worker._position._block_at_s -= 100.0
+    assert worker._stream is not None
+    worker._stream.position._block_at_s -= 100.0
     worker.step()
     assert worker.health.lost_s == pytest.approx(99.0, abs=0.9)  # one second is left for the source to tell
     source.steps = [noise(0.5, lost_samples=101 * RATE_HZ)]

@@ -7,6 +7,7 @@ import pytest
 
 from edge.remote import score_record as module
 from edge.remote.score_record import BIN_S, FILES_KEPT, ScoreRecord
+from edge.remote.scribe import Job, Then
 
 SHA = "0123456789abcdef" * 4
 
@@ -115,6 +116,31 @@ def test_record_disk_that_fails_is_told_once_and_written_whole_later(tmp_path: P
     listen(record, [0.25] * 10, start_s=10_000.0)
     record.save()
     assert make(folder).bins()[1].tolist() == [0.5] * 300 + [0.25]
+
+
+def test_record_that_cannot_be_written_at_once_is_written_in_order_and_whole_after_a_failure(tmp_path: Path) -> None:
+    waiting: list[tuple[Job, Then]] = []
+    record = ScoreRecord(tmp_path, "pump1", SHA, write=lambda job, then: waiting.append((job, then)))
+    record.began()
+    for start_s, level in ((0.0, 0.5), (100.0, 0.25), (200.0, 0.125)):
+        listen(record, [level] * 20, start_s)
+        record.save()
+    assert (len(waiting), record.path.exists()) == (3, False)
+    for job, then in waiting:
+        then(job())
+    assert make(tmp_path).bins()[1].tolist() == [0.5, 0.5, 0.25, 0.25, 0.125, 0.125]
+    waiting.clear()
+    record.path.unlink()  # there is nothing to add to
+    listen(record, [0.75] * 20, 300.0)
+    record.save()
+    job, then = waiting.pop()
+    then(job())
+    assert not record.path.exists()
+    listen(record, [1.0] * 20, 400.0)
+    record.save()
+    for job, then in waiting:
+        then(job())
+    assert make(tmp_path).bins()[1].tolist() == record.bins()[1].tolist() == [0.5, 0.5, 0.25, 0.25, 0.125, 0.125, 0.75, 0.75, 1.0, 1.0]
 
 
 def test_record_of_bundles_that_are_not_used_any_more_are_deleted(tmp_path: Path) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,10 +58,19 @@ class Site:
             self.worker.step()
 
     def ask(self, verb: str, **fields: Any) -> dict[str, Any]:
-        """Give a command and return the last answer."""
+        """Give a command and return its answer, which comes when what it has changed is written."""
+        answered = len(self.answers)
         self.remote.subscription.deliver(Delivery(TOPICS.command(verb), json.dumps(fields).encode(), False))
-        assert self.remote.poll()
+        self.poll_until(lambda: len(self.answers) > answered)
         return self.answers[-1]
+
+    def poll_until(self, is_so: Callable[[], bool]) -> None:
+        """As the daemon does between windows."""
+        deadline_s = time.monotonic() + 20.0
+        while not is_so():
+            assert time.monotonic() < deadline_s
+            if not self.remote.poll():
+                time.sleep(0.001)
 
 
 @pytest.fixture
@@ -146,14 +159,14 @@ def test_snooze_event_within_it_ends_under_the_id_that_was_told(site: Site) -> N
 
 def test_reload_is_answered_when_it_is_done(site: Site) -> None:
     site.remote.subscription.deliver(Delivery(TOPICS.command("reload"), b'{"transaction": 1}', False))
-    site.remote.poll()
+    site.poll_until(lambda: bool(site.on_done))
     assert site.answers == []
     site.on_done.pop()(None)
     assert site.answers[-1] == {
         "schema": 1, "transaction": 1, "status": "ok", "error": None, "result": "the configuration holds",
     }  # fmt: skip
     site.remote.subscription.deliver(Delivery(TOPICS.command("reload"), b'{"transaction": 2}', False))
-    site.remote.poll()
+    site.poll_until(lambda: bool(site.on_done))
     site.on_done.pop()("config.yaml:3: node: expected text")
     assert (site.answers[-1]["error"], site.answers[-1]["result"]) == ("config.yaml:3: node: expected text", None)
 
@@ -172,6 +185,7 @@ def test_recalibrate_after_a_kill_within_an_event_leaves_out_all_that_was_heard_
     site.hear([0.9] * 600)
     assert site.worker.voice.attendant is not None
     site.worker.voice.attendant.record.save()  # as it does every ten minutes
+    site.remote.close()  # a command that is not answered yet would be all that a kill takes
     again = Site(tmp_path)
     again.hear(normal(700, 5))
     answer = again.ask("recalibrate-threshold", source="pump1")
@@ -198,6 +212,7 @@ def test_recalibrate_without_the_file_of_events_uses_no_older_sound(site: Site, 
     site.hear([*normal(3700), *[0.9] * 20, *normal(60)])
     assert site.worker.voice.attendant is not None
     site.worker.voice.attendant.finish()
+    site.remote.close()
     (tmp_path / "state" / "events.jsonl").unlink()
     again = Site(tmp_path)
     again.hear(normal(100))
@@ -223,3 +238,90 @@ def test_snooze_and_recalibrate_that_are_not_kept_say_so(site: Site, tmp_path: P
         (tmp_path / "state" / name).rmdir()
     assert site.ask("snooze", source="pump1", minutes=0)["warning"] is None
     assert site.ask("recalibrate-threshold", source="pump1")["warning"] is None
+
+
+class SlowDisk:
+    """Syncs when a test lets it, or fails."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_syncing = threading.Event()
+        self.goes_on = threading.Event()
+        self.error: OSError | None = None
+        self._fsync = os.fsync
+        monkeypatch.setattr(os, "fsync", self.fsync)
+
+    def fsync(self, descriptor: int) -> None:
+        """As the system's, some time later."""
+        self.is_syncing.set()
+        self.goes_on.wait(10.0)
+        if self.error is not None:
+            raise self.error
+        self._fsync(descriptor)
+
+
+WRITING = ("snooze", "mark", "recalibrate-threshold")
+
+
+@pytest.fixture
+def alarmed(site: Site) -> Site:
+    """It has heard an hour, and an event after it."""
+    site.hear([*normal(3700), 0.8, 0.8, 0.1])
+    site.remote.close()  # so that nothing but the command is written
+    return site
+
+
+def asked(site: Site, verb: str) -> dict[str, Any]:
+    """What a command says."""
+    if verb == "mark":
+        return {"event": site.said.of("event")[0]["id"], "verdict": "false_alarm"}
+    return {"source": "pump1", "minutes": 5} if verb == "snooze" else {"source": "pump1"}
+
+
+@pytest.mark.parametrize("verb", WRITING)
+def test_command_that_waits_for_a_slow_disk_keeps_no_window_waiting(alarmed: Site, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = SlowDisk(monkeypatch)
+    for name, fields in ((verb, asked(alarmed, verb)), ("info", {})):
+        alarmed.remote.subscription.deliver(Delivery(TOPICS.command(name), json.dumps(fields).encode(), False))
+    alarmed.poll_until(disk.is_syncing.is_set)
+    scores, events = len(alarmed.said.of("score")), len(alarmed.said.of("event"))
+    for _ in range(3):
+        alarmed.hear([0.9, 0.1])
+        alarmed.remote.poll()
+    assert alarmed.answers == []  # nothing is promised that is not on disk, and commands keep their order
+    assert len(alarmed.said.of("score")) == scores + 6
+    assert len(alarmed.said.of("event")) == (events if verb == "snooze" else events + 6)  # a snooze holds already
+    if verb == "recalibrate-threshold":
+        assert alarmed.said.of("score")[-2]["score"] > 0.9 / 0.5  # and so does a lower threshold
+    disk.goes_on.set()
+    alarmed.poll_until(lambda: len(alarmed.answers) == 2)
+    assert [(answer["status"], "config" in answer) for answer in alarmed.answers] == [("ok", False), ("ok", True)]
+
+
+@pytest.mark.parametrize("verb", WRITING)
+def test_command_whose_sync_fails_says_so_and_changes_no_file(
+    alarmed: Site, verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = SlowDisk(monkeypatch)
+    disk.error = OSError(errno.EIO, "Input/output error")
+    disk.goes_on.set()
+    answer = alarmed.ask(verb, **asked(alarmed, verb))
+    if verb == "mark":
+        assert (answer["status"], answer["event"]) == ("error", None)
+        assert answer["error"].endswith("marks.jsonl cannot be written (Input/output error); make room and send it again")
+        assert alarmed.ask("recalibrate-threshold", source="pump1")["false_alarms"] == 0
+    else:
+        assert (answer["status"], answer["error"]) == ("ok", None)
+        assert "cannot be written (Input/output error); it holds until the daemon stops" in answer["warning"]
+        assert not (tmp_path / "state" / {"snooze": "snoozes.json"}.get(verb, "thresholds.json")).exists()
+
+
+def test_command_that_waits_when_the_daemon_stops_is_written_and_answered(
+    alarmed: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    disk = SlowDisk(monkeypatch)
+    alarmed.remote.subscription.deliver(Delivery(TOPICS.command("snooze"), json.dumps(asked(alarmed, "snooze")).encode(), False))
+    alarmed.poll_until(disk.is_syncing.is_set)
+    disk.goes_on.set()
+    alarmed.remote.close()
+    assert [answer["warning"] for answer in alarmed.answers] == [None]
+    assert "pump1" in json.loads((tmp_path / "state" / "snoozes.json").read_text())["content"]

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from edge import clock
+from edge.audio.block import Block
 from edge.errors import AudioError
 from edge.sources.files import FileSource
 
@@ -87,6 +88,74 @@ def test_file_source_realtime_is_ready_when_its_block_is_due_and_tells_when_that
             heard_s.append(block.heard_at_s - begun_s)
     assert heard_s == pytest.approx([0.1, 0.2, 0.25], abs=0.01)
     assert (source.waiting_s, source.skip(100)) == (0.0, 0)
+
+
+def ramp(path: Path, seconds: float) -> Path:
+    """Each sample says where it is."""
+    soundfile.write(path, np.arange(round(seconds * RATE_HZ), dtype=np.float32) / 1e6, RATE_HZ, subtype="FLOAT")
+    return path
+
+
+def place(block: Block | None) -> int:
+    """Where in a ramp a block begins."""
+    assert block is not None
+    return round(float(block.samples[0]) * 1e6)
+
+
+@pytest.fixture
+def at_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the clock says, to be set."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_file_source_realtime_sound_that_is_due_waits_and_can_be_skipped(tmp_path: Path, at_s: list[float], loop: bool) -> None:
+    source = FileSource("pump1", [ramp(tmp_path / "a.wav", 3.0)], realtime=True, loop=loop)
+    source.open()
+    assert (source.ready, source.waiting_s) == (False, 0.0)
+    at_s[0] += 2.0
+    assert (source.ready, source.waiting_s) == (True, 2.0)
+    assert place(source.read()) == 0
+    assert source.waiting_s == pytest.approx(1.9)
+    assert source.skip(RATE_HZ + 7) == RATE_HZ + 7
+    block = source.read()
+    assert place(block) == round(1.1 * RATE_HZ) + 7
+    assert block is not None
+    assert source.waiting_s == pytest.approx(0.9 - (7 + len(block.samples)) / RATE_HZ)
+    at_s[0] += 100.0
+    left = 3 * RATE_HZ - round(1.1 * RATE_HZ) - 7 - len(block.samples)
+    assert source.waiting_s * RATE_HZ == pytest.approx(left + 99 * RATE_HZ * loop)
+    assert source.skip(50 * RATE_HZ) == (50 * RATE_HZ if loop else left)  # a file that has ended has no more
+
+
+def test_file_source_as_fast_as_possible_has_nothing_that_waits(tmp_path: Path, at_s: list[float]) -> None:
+    source = FileSource("pump1", [ramp(tmp_path / "a.wav", 3.0)])
+    source.open()
+    source.read()
+    at_s[0] += 1000.0
+    assert (source.waiting_s, source.skip(RATE_HZ)) == (0.0, 0)
+    assert place(source.read()) == RATE_HZ
+
+
+def test_file_source_closed_before_its_end_goes_on_where_it_was(tmp_path: Path, at_s: list[float]) -> None:
+    for realtime in (False, True):
+        source = FileSource("pump1", [ramp(tmp_path / "a.wav", 3.0)], realtime=realtime, loop=True)
+        source.open()
+        assert source.ready != realtime
+        at_s[0] += 0.1
+        block = source.read()
+        assert block is not None
+        heard = len(block.samples)
+        source.close()
+        at_s[0] += 2.0
+        source.open()
+        at_s[0] += 0.1
+        block = source.read()
+        assert block is not None
+        assert block.lost_samples == (2 * RATE_HZ if realtime else 0)  # real time goes on meanwhile
+        assert place(block) == heard + block.lost_samples
 
 
 def test_file_source_as_fast_as_possible_is_always_ready(tmp_path: Path) -> None:
