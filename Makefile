@@ -9,7 +9,8 @@
 #   make lock       requirements/*.lock anew, with the newest versions that pyproject.toml allows
 #   make test-faults
 #                   broker, daemon, network, sound device, disk and clock fail at random while 40 faults are played, for 7 minutes;
-#                   ARGS="--seed 1" for the same again, ARGS=--short for a minute of it
+#                   ARGS="--seed 1" for the same again, ARGS=--short for a minute of it; ARGS=--long for a day of four machines at ten
+#                   times their speed, with slow and read-only disks and too little memory, ARGS="--long --hours 2" for two hours of it
 #   make install    as root, on a device: /opt/auscult, /etc/auscult, the systemd unit; `make uninstall` takes it away again
 #
 # PYTHON names another interpreter (3.10 or newer), VENV another place for the virtual environment.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.faults.delivery import Delivery, check_delivery
 from tests.faults.evidence import Evidence, PlayedTrack
@@ -25,6 +25,11 @@ class Verdict:
     alarmed: int  # of them, those that opened an event
     problems: tuple[str, ...]
 
+    @property
+    def starved(self) -> int:
+        """How often a source ran out of memory, and was to be tried again."""
+        return sum(life.says("failed unexpectedly (MemoryError") for life in self.evidence.lives)
+
     def table(self) -> Iterator[tuple[str, str]]:
         """Counts, as (what, how much)."""
         evidence, delivery, sound = self.evidence, self.delivery, self.sound
@@ -33,6 +38,8 @@ class Verdict:
                 yield kind, f"{evidence.troubles[kind]} times" + (f": {evidence.disk}" if kind == "disk full" else "")
         yield "lives of the daemon", str(len(evidence.lives))
         yield "outbox without its disk", f"{sum(life.says('in memory only until it can') for life in evidence.lives)} times"
+        if evidence.troubles["memory short"]:
+            yield "sources without memory", f"{self.starved} times, each time begun anew"
         yield "faults played", str(sum(len(list(played.track.faults())) for played in evidence.played))
         yield "  every second of them scored", f"{self.heard_whole}, of which {self.alarmed} opened an event"
         yield "events opened in the log", str(delivery.logged)
@@ -72,7 +79,10 @@ def judge(evidence: Evidence) -> Verdict:
         problems.append(f"the daemon ended with exit code {evidence.exit_code}")
     if not delivery.logged:
         problems.append("nothing was opened: this run says nothing")
-    return Verdict(evidence, delivery, sound, heard, alarmed, tuple(problems))
+    verdict = Verdict(evidence, delivery, sound, heard, alarmed, tuple(problems))
+    if evidence.troubles["memory short"] and not verdict.starved:
+        return replace(verdict, problems=(*problems, "no source ran out of memory: this run says nothing of that"))
+    return verdict
 
 
 def _check_faults(played: PlayedTrack, sound: Sound, speed: float) -> tuple[int, list[Played]]:
