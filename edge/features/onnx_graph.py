@@ -1,37 +1,93 @@
 """Look into a network before ONNX Runtime does: by the time that it refuses, it has read other files, filled the memory or taken for ever.
 
 A list of what is bad would never be complete. So a network may consist only of what our own exporters write (edge/features/onnx_file.py,
-edge/features/onnx_operators.py), and the size of every tensor follows from its inputs and constants before any is made. What ONNX Runtime
-then takes is bounded by the sum of all of them, however it orders its work and whatever it computes in advance.
+edge/features/onnx_operators.py), and the size of every tensor follows from its inputs and constants before any is made.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
+
 from edge.features.frontend import BLOCK_FRAMES
-from edge.features.onnx_file import Declared, read_graph, quoted
+from edge.features.onnx_file import Declared, Graph, quoted, read_graph
 from edge.features.onnx_operators import Value, result_of
 
-# The largest networks that the exporters write as they are set by default, and what each limit leaves beside:
-MOST_NODES = 512
-MOST_AXES = 5
-MOST_BYTES = 192 << 20
-MOST_PRODUCTS = 8_000_000_000
+# Behind each limit is the largest of what the networks need that the exporters write by default.
+MOST_OPERATORS = 400  # 189: AudDSR
+MOST_AXES = 5  # 4
+MOST_BYTES = 160 << 20  # 104 MB: AudDSR of 128 mels; by more than half of it, the bound is not reached
+MOST_PRODUCTS = 8_000_000_000  # 4.9e9: the same, 50 ms of a PC's core
 
 
-def check_graph(model: bytes) -> None:
-    """Refuse a network that could do more than ours, or more of it; ValueError says what it holds, as in `the operator 'Loop', which ...`.
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a network needs at most to be opened and to compute once."""
 
-    An input's dimension without a length is a block's frames: so the daemon calls it.
-    """
+    bytes: int
+    products: int  # multiplications, or as much work
+
+
+def check_graph(model: bytes) -> Graph:
+    """The graph of a network that does no more than ours; else ValueError says what it holds, as in `the operator 'Loop', which ...`."""
     graph = read_graph(model)
-    if len(graph.nodes) > MOST_NODES:
-        raise ValueError(f"{len(graph.nodes)} operators, {MOST_NODES} are the most")
-    values = {name: Value(tensor.kind, tensor.shape, tensor) for name, tensor in graph.constants.items()}
-    kept, working, products = 0, 0, 0
+    needs = needs_of(graph, len(model))
+    if needs.bytes > MOST_BYTES:
+        raise ValueError(
+            f"what would take {needs.bytes >> 20} MB of memory, more than the {MOST_BYTES >> 20} MB of any network of Auscult's"
+        )
+    if needs.products > MOST_PRODUCTS:
+        raise ValueError(f"work of {needs.products:.1e} multiplications, more than the {MOST_PRODUCTS:.0e} of any network of Auscult's")
+    return graph
+
+
+def needs_of(graph: Graph, file_bytes: int) -> Needs:
+    """What a network needs, if every operator is one of ours; else ValueError.
+
+    An input's dimension without a length is a block's frames: so the daemon calls it. The bytes hold however ONNX Runtime orders its work
+    and whatever it computes in advance: the file is in memory twice while it is opened; constants, what follows from constants alone, and
+    inputs stay. What is computed and used once is there, or what is made of it, never both but for the one operator that is at work: so of
+    the two the larger counts, and beside all this the operator that makes and works with most.
+    """
+    if len(graph.nodes) > MOST_OPERATORS:
+        raise ValueError(f"{len(graph.nodes)} operators, more than the {MOST_OPERATORS} of any network of Auscult's")
+    values: dict[str, Value] = {}
+    for name, tensor in graph.constants.items():
+        _add(values, name, Value(tensor.kind, tensor.shape, tensor))
+    constants = {*values, ""}
     for declared in graph.inputs:
         _add(values, declared.name, Value(declared.kind, tuple(length or BLOCK_FRAMES for length in declared.shape)))
+    kept = sum(value.bytes for value in values.values())
+    uses = Counter([name for node in graph.nodes for name in node.inputs] + [output.name for output in graph.outputs] * 2)
+    passing: dict[str, int] = {}  # bytes of what is computed and not yet used up
+    most, products = 0, 0
     for node in graph.nodes:
-        result = result_of(node, values)
-        _add(values, node.outputs[0], result.value)
-        kept, working, products = kept + result.kept_bytes, max(working, result.working_bytes), products + result.products
-    print(sum(value.bytes for value in values.values())/2**20, kept/2**20, working/2**20, products/1e6, max(v.bytes for v in values.values())/2**20)
+        result, name = result_of(node, values), node.outputs[0]
+        _add(values, name, result.value)
+        kept, products, most = kept + result.kept_bytes, products + result.products, max(most, result.working_bytes + result.value.bytes)
+        if constants.issuperset(node.inputs):
+            constants.add(name)
+            kept += result.value.bytes
+        else:
+            used_up = sum(passing.pop(given) for given in node.inputs if given in passing and uses[given] == 1)
+            passing[name] = max(result.value.bytes, used_up)
+    for declared in graph.outputs:
+        _check_output(declared, values)
+    return Needs(2 * file_bytes + kept + sum(passing.values()) + most, products)
+
+
+def _add(values: dict[str, Value], name: str, value: Value) -> None:
+    if not name or name in values:
+        raise ValueError(f"two values of the name {quoted(name)}, or one without a name")
+    if len(value.shape) > MOST_AXES:
+        raise ValueError(f"a value {quoted(name)} of {len(value.shape)} axes, more than any of Auscult's")
+    values[name] = value
+
+
+def _check_output(declared: Declared, values: dict[str, Value]) -> None:
+    """ONNX Runtime plans with what an output is said to be."""
+    made = values.get(declared.name)
+    if made is None or made.kind is not declared.kind or len(made.shape) != len(declared.shape):
+        raise ValueError(f"an output {quoted(declared.name)} that nothing makes")
+    if any(said not in (None, length) for said, length in zip(declared.shape, made.shape, strict=True)):
+        raise ValueError(f"an output {quoted(declared.name)} of another shape than is made")

@@ -16,6 +16,7 @@ from edge.features.onnx_file import Attribute, Kind, Node, Tensor, quoted
 
 LONGEST_KERNEL = 4  # and stride, and factor of a Resize: AudDSR's
 CHANNELS_AT_ONCE = 16  # ONNX Runtime stores and computes channels in lots of up to so many
+PRODUCTS_PER_MOVE = 32  # multiplications of a matrix product in the time in which a number is looked up and put somewhere else
 
 Shape: TypeAlias = tuple[int, ...]
 Attributes: TypeAlias = Mapping[str, Attribute]
@@ -48,7 +49,7 @@ class Result:
     """What an operator makes, and what that costs."""
 
     value: Value
-    products: int  # multiplications, or whatever it does once with each number
+    products: int  # multiplications, or as much work
     kept_bytes: int = 0  # beside its constants: what ONNX Runtime makes of them for good
     working_bytes: int = 0  # only while it computes
 
@@ -190,7 +191,8 @@ def _convolved_back(inputs: Sequence[Value], attributes: Attributes) -> Result:
 )  # fmt: skip
 def _pooled(inputs: Sequence[Value], attributes: Attributes) -> Result:
     batch, channels, *places = inputs[0].shape
-    return _floats(inputs, (batch, channels, *_swept(places, attributes)), math.prod(_integers(attributes["kernel_shape"])))
+    shape = (batch, channels, *_swept(places, attributes))
+    return _floats(inputs, shape, math.prod((*shape, *_integers(attributes["kernel_shape"]))))
 
 
 @_operator(
@@ -199,14 +201,13 @@ def _pooled(inputs: Sequence[Value], attributes: Attributes) -> Result:
 )  # fmt: skip
 def _resized(inputs: Sequence[Value], attributes: Attributes) -> Result:
     picture, scales = inputs
-    _require(scales.kind is Kind.FLOAT and scales.constant is not None and len(scales.shape) == 1 and len(picture.shape) == 4)
-    factors = scales.constant.numbers().tolist() if scales.constant is not None else []
-    _require(all(factor in range(1, LONGEST_KERNEL + 1) for factor in factors) and factors[:2] == [1.0, 1.0])
+    factors = scales.constant.numbers().tolist() if scales.constant is not None and scales.kind is Kind.FLOAT else []
+    _require(len(picture.shape) == 4 and factors[:2] == [1.0, 1.0] and all(factor in range(1, LONGEST_KERNEL + 1) for factor in factors))
     shape = tuple(length * int(factor) for length, factor in zip(picture.shape, factors, strict=True))
-    return _floats(inputs, shape, 4)
+    return _floats(inputs, shape, 4 * math.prod(shape))
 
 
-@_operator("Concat", inputs=range(1, 8), axis=ANY)
+@_operator("Concat", inputs=range(2, 4), axis=ANY)
 def _joined(inputs: Sequence[Value], attributes: Attributes) -> Result:
     axis = _axis(_integer(attributes["axis"]), inputs[0])
     around = {(value.kind, *value.shape[:axis], None, *value.shape[axis + 1 :]) for value in inputs}
@@ -286,29 +287,31 @@ def _dequantized(inputs: Sequence[Value], attributes: Attributes) -> Result:
     return _made(Value(Kind.FLOAT, value.shape))
 
 
-def _made(value: Value, products: int | None = None) -> Result:
-    return Result(value, value.size if products is None else products)
+def _made(value: Value, looked_at: int = 0) -> Result:
+    """Each number is put somewhere, and so many more are looked at."""
+    return Result(value, PRODUCTS_PER_MOVE * (value.size + looked_at))
 
 
-def _floats(inputs: Sequence[Value], shape: Shape, products_each: int = 1) -> Result:
+def _floats(inputs: Sequence[Value], shape: Shape, looked_at: int = 0) -> Result:
     """Floats of floats."""
     _require(all(value.kind is Kind.FLOAT for value in inputs))
-    value = Value(Kind.FLOAT, shape)
-    return Result(value, value.size * products_each)
+    return _made(Value(Kind.FLOAT, shape), looked_at)
 
 
 def _of_matrix(inputs: Sequence[Value], shape: Shape, inner: int) -> Result:
-    result = _floats(inputs, shape, inner)
-    right = inputs[1]
-    turned = math.prod(right.shape[:-2]) * max(r * in_lots(c) for r, c in (right.shape[-2:], right.shape[:-3:-1]))
-    return Result(result.value, result.products, kept_bytes=turned * Kind.FLOAT.dtype.itemsize)
+    """A product keeps what stands right in another order, in lots of columns (or rows, where it is turned)."""
+    result = _floats(inputs, shape)
+    *stack, rows, columns = inputs[1].shape
+    kept = math.prod(stack) * max(rows * in_lots(columns), in_lots(rows) * columns)
+    return Result(result.value, result.products + result.value.size * inner, kept_bytes=kept * Kind.FLOAT.dtype.itemsize)
 
 
 def _with_weight(result: Result, weight: Value, products_each: int, working: int) -> Result:
     """A convolution keeps its weight in another order, in lots of either channels."""
     kept = in_lots(weight.shape[0]) * in_lots(weight.shape[1]) * math.prod(weight.shape[2:])
     size = Kind.FLOAT.dtype.itemsize
-    return Result(result.value, result.products * products_each, kept_bytes=kept * size, working_bytes=working * size)
+    products = result.products + result.value.bytes // size * products_each
+    return Result(result.value, products, kept_bytes=kept * size, working_bytes=working * size)
 
 
 def _swept(places: Sequence[int], attributes: Attributes) -> Shape:
