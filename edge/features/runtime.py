@@ -33,13 +33,13 @@ def open_session(model: bytes, subject: object, providers: tuple[str, ...] = ("c
     try:
         graph = check_graph(model)
     except ValueError as error:
-        raise BackboneError(subject, f"Auscult cannot open it: it holds {error}; export it again") from error
+        raise BackboneError(subject, f"holds {error}; export it again") from error
     try:
         try_out(model, graph.inputs, _options(1))
         session = _started(model, _options(threads), _available(providers))
     except Exception as error:  # ONNX Runtime has no common base class for what it raises
         first_line = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
-        raise BackboneError(subject, f"ONNX Runtime {ort.__version__} cannot open it ({first_line}); export it again") from error
+        raise BackboneError(subject, f"cannot be opened by ONNX Runtime {ort.__version__} ({first_line}); export it again") from error
     wanted = PROVIDERS[providers[0]]
     if wanted in ort.get_available_providers() and wanted not in session.get_providers():
         log.warning("provider %s did not start; inference runs on %s", providers[0], session.get_providers()[0])
