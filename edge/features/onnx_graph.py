@@ -46,8 +46,8 @@ def needs_of(graph: Graph, file_bytes: int) -> Needs:
 
     An input's dimension without a length is a block's frames: so the daemon calls it. The bytes hold however ONNX Runtime orders its work
     and whatever it computes in advance: the file is in memory twice while it is opened; constants, what follows from constants alone, and
-    inputs stay. What is computed and used once is there, or what is made of it, never both but for the one operator that is at work: so of
-    the two the larger counts, and beside all this the operator that makes and works with most.
+    inputs stay; outputs are copied. What is computed and used once is there, or what is made of it, never both but for the one operator
+    that is at work: so of the two the larger counts, and beside all this the operator that makes and works with most.
     """
     if len(graph.nodes) > MOST_OPERATORS:
         raise ValueError(f"{len(graph.nodes)} operators, more than the {MOST_OPERATORS} of any network of Auscult's")
@@ -72,7 +72,7 @@ def needs_of(graph: Graph, file_bytes: int) -> Needs:
             used_up = sum(passing.pop(given) for given in node.inputs if given in passing and uses[given] == 1)
             passing[name] = max(result.value.bytes, used_up)
     for declared in graph.outputs:
-        _check_output(declared, values)
+        kept += _output(declared, values).bytes
     return Needs(2 * file_bytes + kept + sum(passing.values()) + most, products)
 
 
@@ -84,10 +84,11 @@ def _add(values: dict[str, Value], name: str, value: Value) -> None:
     values[name] = value
 
 
-def _check_output(declared: Declared, values: dict[str, Value]) -> None:
-    """ONNX Runtime plans with what an output is said to be."""
+def _output(declared: Declared, values: dict[str, Value]) -> Value:
+    """What is given out; ONNX Runtime plans with what it is said to be, so that must be true."""
     made = values.get(declared.name)
     if made is None or made.kind is not declared.kind or len(made.shape) != len(declared.shape):
         raise ValueError(f"an output {quoted(declared.name)} that nothing makes")
     if any(said not in (None, length) for said, length in zip(declared.shape, made.shape, strict=True)):
         raise ValueError(f"an output {quoted(declared.name)} of another shape than is made")
+    return made

@@ -106,7 +106,7 @@ def _input(rng: Rng, model: onnx.ModelProto, schema: OpSchema, place: int) -> st
     dtype = TYPES[pick(rng, kinds)] if kinds else np.float32
     shape = pick(rng, ((), (1,), (2,), (4,), (8,), (1, 64), (64, 1), (1, LARGE), (LARGE, 1), (64, 64, 3, 3), (16, 1, 2, 2)))
     with np.errstate(all="ignore"):
-        numbers = np.array([pick(rng, SIZES) for _ in range(8)], np.float64).astype(dtype)
+        numbers: NDArray[np.generic] = np.array([pick(rng, SIZES) for _ in range(8)], np.float64).astype(dtype)
     return _constant(model, f"graft_{place}", np.resize(numbers, shape))
 
 
@@ -122,7 +122,7 @@ def _attribute(rng: Rng, attribute: OpSchema.Attribute) -> object:
         "STRINGS": ["a", "b"],
         "TENSOR": numpy_helper.from_array(np.array(numbers, np.int64)),
     }
-    return made.get(attribute.type.name)
+    return made.get(str(attribute.type).rpartition(".")[2])
 
 
 def _constant(model: onnx.ModelProto, name: str, numbers: NDArray[np.generic]) -> str:

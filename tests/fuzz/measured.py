@@ -33,11 +33,11 @@ class Measured:
     peak_mb: float
 
 
-def measured(folder: Path, *arguments: str, module: str = "edge") -> Measured:
-    """Run `python -m edge ...`, or another module; it must end within a minute. `folder` is for what is measured."""
+def measured(folder: Path, *arguments: str, module: str = "edge", limit_s: float = 60.0) -> Measured:
+    """Run `python -m edge ...`, or another module; it must end in time. `folder` is for what is measured."""
     peak = folder / "peak"
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(peak), module, *arguments],
-        capture_output=True, text=True, timeout=60, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
+        capture_output=True, text=True, timeout=limit_s, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
     )  # fmt: skip
     return Measured(done.returncode, done.stdout, done.stderr, int(peak.read_text()) / 1024)

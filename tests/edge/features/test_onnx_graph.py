@@ -1,4 +1,4 @@
-"""Networks that do more than compute are refused before ONNX Runtime sees them."""
+"""Networks that could do more than ours, or more of it, are refused before ONNX Runtime sees them."""
 
 from __future__ import annotations
 
