@@ -216,7 +216,7 @@ class _Reader:
     def _tensor(self, content: memoryview) -> tuple[str, Tensor]:
         tensor = self._record(content, _TENSOR)
         if "elsewhere" in tensor or ("location" in tensor and tensor.integer("location")):
-            raise ValueError("weights that lie in another file")
+            raise ValueError("weights in another file")
         name, kind, shape = tensor.text("name"), _kind(tensor.integer("kind")), tuple(map(_integer, tensor.many("shape")))
         if any(length < 1 for length in shape) or math.prod(shape) * kind.dtype.itemsize != len(tensor.one("content")):
             raise ValueError(f"a constant {quoted(name)} that has not the numbers that its shape says")

@@ -53,7 +53,7 @@ def test_check_graph_refuses(model: bytes, said: str) -> None:
 
 def test_check_graph_finds_what_is_hidden_in_a_graph_within() -> None:
     inner = helper.make_graph([helper.make_node("Loop", ["x"], ["y"])], "inner", [], [])
-    with pytest.raises(ValueError, match="an attribute 'body' of a type"):
+    with pytest.raises(ValueError, match=r"a part \(field 6\) that Auscult never writes"):
         check_graph(model_of(helper.make_node("Something", ["x"], ["y"], body=inner)))
 
 
