@@ -102,7 +102,7 @@ def test_auddsr_bundle_with_a_damaged_network_is_refused_in_one_line(bundle: Pat
     def damage(manifest: object, arrays: object, blobs: dict[str, bytes]) -> None:
         blobs[MEMBER] = b"\0" * 100
 
-    with pytest.raises(BundleError, match=r"broken\.auscult: its network auddsr\.onnx cannot be opened") as refusal:
+    with pytest.raises(BundleError, match=r"broken\.auscult: its network auddsr\.onnx holds ") as refusal:
         Model.load(tampered(bundle, tmp_path / "broken.auscult", damage))
     assert "\n" not in str(refusal.value)
 
