@@ -14,8 +14,8 @@ from edge.features.onnx_file import Declared, Graph, quoted, read_graph
 from edge.features.onnx_operators import result_of
 from edge.features.onnx_shapes import Value
 
-# Half as much again, or twice, as the largest network needs that the exporters write by default, AudDSR of 128 mels (by this reckoning: ONNX
-# Runtime takes 45 MB for it). tests/fuzz/test_grafts.py measures what the limits come to: 230 MB with the interpreter.
+# Half as much again, or twice, as the largest network needs that the exporters write by default: AudDSR of 128 mels. (So it is reckoned:
+# ONNX Runtime takes 45 MB for it.) tests/fuzz/test_grafts.py measures what the limits come to: 230 MB with the interpreter.
 MOST_OPERATORS = 400  # AudDSR has 189
 MOST_AXES = 5  # 4
 MOST_BYTES = 160 << 20  # 104 MB

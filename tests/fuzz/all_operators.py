@@ -22,17 +22,17 @@ def main(seed: int, times: int) -> None:
     opened: Counter[str] = Counter()
     longest_s, odd = 0.0, []
     for number, schema in enumerate(schemas()):
-        for time_ in range(times):
+        for repeat in range(times):
             model = onnx.ModelProto()
             model.CopyFrom(backbone)
-            graft(np.random.default_rng([seed, number, time_]), model, schema)
+            graft(np.random.default_rng([seed, number, repeat]), model, schema)
             started_s = time.perf_counter()
             try:
                 open_session(model.SerializeToString(), "evil.onnx")
                 opened[schema.name] += 1
             except BackboneError as error:
                 if "\n" in str(error) or not str(error).endswith("; export it again"):
-                    odd.append([schema.name, number, time_, str(error)])
+                    odd.append([schema.name, number, repeat, str(error)])
             longest_s = max(longest_s, time.perf_counter() - started_s)
     print(json.dumps({"operators": len(schemas()), "opened": opened, "longest_s": longest_s, "odd": odd}))
 
