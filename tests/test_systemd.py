@@ -58,6 +58,12 @@ def test_unit_is_restarted_without_end() -> None:
     assert int(unit["Service"]["RestartSec"]) >= 5
 
 
+def test_unit_leaves_the_device_memory_and_is_started_again_when_it_wants_more() -> None:
+    service = settings()["Service"]
+    assert 50 <= int(service["MemoryMax"].removesuffix("%")) <= 80
+    assert "OOMPolicy" not in service  # systemd's own, stop, counts as a failure
+
+
 def test_unit_lets_the_daemon_reach_what_it_needs() -> None:
     service = settings()["Service"]
     assert service["SupplementaryGroups"] == "audio"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from export.auddsr.excerpts import Excerpts
 
 LEAST_DEVIATION = 1e-3  # of the map, which is 0 .. 1: less is the noise of a network that is sure
+MOST_CODES, MOST_CHANNELS = 2048, 64  # together as much as a network in a bundle may need (edge/features/onnx_graph.py)
 SYNTHESIS_SEED = 1_000_000  # apart from the machines of tests
 
 
@@ -73,12 +74,17 @@ class AudDsrSettings:
             "autoencoder-batch": (default.autoencoder_batch, 2, "excerpts in a step of the first stage"),
             "steps": (default.steps, 1, "of the second stage, which learns to find simulated faults"),
             "batch": (default.batch, 2, "excerpts in a step of the second stage"),
-            "codes": (default.codes, 4, "in each of the two codebooks"),
-            "channels": (default.channels, 4, "of the features, and numbers in a code"),
+            "codes": (default.codes, 4, f"in each of the two codebooks, up to {MOST_CODES}"),
+            "channels": (default.channels, 4, f"of the features, and numbers in a code, up to {MOST_CHANNELS}"),
         }
+        most = {"codes": MOST_CODES, "channels": MOST_CHANNELS}
         for name, (value, least, meaning) in counts.items():
             group.add_argument(
-                f"--auddsr-{name}", type=whole_number(least), default=value, metavar="N", help=f"{meaning} (default: %(default)s)"
+                f"--auddsr-{name}",
+                type=whole_number(least, most.get(name)),
+                default=value,
+                metavar="N",
+                help=f"{meaning} (default: %(default)s)",
             )
         group.add_argument(
             "--auddsr-learning-rate",

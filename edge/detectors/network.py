@@ -21,7 +21,7 @@ class Network:
         try:
             self._session = open_session(parts.blobs[member], parts.subject, parts.providers, parts.threads)
         except BackboneError as error:
-            raise BundleError(parts.subject, f"its network {member} cannot be opened; {AGAIN}") from error
+            raise BundleError(parts.subject, f"its network {member} {error.problem.partition(';')[0]}; {AGAIN}") from error
         values = [*self._session.get_inputs(), *self._session.get_outputs()]
         if [tuple(value.shape) for value in values] != [takes, gives] or any(value.type != "tensor(float)" for value in values):
             raise BundleError(parts.subject, f"its network {member} does not take {takes} and give {gives}; {AGAIN}")

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from edge.doctor.finding import Finding, fail, ok, warn
 
 OLDEST_PYTHON = (3, 10)
-# What is imported -> what pip installs. ONNX Runtime is imported by way of our module, which switches its telemetry off first.
+# What is imported -> what pip installs. ONNX Runtime is imported by way of our module, which silences it first.
 PACKAGES: Mapping[str, str] = {
     "numpy": "numpy",
-    "edge.features.runtime": "onnxruntime",
+    "edge.features.silent_runtime": "onnxruntime",
     "faiss": "faiss-cpu",
     "msgspec": "msgspec",
     "yaml": "pyyaml",
@@ -39,12 +39,11 @@ def check_software(packages: Mapping[str, str] = PACKAGES, python: Sequence[int]
 
 def check_providers(wanted: Sequence[str]) -> Finding:
     """Whether this ONNX Runtime has the providers that config.yaml prefers; the CPU is always there."""
-    import onnxruntime
-
     from edge.features.runtime import PROVIDERS
+    from edge.features.silent_runtime import ort
 
     check = "inference"
-    present = onnxruntime.get_available_providers()
+    present = ort.get_available_providers()
     missing = [name for name in wanted if PROVIDERS[name] not in present]
     if not missing:
         return ok(check, f"runs on {wanted[0]}")
@@ -66,6 +65,6 @@ def _import_problem(module: str) -> str | None:
 
 
 def _onnxruntime_version() -> str:
-    import onnxruntime
+    from edge.features.silent_runtime import ort
 
-    return str(onnxruntime.__version__)
+    return str(ort.__version__)

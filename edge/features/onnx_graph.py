@@ -1,104 +1,94 @@
-"""Look into a network before ONNX Runtime does: it has read other files and filled the memory by the time it refuses.
+"""Look into a network before ONNX Runtime does: by the time that it refuses, it has read other files, filled the memory or taken for ever.
 
-An ONNX file is a protobuf message (onnx.proto3, IR version 3 to 13). Only what can do harm is looked for, in any depth of the graph:
-
-external data   weights in another file, of the network's choice
-control flow    loops, which end when the network wants
-made to order   operators whose result is as large as a number in the network says, and that are computed while it is opened
-other domains   operators that are not ONNX's or ONNX Runtime's own
+A list of what is bad would never be complete. So a network may consist only of what our own exporters write (edge/features/onnx_file.py,
+edge/features/onnx_operators.py), and the size of every tensor follows from its inputs and constants before any is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from dataclasses import dataclass
 
-# Field numbers of onnx.proto3.
-_MODEL_GRAPH, _MODEL_FUNCTIONS = 7, 25
-_GRAPH_NODES, _GRAPH_TENSORS, _GRAPH_SPARSE = 1, 5, 15
-_NODE_OPERATOR, _NODE_ATTRIBUTES, _NODE_DOMAIN = 4, 5, 7
-_ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH, _ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS = 5, 6, 10, 11
-_TENSOR_EXTERNAL, _TENSOR_LOCATION = 13, 14
+from edge.features.frontend import BLOCK_FRAMES
+from edge.features.onnx_file import Declared, Graph, quoted, read_graph
+from edge.features.onnx_operators import result_of
+from edge.features.onnx_shapes import Value
 
-_VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
-_REFUSED = frozenset(
-    {"Loop", "Scan", "If", "SequenceMap", "ConstantOfShape", "Range", "Tile", "Expand", "EyeLike", "OneHot"}
-    | {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli"}
-)
-_DOMAINS = frozenset({b"", b"ai.onnx", b"com.microsoft"})
-
-
-def check_graph(model: bytes) -> None:
-    """Refuse a network that could do more than compute; ValueError says what it holds, as in `Loop, which ...`."""
-    for number, value in _fields(memoryview(model)):
-        if number == _MODEL_GRAPH:
-            _check_graph(value)
-        elif number == _MODEL_FUNCTIONS:
-            raise ValueError("functions of its own, which Auscult never writes")
+# Half as much again, or twice, as the largest network needs that the exporters write by default: AudDSR of 128 mels. (So it is reckoned:
+# ONNX Runtime takes 45 MB for it.) tests/fuzz/test_grafts.py measures what the limits come to: 230 MB with the interpreter.
+MOST_OPERATORS = 400  # AudDSR has 189
+MOST_AXES = 5  # 4
+MOST_BYTES = 160 << 20  # 104 MB
+MOST_PRODUCTS = 8_000_000_000  # 4.9e9, which take 50 ms of a PC's core
 
 
-def _check_graph(graph: memoryview, depth: int = 0) -> None:
-    if depth > 4:
-        raise ValueError("graphs within graphs, which Auscult never writes")
-    for number, value in _fields(graph):
-        if number == _GRAPH_NODES:
-            _check_node(value, depth)
-        elif number == _GRAPH_TENSORS:
-            _check_tensor(value)
-        elif number == _GRAPH_SPARSE:
-            raise ValueError("sparse constants, which Auscult never writes")
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a network needs at most to be opened and to compute once."""
+
+    bytes: int
+    products: int  # multiplications, or as much work
 
 
-def _check_node(node: memoryview, depth: int) -> None:
-    for number, value in _fields(node):
-        if number == _NODE_OPERATOR and (operator := bytes(value[:40]).decode(errors="replace")) in _REFUSED:
-            raise ValueError(f"the operator {operator}, which can run or grow without end")
-        if number == _NODE_DOMAIN and bytes(value[:40]) not in _DOMAINS:
-            raise ValueError(f"an operator of the unknown domain {bytes(value[:40]).decode(errors='replace')!r}")
-        if number == _NODE_ATTRIBUTES:
-            for kind, inner in _fields(value):
-                if kind in (_ATTRIBUTE_TENSOR, _ATTRIBUTE_TENSORS):
-                    _check_tensor(inner)
-                elif kind in (_ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS):
-                    _check_graph(inner, depth + 1)
+def check_graph(model: bytes) -> Graph:
+    """The graph of a network that does no more than ours; else ValueError says what it holds, as in `the operator 'Loop', which ...`."""
+    graph = read_graph(model)
+    needs = needs_of(graph, len(model))
+    if needs.bytes > MOST_BYTES:
+        raise ValueError(f"what would take {needs.bytes >> 20} MB of memory, and {MOST_BYTES >> 20} MB are the most")
+    if needs.products > MOST_PRODUCTS:
+        raise ValueError(f"work of {needs.products:.1e} multiplications at a time, and {MOST_PRODUCTS:.0e} are the most")
+    return graph
 
 
-def _check_tensor(tensor: memoryview) -> None:
-    for number, value in _fields(tensor):
-        if number == _TENSOR_EXTERNAL or (number == _TENSOR_LOCATION and any(value)):
-            raise ValueError("weights in another file; export it as one file")
+def needs_of(graph: Graph, file_bytes: int) -> Needs:
+    """What a network needs, if every operator is one of ours; else ValueError.
 
-
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """The fields of a message, as (number, bytes); ValueError where they are none."""
-    place = 0
-    while place < len(message):
-        key, place = _varint(message, place)
-        kind = key & 7
-        if kind == _LENGTH:
-            length, place = _varint(message, place)
-        elif kind == _VARINT:
-            start = place
-            _, end = _varint(message, place)
-            length = end - start
-        elif kind in (_EIGHT_BYTES, _FOUR_BYTES):
-            length = 8 if kind == _EIGHT_BYTES else 4
+    An input's dimension without a length is a block's frames: so the daemon calls it. The bytes hold however ONNX Runtime orders its work
+    and whatever it computes in advance: the file is in memory twice while it is opened; constants, what follows from constants alone, and
+    inputs stay; outputs are copied. What is computed and used once is there, or what is made of it, never both but for the one operator
+    that is at work: so of the two the larger counts, and beside all this the operator that makes and works with most.
+    """
+    if len(graph.nodes) > MOST_OPERATORS:
+        raise ValueError(f"{len(graph.nodes)} operators, and {MOST_OPERATORS} are the most")
+    values: dict[str, Value] = {}
+    for name, tensor in graph.constants.items():
+        _add(values, name, Value(tensor.kind, tensor.shape, tensor))
+    constants = {*values, ""}
+    for declared in graph.inputs:
+        _add(values, declared.name, Value(declared.kind, tuple(length or BLOCK_FRAMES for length in declared.shape)))
+    kept = sum(value.bytes for value in values.values())
+    uses = Counter([name for node in graph.nodes for name in node.inputs] + [output.name for output in graph.outputs] * 2)
+    passing: dict[str, int] = {}  # bytes of what is computed and not yet used up
+    most, products = 0, 0
+    for node in graph.nodes:
+        result, name = result_of(node, values), node.outputs[0]
+        _add(values, name, result.value)
+        kept, products, most = kept + result.kept_bytes, products + result.products, max(most, result.working_bytes + result.value.bytes)
+        if constants.issuperset(node.inputs):
+            constants.add(name)
+            kept += result.value.bytes
         else:
-            raise ValueError("bytes that are no ONNX")
-        if place + length > len(message):
-            raise ValueError("bytes that are no ONNX, or cut short")
-        yield key >> 3, message[place : place + length]
-        place += length
+            used_up = sum(passing.pop(given) for given in node.inputs if given in passing and uses[given] == 1)
+            passing[name] = max(result.value.bytes, used_up)
+    for declared in graph.outputs:
+        kept += _output(declared, values).bytes
+    return Needs(2 * file_bytes + kept + sum(passing.values()) + most, products)
 
 
-def _varint(message: memoryview, place: int) -> tuple[int, int]:
-    """A number of seven bits per byte, and where it ends."""
-    number = 0
-    for shift in range(0, 70, 7):
-        if place >= len(message):
-            raise ValueError("bytes that are no ONNX, or cut short")
-        byte = message[place]
-        place += 1
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return number, place
-    raise ValueError("bytes that are no ONNX")
+def _add(values: dict[str, Value], name: str, value: Value) -> None:
+    if not name or name in values:
+        raise ValueError(f"two values of the name {quoted(name)}, or one without a name")
+    if len(value.shape) > MOST_AXES:
+        raise ValueError(f"a value {quoted(name)} of {len(value.shape)} axes, more than any of Auscult's")
+    values[name] = value
+
+
+def _output(declared: Declared, values: dict[str, Value]) -> Value:
+    """What is given out; ONNX Runtime plans with what it is said to be, so that must be true."""
+    made = values.get(declared.name)
+    if made is None or made.kind is not declared.kind or len(made.shape) != len(declared.shape):
+        raise ValueError(f"an output {quoted(declared.name)} that nothing makes")
+    if any(said not in (None, length) for said, length in zip(declared.shape, made.shape, strict=True)):
+        raise ValueError(f"an output {quoted(declared.name)} of another shape than is made")
+    return made

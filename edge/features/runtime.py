@@ -1,18 +1,17 @@
-"""ONNX Runtime sessions for a board that runs all day: few threads, no spinning, providers by config."""
+"""ONNX Runtime sessions for a board that runs all day: few threads, no spinning, providers by config, and no network that takes the board.
+
+A network meets three walls: the check of its graph before ONNX Runtime sees it, a trial in limited memory, and the service's MemoryMax=.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
-
-# Read when the library is loaded. Microsoft's wheels would otherwise report sessions to Microsoft; nothing leaves this device but MQTT.
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-
-import onnxruntime as ort
 
 from edge.errors import BackboneError
 from edge.features.onnx_graph import check_graph
+from edge.features.silent_runtime import FATAL, ort
+from edge.features.trial import try_out
 
 log = logging.getLogger("auscult.runtime")
 
@@ -29,27 +28,32 @@ def open_session(model: bytes, subject: object, providers: tuple[str, ...] = ("c
     Raises
     ------
     BackboneError
-        Not a network that ONNX Runtime can open, or one that could do more than compute (`check_graph`).
+        Not a network that ONNX Runtime can open and run, or one that could do more than ours (`check_graph`).
     """
     try:
-        check_graph(model)
+        graph = check_graph(model)
     except ValueError as error:
-        raise BackboneError(subject, f"Auscult cannot open it: it holds {error}; export it again") from error
+        raise BackboneError(subject, f"holds {error}; export it again") from error
+    try:
+        try_out(model, graph.inputs, _options(1))
+        session = _started(model, _options(threads), _available(providers))
+    except Exception as error:  # ONNX Runtime has no common base class for what it raises
+        first_line = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+        raise BackboneError(subject, f"cannot be opened by ONNX Runtime {ort.__version__} ({first_line}); export it again") from error
+    wanted = PROVIDERS[providers[0]]
+    if wanted in ort.get_available_providers() and wanted not in session.get_providers():
+        log.warning("provider %s did not start; inference runs on %s", providers[0], session.get_providers()[0])
+    return session
+
+
+def _options(threads: int) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # an idle board must idle
-    options.log_severity_level = 3  # what goes wrong comes back as an exception
-    try:
-        session = _started(model, options, _available(providers))
-    except Exception as error:  # ONNX Runtime has no common base class for what it raises
-        first_line = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
-        raise BackboneError(subject, f"ONNX Runtime {ort.__version__} cannot open it ({first_line}); export it again") from error
-    wanted = PROVIDERS[providers[0]]
-    if wanted in ort.get_available_providers() and wanted not in session.get_providers():
-        log.warning("provider %s did not start; inference runs on %s", providers[0], session.get_providers()[0])
-    return session
+    options.log_severity_level = FATAL
+    return options
 
 
 def _started(model: bytes, options: ort.SessionOptions, providers: list[str]) -> ort.InferenceSession:

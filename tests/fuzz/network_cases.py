@@ -10,6 +10,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from edge.bundles.bundle import MANIFEST
+from tests.fuzz.grafts import graft, schemas
 from tests.fuzz.mutations import Rng, mutated, pick
 from tests.fuzz.seeds import Members, packed
 
@@ -23,13 +24,18 @@ def network(rng: Rng, members: Members) -> bytes:
         model = onnx.load_from_string(members[name])
         _spoil(rng, model)
         content = model.SerializeToString()
+    return packed(list(with_network(members, name, content).items()))
+
+
+def with_network(members: Members, name: str, content: bytes) -> Members:
+    """A bundle's members with another network, and the digests that belong to it."""
+    members = {**members, name: content}
     if name == "backbone.onnx":
         digest = hashlib.sha256(content).hexdigest()
         members["backbone.json"] = json.dumps({**json.loads(members["backbone.json"]), "sha256": digest}).encode()
         head = json.loads(members[MANIFEST])
         members[MANIFEST] = json.dumps({**head, "backbone": {**head["backbone"], "sha256": digest}}).encode()
-    members[name] = content
-    return packed(list(members.items()))
+    return members
 
 
 def _spoil(rng: Rng, model: onnx.ModelProto) -> None:
@@ -37,7 +43,7 @@ def _spoil(rng: Rng, model: onnx.ModelProto) -> None:
     constant = pick(rng, graph.initializer)
     output = graph.output[-1].name
     node = next(node for node in graph.node if output in node.output)
-    match int(rng.integers(8)):
+    match int(rng.integers(10)):
         case 0:  # weights from a file of the bundle's choice
             constant.ClearField("raw_data")
             constant.data_location = TensorProto.EXTERNAL
@@ -86,6 +92,8 @@ def _spoil(rng: Rng, model: onnx.ModelProto) -> None:
             node.domain, node.op_type = pick(
                 rng, (("evil", "Call"), ("com.microsoft", "FusedMatMul"), ("", "Nothing"), ("", "RandomNormal"))
             )
+        case 7 | 8:  # any operator of ONNX's
+            graft(rng, model, pick(rng, schemas()))
         case _:  # values that are no numbers
             filling = np.full(tuple(constant.dims), pick(rng, (np.nan, np.inf, 3e38)), np.float32)
             constant.raw_data = filling.tobytes()

@@ -166,14 +166,14 @@ def tiny_backbone() -> bytes:
     outputs = [helper.make_tensor_value_info("next_a", TensorProto.FLOAT, [1, 2, 64])]
     nodes = [
         helper.make_node("Identity", ["state_a"], ["next_a"]),
-        helper.make_node("ReduceMean", ["log_mel"], ["mean"], axes=[0, 1, 2, 3], keepdims=0),
+        helper.make_node("ReduceSum", ["log_mel", "all_axes"], ["sum"], keepdims=0),
     ]
-    constants = []
+    constants = [numpy_helper.from_array(np.arange(4, dtype=np.int64), "all_axes")]
     for name, shape in BLOCK_SHAPES.items():
         outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)))
         constants.append(numpy_helper.from_array(np.zeros((*shape[:2], 1), np.float32), f"{name}_cells"))
         constants.append(numpy_helper.from_array(np.zeros(shape[2:], np.float32), f"{name}_channels"))
-        nodes.append(helper.make_node("Add", ["mean", f"{name}_cells"], [f"{name}_wide"]))
+        nodes.append(helper.make_node("Add", ["sum", f"{name}_cells"], [f"{name}_wide"]))
         nodes.append(helper.make_node("Add", [f"{name}_wide", f"{name}_channels"], [name]))
     return _model(helper.make_graph(nodes, "tiny", inputs, outputs, constants))
 

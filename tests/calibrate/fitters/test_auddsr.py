@@ -14,14 +14,19 @@ pytest.importorskip("onnx")
 
 from calibrate.calibration import calibrate
 from calibrate.detector_arguments import add_detector_arguments, fitter_settings
-from calibrate.fitters.auddsr import AudDsrSettings
+from calibrate.fitters.auddsr import MOST_CHANNELS, MOST_CODES, AudDsrSettings
 from calibrate.settings import CalibrationSettings
 from edge.bundles.bundle import Bundle
 from edge.detectors.auddsr import AUDDSR, MEMBER
 from edge.errors import AudioError, BundleError, UserError
+from edge.features.frontend import DCASE
+from edge.features.onnx_graph import check_graph
 from edge.judgement.steady import STEADY_HEADS
 from edge.model import Model
 from edge.scoring import score_file
+from export.auddsr.discrete_autoencoder import DiscreteAutoencoder
+from export.auddsr.network import AnomalyDetection, AudDsrNetwork, ObjectDecoder
+from export.auddsr.training import exported
 from export.synthesis import MachineDesign, RotatingMachine
 from tests.bundles import tampered
 
@@ -97,7 +102,7 @@ def test_auddsr_bundle_with_a_damaged_network_is_refused_in_one_line(bundle: Pat
     def damage(manifest: object, arrays: object, blobs: dict[str, bytes]) -> None:
         blobs[MEMBER] = b"\0" * 100
 
-    with pytest.raises(BundleError, match=r"broken\.auscult: its network auddsr\.onnx cannot be opened") as refusal:
+    with pytest.raises(BundleError, match=r"broken\.auscult: its network auddsr\.onnx holds ") as refusal:
         Model.load(tampered(bundle, tmp_path / "broken.auscult", damage))
     assert "\n" not in str(refusal.value)
 
@@ -122,3 +127,20 @@ def test_auddsr_options_are_told(tmp_path: Path) -> None:
     ]
     assert fitter_settings(parser.parse_args(given)) == AudDsrSettings(steps=7, state="kept", outliers="faults", seed=3, device="cpu")
     assert fitter_settings(parser.parse_args(["--detector", "auddsr"])) == AudDsrSettings()
+
+
+def test_auddsr_of_the_largest_size_that_may_be_chosen_is_a_network_that_a_bundle_may_hold() -> None:
+    autoencoder = DiscreteAutoencoder(MOST_CHANNELS, MOST_CODES)
+    parts = autoencoder, ObjectDecoder(MOST_CHANNELS, DCASE.mel_bands), AnomalyDetection(MOST_CHANNELS)
+    check_graph(exported(AudDsrNetwork(*parts, (-20.0, 8.0)).eval(), DCASE.mel_bands))
+
+
+@pytest.mark.parametrize("option", [["--auddsr-codes", str(MOST_CODES + 1)], ["--auddsr-channels", str(MOST_CHANNELS + 1)]])
+def test_auddsr_larger_than_a_bundle_may_hold_is_refused_before_it_is_trained(
+    option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = ArgumentParser()
+    add_detector_arguments(parser)
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args(option)
+    assert f"from 4 to {int(option[1]) - 1}" in capsys.readouterr().err
