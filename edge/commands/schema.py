@@ -18,32 +18,39 @@ EXAMPLE = """example:
   auscult schema | jq '.commands["auscult/<node>/cmd/snooze"].payload'"""
 
 
+# (method of Topics, QoS, retained, payload). Its docstring says what the topic is for.
+_TOPICS: tuple[tuple[str, int, bool, Any], ...] = (
+    ("status", 1, True, payloads.Status),
+    ("info", 1, True, payloads.InfoPayload),
+    ("health", 1, True, payloads.HealthPayload),
+    ("availability", 1, True, payloads.Status),
+    ("state", 1, True, payloads.State),
+    ("event", 1, False, payloads.EventPayload),
+    ("score", 0, False, payloads.ScorePayload),
+    ("level", 0, False, payloads.LevelPayload),
+)
+
+
 def schema_document() -> dict[str, Any]:
     """Return the JSON Schema of every payload by topic; each `payload` is a whole schema of its own."""
     topics = Topics("<node>")
-    source = "<source>"
-    table: list[tuple[str, int, bool, Any]] = [  # (topic, QoS, retained, payload)
-        (topics.status, 1, True, payloads.Status),
-        (topics.info, 1, True, payloads.InfoPayload),
-        (topics.health, 1, True, payloads.HealthPayload),
-        (topics.availability(source), 1, True, payloads.Status),
-        (topics.score(source), 0, False, payloads.ScorePayload),
-        (topics.state(source), 1, True, payloads.State),
-        (topics.event(source), 1, False, payloads.EventPayload),
-        (topics.level(source), 0, False, payloads.LevelPayload),
-        *((topics.response(verb), 1, False, payload) for verb, payload in RESPONSES.items()),
-    ]
-    commands: list[tuple[str, int, bool, Any]] = [(topics.command(verb), 1, False, payload) for verb, payload in REQUESTS.items()]
+    published: dict[str, Any] = {}
+    for name, qos, retained, payload in _TOPICS:
+        topic = getattr(topics, name)
+        published[topic if isinstance(topic, str) else topic("<source>")] = (qos, retained, payload, getattr(Topics, name).__doc__)
+    answers = {topics.response(verb): (1, False, payload, Topics.response.__doc__) for verb, payload in RESPONSES.items()}
+    commands = {topics.command(verb): (1, False, payload, payload.__doc__) for verb, payload in REQUESTS.items()}
     return {
         "schema": payloads.SCHEMA_VERSION,
-        "topics": {topic: _topic(topic, qos, retained, payload) for topic, qos, retained, payload in table},
-        "commands": {topic: _topic(topic, qos, retained, payload) for topic, qos, retained, payload in commands},
+        "topics": {topic: _topic(topic, *entry) for topic, entry in (published | answers).items()},
+        "commands": {topic: _topic(topic, *entry) for topic, entry in commands.items()},
     }
 
 
-def _topic(topic: str, qos: int, retained: bool, payload: Any) -> dict[str, Any]:
+def _topic(topic: str, qos: int, retained: bool, payload: Any, description: str | None) -> dict[str, Any]:
     is_text = not (isinstance(payload, type) and issubclass(payload, msgspec.Struct))
     return {
+        "description": " ".join((description or "").split()),
         "qos": qos,
         "retained": retained,
         "content_type": "text/plain" if is_text else "application/json",

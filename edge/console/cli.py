@@ -1,9 +1,4 @@
-"""What every command line of Auscult has in common: arguments in, one clear line and an exit code out.
-
-0   done
-1   a failure at run time
-2   a mistake of the user's: wrong arguments, config, bundle or file, a package that is not installed
-130 Ctrl-C
+"""What every command line of Auscult has in common: arguments in, one clear line and an exit code of `EXIT_CODES` out.
 
 Results go to stdout, everything else to stderr.
 """
@@ -24,6 +19,12 @@ from typing import NoReturn
 from edge.errors import AuscultError, UserError
 
 INTERRUPTED = 130
+EXIT_CODES = {
+    0: "Done.",
+    AuscultError.exit_code: "A failure at run time, such as a full disk. `auscult doctor` also exits with it when a check says `FAIL`.",
+    UserError.exit_code: "A mistake of the user's: wrong arguments, a wrong configuration, bundle or file, or a package that is not installed.",
+    INTERRUPTED: "Interrupted with Ctrl-C.",
+}
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 # Packages that a bare `pip install auscult` leaves out, and the extra that brings each.
@@ -64,14 +65,19 @@ def run_command(module_name: str, program: str, arguments: Sequence[str], prepar
 
     def work() -> int:
         command = importlib.import_module(module_name)
-        parser = Parser(prog=program, description=_first_paragraph(command.__doc__))
-        command.add_arguments(parser)
-        parsed = parser.parse_args(arguments)
+        parsed = command_parser(command, program).parse_args(arguments)
         if prepare is not None:
             prepare(command)
         return int(command.run(parsed))
 
     return guarded(work, module_name)
+
+
+def command_parser(command: ModuleType, program: str) -> Parser:
+    """The parser of a command's module; `program` is what the user types, such as `auscult score`."""
+    parser = Parser(prog=program, description=_first_paragraph(command.__doc__))
+    command.add_arguments(parser)
+    return parser
 
 
 def find_command(commands: Container[str], arguments: Sequence[str]) -> str | None:

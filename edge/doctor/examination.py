@@ -14,6 +14,22 @@ from edge.doctor.software import check_providers, check_software
 if TYPE_CHECKING:
     from edge.config.schema import Config
 
+# The checks in their order, by the first word of `Finding.check`: the question that each answers.
+CHECKS = {
+    "software": "Is the Python version supported, and can all packages be loaded?",
+    "clock": "Is the clock synchronised? Alerts carry its time.",
+    "temperature": "Is the board too hot, or throttled because of heat or a weak power supply?",
+    "config": "Is `config.yaml` valid?",
+    "sandbox": "May the service see and write every file that `config.yaml` names? Only where the service is installed.",
+    "inference": "Does ONNX Runtime have the execution providers of `inference.providers`?",
+    "source": "Does each source open, and does it give plausible sound? It is opened for half a second.",
+    "bundle": "Can each bundle be loaded? Checks its checksums, its signature, its probe and the sample rate of its sources.",
+    "broker": "Does the broker accept the connection: name, TCP, TLS, login and protocol?",
+    "outbox": "Can the outbox be written, and does its disk have room?",
+    "clips": "Can clips be written, and does their disk have room? Only with `clips.enabled`.",
+    "processor": "Does the processor keep up with all sources? Scores a few seconds of noise for each.",
+}
+
 
 def examine(path: Path) -> Iterator[Finding]:
     """Examine this node with the configuration at `path`, one finding after the other. Nothing is raised, nothing is changed.

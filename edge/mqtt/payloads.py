@@ -1,6 +1,7 @@
 """Every payload that Auscult publishes (DESIGN section 7).
 
 A field never leaves a payload within a schema version, and every field is always there: what is unknown is null, never left out.
+The descriptions stand in `auscult schema` and in the reference of docs/alerts.md.
 """
 
 from __future__ import annotations
@@ -39,35 +40,37 @@ BrokerState = Literal["connecting", "connected", "away", "refused", "contested"]
 class RegionPayload(msgspec.Struct, frozen=True, kw_only=True):
     """A region of time and frequency; times count from `t_start` of the window or event."""
 
-    t0_s: float
-    t1_s: float
-    f_lo_hz: float
-    f_hi_hz: float
-    score: float | None
+    t0_s: Annotated[float, Meta(description="start, in seconds after `t_start`")]
+    t1_s: Annotated[float, Meta(description="end, in seconds after `t_start`")]
+    f_lo_hz: Annotated[float, Meta(description="lowest frequency")]
+    f_hi_hz: Annotated[float, Meta(description="highest frequency")]
+    score: Annotated[float | None, Meta(description="highest score in the region")]
 
 
 class LocalizationPayload(msgspec.Struct, frozen=True, kw_only=True):
     """Where in a window the anomaly is; a time score is null where audio was lost."""
 
-    cell_s: float
-    time_scores: list[float | None]
-    regions: list[RegionPayload]
+    cell_s: Annotated[float, Meta(description="length of one time step")]
+    time_scores: Annotated[list[float | None], Meta(description="score of each time step; null where audio was lost")]
+    regions: Annotated[list[RegionPayload], Meta(description="regions of time and frequency that stand out")]
 
 
 class ScorePayload(msgspec.Struct, frozen=True, kw_only=True):
     """One window: `<source>/score`. The score is null when too much audio was lost to say; 1.0 is the alarm threshold."""
 
-    schema: Schema
-    source: str
-    t_start: Timestamp
-    t_end: Timestamp
-    score: float | None
-    p_value: Fraction | None
-    anomalous: bool
-    heads: dict[str, float | None]
-    lost_s: float
-    latency_ms: float
-    localization: LocalizationPayload
+    schema: Annotated[Schema, Meta(description="version of this schema")]
+    source: Annotated[str, Meta(description="name of the source")]
+    t_start: Annotated[Timestamp, Meta(description="start of the window")]
+    t_end: Annotated[Timestamp, Meta(description="end of the window")]
+    score: Annotated[
+        float | None, Meta(description="1.0 is the alarm threshold, higher is more anomalous; null when too much audio was lost")
+    ]
+    p_value: Annotated[Fraction | None, Meta(description="probability of such a score in normal sound")]
+    anomalous: Annotated[bool, Meta(description="whether the score is above the threshold")]
+    heads: Annotated[dict[str, float | None], Meta(description="the part of the score that each head accounts for")]
+    lost_s: Annotated[float, Meta(description="seconds of audio that were lost in the window")]
+    latency_ms: Annotated[float, Meta(description="from the end of the window to its score")]
+    localization: Annotated[LocalizationPayload, Meta(description="where in the window the anomaly is")]
 
 
 class EventPayload(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,159 +80,170 @@ class EventPayload(msgspec.Struct, frozen=True, kw_only=True):
     what `health` counts as dropped; with a new one `seq` jumps ahead. Of the events of a source only the latest is open.
     """
 
-    schema: Schema
-    id: EventId
-    epoch: str  # changes when nobody can say for certain how far an earlier run has counted: after a reboot, or damage
-    seq: Count
-    type: EventType
-    source: str
-    t_start: Timestamp
-    t_end: Timestamp
-    peak_score: float | None
-    p_value: Fraction | None
-    regions: list[RegionPayload]
-    detector: str
-    bundle: Sha256
-    lost_s: float
-    clock_synced: bool | None
-    replayed: bool  # not sent when it happened: it comes late, or for the second time
-    interrupted: bool  # of `closed`: the daemon was killed or the source failed while the event was open; `t_end` is the last that is known
-    clip: str | None  # of `closed`: the file on the node that has the sound, or will have it once the seconds after the event were heard
+    schema: Annotated[Schema, Meta(description="version of this schema")]
+    id: Annotated[EventId, Meta(description="the same in all messages of one event (ULID)")]
+    epoch: Annotated[str, Meta(description="changes when the last `seq` of an earlier run is not known for certain")]
+    seq: Annotated[Count, Meta(description="number of the message; grows for each source within an epoch")]
+    type: Annotated[EventType, Meta(description="`opened`, `updated` or `closed`")]
+    source: Annotated[str, Meta(description="name of the source")]
+    t_start: Annotated[Timestamp, Meta(description="start of the event")]
+    t_end: Annotated[Timestamp, Meta(description="end of the event so far")]
+    peak_score: Annotated[float | None, Meta(description="highest score so far")]
+    p_value: Annotated[Fraction | None, Meta(description="probability of the peak score in normal sound")]
+    regions: Annotated[list[RegionPayload], Meta(description="regions of time and frequency that stand out")]
+    detector: Annotated[str, Meta(description="detector of the bundle")]
+    bundle: Annotated[Sha256, Meta(description="SHA-256 of the bundle")]
+    lost_s: Annotated[float, Meta(description="seconds of audio that were lost during the event")]
+    clock_synced: Annotated[bool | None, Meta(description="whether the clock was synchronised when the event opened; null when unknown")]
+    replayed: Annotated[bool, Meta(description="the message is late, or may have been sent before")]
+    interrupted: Annotated[
+        bool, Meta(description="in `closed`: the daemon was killed or the source failed during the event; `t_end` is the last known time")
+    ]
+    clip: Annotated[str | None, Meta(description="in `closed`: file name of the clip on the node; null without one")]
 
 
 class LevelPayload(msgspec.Struct, frozen=True, kw_only=True):
     """One second of loudness: `<source>/level`. dBFS is null, not 0, on a dead signal."""
 
-    schema: Schema
-    source: str
-    t: Timestamp
-    dbfs: float | None
-    peak_dbfs: float | None
-    clipped_fraction: Fraction
+    schema: Annotated[Schema, Meta(description="version of this schema")]
+    source: Annotated[str, Meta(description="name of the source")]
+    t: Annotated[Timestamp, Meta(description="end of the second")]
+    dbfs: Annotated[float | None, Meta(description="loudness (RMS); null, not 0, on a dead signal")]
+    peak_dbfs: Annotated[float | None, Meta(description="highest sample")]
+    clipped_fraction: Annotated[Fraction, Meta(description="fraction of samples at full scale")]
 
 
 class ThresholdPayload(msgspec.Struct, frozen=True, kw_only=True):
     """What score 1.0 promises: the false alarms per week asked for, and what the recordings support."""
 
-    false_alarms_per_week: float | None
-    supported_false_alarms_per_week: float | None
-    note: str
+    false_alarms_per_week: Annotated[float | None, Meta(description="false alarms per week that the threshold is set for")]
+    supported_false_alarms_per_week: Annotated[
+        float | None, Meta(description="false alarms per week that the recordings support without extrapolation")
+    ]
+    note: Annotated[str, Meta(description="the same in words")]
 
 
 class SourceInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What listens to one machine."""
 
-    device: str
-    rate_hz: Count
-    bundle: Sha256
-    detector: str
-    backbone: str
-    calibrated_at: str
-    threshold: ThresholdPayload
-    threshold_factor: float  # 1 is the bundle's own threshold; a command has moved it to so many times that
-    snoozed_until: Timestamp | None  # nothing is told of its events until then
+    device: Annotated[str, Meta(description="the microphone, file or stream")]
+    rate_hz: Annotated[Count, Meta(description="sample rate of the device")]
+    bundle: Annotated[Sha256, Meta(description="SHA-256 of the bundle")]
+    detector: Annotated[str, Meta(description="detector of the bundle")]
+    backbone: Annotated[str, Meta(description="backbone of the bundle")]
+    calibrated_at: Annotated[str, Meta(description="when the bundle was made")]
+    threshold: Annotated[ThresholdPayload, Meta(description="what score 1.0 promises")]
+    threshold_factor: Annotated[float, Meta(description="1 for the bundle's own threshold; `recalibrate-threshold` changes it")]
+    snoozed_until: Annotated[Timestamp | None, Meta(description="no event is published before this time; null without a snooze")]
 
 
 class InfoPayload(msgspec.Struct, frozen=True, kw_only=True):
     """What runs on the node: `info`."""
 
-    schema: Schema
-    node: str
-    version: str
-    started_at: Timestamp
-    sources: dict[str, SourceInfo]
+    schema: Annotated[Schema, Meta(description="version of this schema")]
+    node: Annotated[str, Meta(description="name of the node")]
+    version: Annotated[str, Meta(description="version of Auscult")]
+    started_at: Annotated[Timestamp, Meta(description="start of the daemon")]
+    sources: Annotated[dict[str, SourceInfo], Meta(description="each source by name")]
 
 
 class OutboxPayload(msgspec.Struct, frozen=True, kw_only=True):
     """Event messages that wait for the broker, and those that were given up since the start of the daemon."""
 
-    depth: Count
-    oldest_age_s: float | None
-    dropped: Count  # for every reason: no room, too old, refused by the broker, lost with a damaged file
-    expired: Count  # of these, too old
-    refused: Count  # of these, refused by the broker
-    waiting_bytes: Count
-    durable: bool  # whether what waits survives a crash
-    problem: str | None  # why not
-    epoch: str  # of the event messages
-    epoch_reason: str  # why it has begun
+    depth: Annotated[Count, Meta(description="event messages that wait for the broker")]
+    oldest_age_s: Annotated[float | None, Meta(description="age of the oldest of them")]
+    dropped: Annotated[Count, Meta(description="messages that were given up, for any reason")]
+    expired: Annotated[Count, Meta(description="of the dropped, too old")]
+    refused: Annotated[Count, Meta(description="of the dropped, refused by the broker")]
+    waiting_bytes: Annotated[Count, Meta(description="size of what waits")]
+    durable: Annotated[bool, Meta(description="whether what waits survives a crash")]
+    problem: Annotated[str | None, Meta(description="why it does not; null when it does")]
+    epoch: Annotated[str, Meta(description="epoch of the event messages")]
+    epoch_reason: Annotated[str, Meta(description="why this epoch began")]
 
 
 class BrokerHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The connection to the broker; who reads this through the broker learns of the last trouble."""
 
-    state: BrokerState
-    since: Timestamp
-    reason: str | None  # why there is no connection, or why the last one ended; null when there was never any trouble
-    attempts: Count  # that failed since a connection last stood for half a minute
-    connections: Count  # since the start of the daemon
+    state: Annotated[BrokerState, Meta(description="state of the connection")]
+    since: Annotated[Timestamp, Meta(description="when this state began")]
+    reason: Annotated[
+        str | None, Meta(description="why there is no connection, or why the last one ended; null if there was never trouble")
+    ]
+    attempts: Annotated[Count, Meta(description="failed attempts since a connection last held for half a minute")]
+    connections: Annotated[Count, Meta(description="connections since the start of the daemon")]
 
 
 class ReloadHealth(msgspec.Struct, frozen=True, kw_only=True):
     """How the last reload of the configuration went. One that was refused, or still runs after a minute, has changed nothing."""
 
-    at: Timestamp
-    result: ReloadResult
-    problem: str | None  # why it was refused or is not over, and what to do
+    at: Annotated[Timestamp, Meta(description="when this was known")]
+    result: Annotated[ReloadResult, Meta(description="`running`: not finished after a minute; a refused reload changes nothing")]
+    problem: Annotated[str | None, Meta(description="why it was refused or is not finished, and what to do")]
 
 
 class CommandsHealth(msgspec.Struct, frozen=True, kw_only=True):
     """Commands over MQTT, since the start of the daemon."""
 
-    state: SubscriptionState  # `refused`: the broker does not let us subscribe; `waiting`: there is no answer yet, or no connection
-    reason: str | None  # why it was refused
-    taken: Count
-    refused: Count  # of these, answered with an error
-    dropped: Count  # came too fast; without an answer
+    state: Annotated[
+        SubscriptionState,
+        Meta(description="`refused`: the broker does not let the node subscribe; `waiting`: no answer or no connection yet"),
+    ]
+    reason: Annotated[str | None, Meta(description="why it was refused")]
+    taken: Annotated[Count, Meta(description="commands received")]
+    refused: Annotated[Count, Meta(description="of these, answered with an error")]
+    dropped: Annotated[Count, Meta(description="came too fast; not answered")]
 
 
 class ClipsHealth(msgspec.Struct, frozen=True, kw_only=True):
     """Clips of events, since the start of the daemon."""
 
-    written: Count
-    failed: Count  # could not be written
-    deleted: Count  # to make room, or too old
-    stored_bytes: Count
-    problem: str | None  # why the last one could not be written
+    written: Annotated[Count, Meta(description="clips written")]
+    failed: Annotated[Count, Meta(description="clips that could not be written")]
+    deleted: Annotated[Count, Meta(description="clips deleted because of age or space")]
+    stored_bytes: Annotated[Count, Meta(description="size of all clips")]
+    problem: Annotated[str | None, Meta(description="why the last one could not be written")]
 
 
 class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
     """How one source fares, since the start of the daemon."""
 
-    availability: Status
-    reason: str | None  # why it is offline; null while it is online
-    warnings: list[str]  # what should be mended although it is online
-    xruns: Count
-    lost_s: float  # of sound that nobody heard, whatever the cause
-    shed_s: float  # of it, left out because inference was slower than the sound
-    lag_s: float | None
-    rate_hz: Count | None  # null until the device was first opened
-    measured_rate_hz: float | None  # of a live source, against our clock; null for the first minute
-    dbfs: float | None  # median of the last minute
-    clipped_fraction: Fraction | None  # of the last minute
-    snoozed_until: Timestamp | None  # nothing is told of its events until then
+    availability: Annotated[Status, Meta(description="`online` while plausible sound arrives")]
+    reason: Annotated[str | None, Meta(description="why it is offline; null while it is online")]
+    warnings: Annotated[list[str], Meta(description="what needs attention although the source is online")]
+    xruns: Annotated[Count, Meta(description="buffer overruns of the device")]
+    lost_s: Annotated[float, Meta(description="seconds of audio that were not scored, whatever the cause")]
+    shed_s: Annotated[float, Meta(description="of these, left out because inference was slower than the sound")]
+    lag_s: Annotated[float | None, Meta(description="how far scoring is behind the sound")]
+    rate_hz: Annotated[Count | None, Meta(description="sample rate of the device; null before it was first opened")]
+    measured_rate_hz: Annotated[
+        float | None, Meta(description="sample rate of a live source, measured against the system's clock; null in the first minute")
+    ]
+    dbfs: Annotated[float | None, Meta(description="median loudness of the last minute")]
+    clipped_fraction: Annotated[Fraction | None, Meta(description="fraction of samples at full scale in the last minute")]
+    snoozed_until: Annotated[Timestamp | None, Meta(description="no event is published before this time; null without a snooze")]
 
 
 class HealthPayload(msgspec.Struct, frozen=True, kw_only=True):
     """How the node fares: `health`. Null is what this device cannot tell."""
 
-    schema: Schema
-    t: Timestamp
-    uptime_s: float
-    clock_synced: bool | None
-    xruns: Count
-    lost_s: float
-    shed_s: float
-    lag_s: float | None
-    inference_p50_ms: float | None
-    inference_p95_ms: float | None
-    rss_mb: float | None
-    temperature_c: float | None
-    throttled: bool | None
-    disk_free_fraction: Fraction | None
-    outbox: OutboxPayload
-    broker: BrokerHealth
-    reload: ReloadHealth | None  # null when there was none since the start of the daemon
-    commands: CommandsHealth | None  # null when they are off
-    clips: ClipsHealth | None  # null when they are off
-    sources: dict[str, SourceHealth]
+    schema: Annotated[Schema, Meta(description="version of this schema")]
+    t: Annotated[Timestamp, Meta(description="time of the report")]
+    uptime_s: Annotated[float, Meta(description="seconds since the start of the daemon")]
+    clock_synced: Annotated[bool | None, Meta(description="whether the system's clock is synchronised")]
+    xruns: Annotated[Count, Meta(description="buffer overruns of all sources")]
+    lost_s: Annotated[float, Meta(description="seconds of audio that were not scored, all sources")]
+    shed_s: Annotated[float, Meta(description="of these, left out because inference was too slow")]
+    lag_s: Annotated[float | None, Meta(description="largest lag of all sources")]
+    inference_p50_ms: Annotated[float | None, Meta(description="median time of one inference")]
+    inference_p95_ms: Annotated[float | None, Meta(description="95th percentile of it")]
+    rss_mb: Annotated[float | None, Meta(description="memory of the daemon")]
+    temperature_c: Annotated[float | None, Meta(description="temperature of the hottest sensor")]
+    throttled: Annotated[bool | None, Meta(description="whether the board slows its processor down")]
+    disk_free_fraction: Annotated[Fraction | None, Meta(description="free fraction of the disk with the outbox")]
+    outbox: Annotated[OutboxPayload, Meta(description="event messages that wait")]
+    broker: Annotated[BrokerHealth, Meta(description="the connection to the broker")]
+    reload: Annotated[ReloadHealth | None, Meta(description="the last reload; null when there was none")]
+    commands: Annotated[CommandsHealth | None, Meta(description="commands over MQTT; null when they are off")]
+    clips: Annotated[ClipsHealth | None, Meta(description="clips of events; null when they are off")]
+    sources: Annotated[dict[str, SourceHealth], Meta(description="each source by name")]

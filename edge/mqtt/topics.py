@@ -17,37 +17,37 @@ class Topics:
 
     @property
     def status(self) -> str:
-        """`online` / `offline`, retained; also the will."""
+        """Whether the daemon runs: `online` or `offline`. `offline` is also the will."""
         return f"{self.base}/{self.node}/status"
 
     @property
     def info(self) -> str:
-        """What runs here: version, sources and their bundles; retained."""
+        """What runs on the node: the version and, for each source, device, bundle and threshold."""
         return f"{self.base}/{self.node}/info"
 
     @property
     def health(self) -> str:
-        """How the device fares; retained."""
+        """How the node is, every `health.interval_s` and when a source comes or goes: lost audio, lag, memory, temperature, broker, outbox."""
         return f"{self.base}/{self.node}/health"
 
     def availability(self, source: str) -> str:
-        """`online` only while frames flow and the signal is plausible; retained."""
+        """`online` only while plausible sound arrives. A dead microphone is `offline`, and `health` gives the reason."""
         return f"{self.base}/{self.node}/{source}/availability"
 
     def score(self, source: str) -> str:
-        """One message per window."""
+        """One message per window, every half second."""
         return f"{self.base}/{self.node}/{source}/score"
 
     def state(self, source: str) -> str:
-        """`ON` while an event is open, else `OFF`; retained."""
+        """`ON` while an event is open, else `OFF`."""
         return f"{self.base}/{self.node}/{source}/state"
 
     def event(self, source: str) -> str:
-        """Events opened, updated and closed."""
+        """One message when an event is opened, updated and closed. Each arrives at least once, in order."""
         return f"{self.base}/{self.node}/{source}/event"
 
     def level(self, source: str) -> str:
-        """Loudness of the source."""
+        """Loudness, once per second."""
         return f"{self.base}/{self.node}/{source}/level"
 
     @property
@@ -56,9 +56,9 @@ class Topics:
         return self.command("+")
 
     def command(self, verb: str) -> str:
-        """What is asked of this node."""
+        """A command to the node."""
         return f"{self.base}/{self.node}/cmd/{verb}"
 
     def response(self, verb: str) -> str:
-        """What the node answers to a command."""
+        """The answer to a command."""
         return f"{self.base}/{self.node}/response/{verb}"

@@ -41,42 +41,42 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class SnoozeRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Tell nothing of events of a source for so many minutes; 0 ends it."""
+    """Publish no event of a source for so many minutes. Its state stays `OFF`; scores go on."""
 
     source: Source
-    minutes: Annotated[float, Meta(ge=0, le=LONGEST_SNOOZE_MIN)]
-    note: Note = ""
+    minutes: Annotated[float, Meta(ge=0, le=LONGEST_SNOOZE_MIN), Meta(description="how long; 0 ends a snooze, a week is the longest")]
+    note: Annotated[Note, Meta(description="your remark")] = ""
 
 
 class MarkRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Somebody has looked at the machine: an event was a false alarm, or it was real."""
+    """Record that an event was a false alarm or a real fault. Kept in `marks.jsonl`."""
 
-    event: EventId
-    verdict: Literal["false_alarm", "real"]
-    note: Note = ""
+    event: Annotated[EventId, Meta(description="id of the event")]
+    verdict: Annotated[Literal["false_alarm", "real"], Meta(description="what you found at the machine")]
+    note: Annotated[Note, Meta(description="your remark")] = ""
 
 
 class ReloadRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Read config.yaml and the bundles again."""
+    """Read `config.yaml` and the bundles again. The answer comes when it is done."""
 
 
 class RecalibrateRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Move the threshold of a source by what the node has heard of it; `reset` goes back to the bundle's own."""
+    """Set the threshold of a source from the sound of the last week."""
 
     source: Source
-    false_alarms_per_week: Rate | None = None  # what the bundle was calibrated for
-    reset: bool = False
+    false_alarms_per_week: Annotated[Rate | None, Meta(description="false alarms per week; without it, those of the calibration")] = None
+    reset: Annotated[bool, Meta(description="`true` goes back to the bundle's own threshold")] = False
 
 
 class SnapshotRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Keep the last seconds of a source as a file on the node."""
+    """Keep the last seconds of a source as a FLAC file on the node. Needs `clips.enabled`."""
 
     source: Source
-    seconds: Annotated[float, Meta(ge=1, le=60)]
+    seconds: Annotated[float, Meta(ge=1, le=60), Meta(description="how many of the last seconds to keep, 60 at most")]
 
 
 class InfoRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What runs on the node."""
+    """Ask what runs on the node: version, uptime, path of `config.yaml` and the sources."""
 
 
 REQUESTS: Final[dict[Verb, type[Request]]] = {

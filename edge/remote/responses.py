@@ -16,8 +16,8 @@ NotKept = Annotated[str, Meta(description="one line: it was carried out, and cou
 class Response(msgspec.Struct, frozen=True, kw_only=True):
     """What all answers say."""
 
-    schema: Schema
-    transaction: str | int | None  # the command's
+    schema: Annotated[Schema, Meta(description="version of this schema")]
+    transaction: Annotated[str | int | None, Meta(description="that of the command")]
     status: Literal["ok", "error"]
     error: Annotated[str, Meta(description="one line: what is wrong, and what to do")] | None
 
@@ -25,62 +25,64 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
 class SnoozeResponse(Response, frozen=True, kw_only=True):
     """To `snooze`."""
 
-    source: str | None
-    snoozed_until: Timestamp | None  # null when the snooze is over
+    source: Annotated[str | None, Meta(description="name of the source")]
+    snoozed_until: Annotated[Timestamp | None, Meta(description="end of the snooze; null when it is over")]
     warning: NotKept
 
 
 class MarkResponse(Response, frozen=True, kw_only=True):
     """To `mark`: what is known of the event."""
 
-    event: EventId | None
-    verdict: Literal["false_alarm", "real"] | None
-    source: str | None
-    t_start: Timestamp | None
-    peak_score: float | None
+    event: Annotated[EventId | None, Meta(description="id of the event")]
+    verdict: Annotated[Literal["false_alarm", "real"] | None, Meta(description="the verdict that was kept")]
+    source: Annotated[str | None, Meta(description="name of the source")]
+    t_start: Annotated[Timestamp | None, Meta(description="start of the event")]
+    peak_score: Annotated[float | None, Meta(description="highest score of the event")]
 
 
 class ReloadResponse(Response, frozen=True, kw_only=True):
     """To `reload`, when it is done: what has changed, in words."""
 
-    result: str | None
+    result: Annotated[str | None, Meta(description="what has changed, in words")]
 
 
 class RecalibrateResponse(Response, frozen=True, kw_only=True):
     """To `recalibrate-threshold`: the threshold before and after, in units of the bundle's own, and what it rests on."""
 
-    source: str | None
-    threshold_factor_before: float | None
-    threshold_factor: float | None
-    clipped: bool | None  # the sound asked for more than may be done without a new calibration
-    false_alarms_per_week: float | None  # that the new threshold is set for
-    supported_false_alarms_per_week: float | None  # that the sound can vouch for without extrapolation
-    hours_heard: float | None  # with this bundle, of the last week
-    hours_used: float | None
-    false_alarms: Count | None  # events that were marked so: their sound counts as normal
-    events_left_out: Count | None  # all others, marked real or not at all: their sound does not count
-    note: str | None
+    source: Annotated[str | None, Meta(description="name of the source")]
+    threshold_factor_before: Annotated[float | None, Meta(description="factor of the bundle's threshold before")]
+    threshold_factor: Annotated[float | None, Meta(description="factor of the bundle's threshold now")]
+    clipped: Annotated[bool | None, Meta(description="whether the sound asks for more than the factor allows: calibrate again")]
+    false_alarms_per_week: Annotated[float | None, Meta(description="false alarms per week that the new threshold is set for")]
+    supported_false_alarms_per_week: Annotated[
+        float | None, Meta(description="false alarms per week that the sound supports without extrapolation")
+    ]
+    hours_heard: Annotated[float | None, Meta(description="hours of sound with this bundle in the last week")]
+    hours_used: Annotated[float | None, Meta(description="hours of it that were used")]
+    false_alarms: Annotated[Count | None, Meta(description="events that were marked as false alarms: their sound counts as normal")]
+    events_left_out: Annotated[Count | None, Meta(description="all other events: their sound does not count")]
+    note: Annotated[str | None, Meta(description="the same in words")]
     warning: NotKept
 
 
 class SnapshotResponse(Response, frozen=True, kw_only=True):
     """To `snapshot`, when it is written."""
 
-    source: str | None
-    clip: str | None  # the file's name
-    path: str | None  # on the node
-    seconds: float | None
-    rate_hz: Count | None
+    source: Annotated[str | None, Meta(description="name of the source")]
+    clip: Annotated[str | None, Meta(description="name of the file")]
+    path: Annotated[str | None, Meta(description="path of the file on the node")]
+    seconds: Annotated[float | None, Meta(description="length of the clip")]
+    rate_hz: Annotated[Count | None, Meta(description="sample rate of the clip")]
 
 
 class InfoResponse(Response, frozen=True, kw_only=True):
     """To `info`."""
 
-    node: str | None
-    version: str | None
-    uptime_s: float | None
-    config: str | None  # the file's path on the node
-    sources: dict[str, SourceInfo] | None
+    node: Annotated[str | None, Meta(description="name of the node")]
+    version: Annotated[str | None, Meta(description="version of Auscult")]
+    uptime_s: Annotated[float | None, Meta(description="seconds since the start of the daemon")]
+    config: Annotated[str | None, Meta(description="path of `config.yaml` on the node")]
+    sources: Annotated[dict[str, SourceInfo] | None, Meta(description="each source by name, as in the topic `info`")]
 
 
 RESPONSES: Final[dict[Verb, type[Response]]] = {
