@@ -25,7 +25,7 @@ def explain(error: msgspec.ValidationError, document: Document, section: KeyPath
     if missing := re.fullmatch(r"Object missing required field `(.*)`", problem):
         return document.error(path, f"the key '{missing[1]}' is missing{_purpose(expected, missing[1])}")
     found = _value_at(document.data, path)
-    return document.error(path, f"expected {_describe(expected)}, found {_found(document, path, found)}{_advice(path, expected, found)}")
+    return document.error(path, f"expected {describe(expected)}, found {_found(document, path, found)}{_advice(path, expected, found)}")
 
 
 def closest(word: str, known: list[str]) -> str:
@@ -67,12 +67,12 @@ def _type_at(kind: inspect.Type, path: KeyPath) -> inspect.Type:
     return kind
 
 
-def _describe(kind: inspect.Type) -> str:
+def describe(kind: inspect.Type) -> str:
     """What a user should write for a type."""
     if isinstance(kind, inspect.Metadata):
-        return str((kind.extra_json_schema or {}).get("description") or _describe(kind.type))
+        return str((kind.extra_json_schema or {}).get("description") or describe(kind.type))
     if isinstance(kind, inspect.UnionType):
-        return " or ".join(_describe(member) for member in kind.types if not isinstance(member, inspect.NoneType))
+        return " or ".join(describe(member) for member in kind.types if not isinstance(member, inspect.NoneType))
     if isinstance(kind, inspect.LiteralType):
         *most, last = [str(value) for value in kind.values]
         return f"{', '.join(most)} or {last}" if most else f'"{last}"'
@@ -151,4 +151,4 @@ def _unknown_key(document: Document, section: KeyPath, key: str, schema: inspect
 def _purpose(schema: inspect.Type, key: str) -> str:
     """`; add a port from 1 to 65535`."""
     expected = _type_at(schema, (key,))
-    return f"; add `{key}:` with {_describe(expected)}"
+    return f"; add `{key}:` with {describe(expected)}"

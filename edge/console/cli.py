@@ -22,7 +22,7 @@ INTERRUPTED = 130
 EXIT_CODES = {
     0: "Done.",
     AuscultError.exit_code: "A failure at run time, such as a full disk. `auscult doctor` also exits with it when a check says `FAIL`.",
-    UserError.exit_code: "A mistake of the user's: wrong arguments, a wrong configuration, bundle or file, or a package that is not installed.",
+    UserError.exit_code: "A mistake of the user's: wrong arguments, configuration, bundle or file, or a package that is not installed.",
     INTERRUPTED: "Interrupted with Ctrl-C.",
 }
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)

@@ -27,7 +27,7 @@ class Topics:
 
     @property
     def health(self) -> str:
-        """How the node is, every `health.interval_s` and when a source comes or goes: lost audio, lag, memory, temperature, broker, outbox."""
+        """How the node is, every `health.interval_s` and when a source comes or goes: losses, lag, memory, broker, outbox."""
         return f"{self.base}/{self.node}/health"
 
     def availability(self, source: str) -> str:
