@@ -15,16 +15,19 @@ from edge.version import VERSION
 COMMANDS = {  # command -> (module, help)
     "run": ("edge.commands.run", "the daemon: listen to every source of config.yaml and publish over MQTT"),
     "score": ("edge.commands.score", "score audio files with a bundle, one JSON line per file"),
-    "calibrate": ("calibrate.commands.calibrate", "normal recordings -> bundle"),
-    "calibrate record": ("calibrate.commands.record", "make those recordings, with a level meter"),
-    "evaluate": ("calibrate.commands.evaluate", "how well a bundle tells normal files from anomalous ones"),
-    "export": ("export.commands.export", "CNN14 checkpoint -> streaming backbone, fp32 and int8, with a parity gate"),
-    "export pretrain": ("export.commands.pretrain", "train that backbone ourselves, so that its weights may ship"),
+    "calibrate": ("calibrate.commands.calibrate", "make a bundle from normal recordings"),
+    "calibrate record": ("calibrate.commands.record", "make these recordings, with a level meter"),
+    "evaluate": ("calibrate.commands.evaluate", "measure how well a bundle tells normal files from anomalous ones"),
+    "export": ("export.commands.export", "make a streaming backbone, fp32 and int8, from a CNN14 checkpoint and check its parity"),
+    "export pretrain": ("export.commands.pretrain", "train a CNN14 trunk and export it like a checkpoint"),
     "benchmark": ("benchmarks.commands.benchmark", "measure cost per second of audio, and detection on sets of machines"),
     "devices": ("edge.commands.devices", "list the microphones of this node by name"),
     "doctor": ("edge.commands.doctor", "check this node: settings, devices, bundles, broker, clock, disk, processor"),
-    "schema": ("edge.commands.schema", "print the JSON Schema of everything that is published"),
-    "demo": ("calibrate.commands.demo", "a synthesised machine with faults, from calibration to the alerts a subscriber gets"),
+    "schema": ("edge.commands.schema", "print the JSON Schema of every MQTT payload"),
+    "demo": (
+        "calibrate.commands.demo",
+        "calibrate on a synthesised machine, inject faults, and show the alerts that a subscriber receives",
+    ),
 }
 
 EXAMPLE = """a first hour on site:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import auscult
 from benchmarks.commands.benchmark import BENCHMARKS
@@ -53,7 +54,7 @@ def _row(parser: argparse.ArgumentParser, action: argparse.Action) -> tuple[str,
     known = vars(action) | {"prog": parser.prog}
     if action.choices is not None:
         known["choices"] = ", ".join(map(str, action.choices))
-    return ", ".join(code(text) for text in typed), plain(_sentence((action.help or "") % known))
+    return ", ".join(code(text) for text in typed), plain(_sentence((action.help or "") % known)).replace(str(Path.home()), "~")
 
 
 def _value(action: argparse.Action) -> str:

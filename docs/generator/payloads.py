@@ -125,5 +125,5 @@ def _type(schema: Schema) -> str:
         return f"list of {_type(element)}{' or null' if nullable else ''}"
     if schema.get("type") == "object" and "additionalProperties" in schema:
         element, nullable = _not_null(schema["additionalProperties"])
-        return f"map to {_type(element)}{' or null' if nullable else ''}"
+        return f"map of {_type(element)}{' or null' if nullable else ''}"
     return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(schema["type"], schema["type"])

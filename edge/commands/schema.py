@@ -38,7 +38,7 @@ def schema_document() -> dict[str, Any]:
     for name, qos, retained, payload in _TOPICS:
         topic = getattr(topics, name)
         published[topic if isinstance(topic, str) else topic("<source>")] = (qos, retained, payload, getattr(Topics, name).__doc__)
-    answers = {topics.response(verb): (1, False, payload, Topics.response.__doc__) for verb, payload in RESPONSES.items()}
+    answers = {topics.response(verb): (1, False, payload, payload.__doc__) for verb, payload in RESPONSES.items()}
     commands = {topics.command(verb): (1, False, payload, payload.__doc__) for verb, payload in REQUESTS.items()}
     return {
         "schema": payloads.SCHEMA_VERSION,

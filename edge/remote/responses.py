@@ -10,7 +10,7 @@ from msgspec import Meta
 from edge.config.schema import Verb
 from edge.mqtt.payloads import SCHEMA_VERSION, Count, EventId, Schema, SourceInfo, Timestamp
 
-NotKept = Annotated[str, Meta(description="one line: it was carried out, and could not be kept for the next start")] | None
+NotKept = Annotated[str, Meta(description="one line: it was carried out, but could not be saved for the next start")] | None
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,12 +18,12 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: Annotated[Schema, Meta(description="version of this schema")]
     transaction: Annotated[str | int | None, Meta(description="that of the command")]
-    status: Literal["ok", "error"]
+    status: Annotated[Literal["ok", "error"], Meta(description="whether it was carried out")]
     error: Annotated[str, Meta(description="one line: what is wrong, and what to do")] | None
 
 
 class SnoozeResponse(Response, frozen=True, kw_only=True):
-    """To `snooze`."""
+    """The answer to `snooze`."""
 
     source: Annotated[str | None, Meta(description="name of the source")]
     snoozed_until: Annotated[Timestamp | None, Meta(description="end of the snooze; null when it is over")]
@@ -31,7 +31,7 @@ class SnoozeResponse(Response, frozen=True, kw_only=True):
 
 
 class MarkResponse(Response, frozen=True, kw_only=True):
-    """To `mark`: what is known of the event."""
+    """The answer to `mark`: what is known of the event."""
 
     event: Annotated[EventId | None, Meta(description="id of the event")]
     verdict: Annotated[Literal["false_alarm", "real"] | None, Meta(description="the verdict that was kept")]
@@ -41,13 +41,13 @@ class MarkResponse(Response, frozen=True, kw_only=True):
 
 
 class ReloadResponse(Response, frozen=True, kw_only=True):
-    """To `reload`, when it is done: what has changed, in words."""
+    """The answer to `reload`, which comes when the reload is done: what has changed, in words."""
 
     result: Annotated[str | None, Meta(description="what has changed, in words")]
 
 
 class RecalibrateResponse(Response, frozen=True, kw_only=True):
-    """To `recalibrate-threshold`: the threshold before and after, in units of the bundle's own, and what it rests on."""
+    """The answer to `recalibrate-threshold`: the threshold before and after, in units of the bundle's own, and what it rests on."""
 
     source: Annotated[str | None, Meta(description="name of the source")]
     threshold_factor_before: Annotated[float | None, Meta(description="factor of the bundle's threshold before")]
@@ -66,7 +66,7 @@ class RecalibrateResponse(Response, frozen=True, kw_only=True):
 
 
 class SnapshotResponse(Response, frozen=True, kw_only=True):
-    """To `snapshot`, when it is written."""
+    """The answer to `snapshot`, when it is written."""
 
     source: Annotated[str | None, Meta(description="name of the source")]
     clip: Annotated[str | None, Meta(description="name of the file")]
@@ -76,7 +76,7 @@ class SnapshotResponse(Response, frozen=True, kw_only=True):
 
 
 class InfoResponse(Response, frozen=True, kw_only=True):
-    """To `info`."""
+    """The answer to `info`."""
 
     node: Annotated[str | None, Meta(description="name of the node")]
     version: Annotated[str | None, Meta(description="version of Auscult")]
