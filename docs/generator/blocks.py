@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from docs.generator import command_line, payloads
 from docs.generator.config_keys import config_keys
-from docs.generator.markdown import code, table
+from docs.generator.markdown import code, plain, table
 from edge.doctor.examination import CHECKS
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def doctor_checks() -> str:
     """What `auscult doctor` looks at, in order."""
     return table(("check", "question"), ((code(check), question) for check, question in CHECKS.items()))
+
+
+def rooms() -> str:
+    """The folders of each room, with the first sentence of their docstrings."""
+    rows = []
+    for file in sorted(ROOT.glob("*/**/__init__.py")):
+        folder = file.parent.relative_to(ROOT).as_posix()
+        if folder.partition("/")[0] in ("edge", "export", "calibrate", "benchmarks"):
+            docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+            rows.append((code(f"{folder}/"), plain(docstring.partition("\n\n")[0])))
+    return table(("folder", "content"), rows)
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
@@ -31,4 +46,5 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "command options": command_line.command_options,
     "exit codes": command_line.exit_codes,
     "doctor checks": doctor_checks,
+    "rooms": rooms,
 }
