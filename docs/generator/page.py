@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-_BLOCK = re.compile(r"<!-- generated: (?P<name>[^>]+?) -->\n(?P<body>.*?)<!-- end of generated -->\n", re.DOTALL)
-_MARK = re.compile(r"<!-- (?:generated|end of generated)\b")
+_BLOCK = re.compile(r"^<!-- generated: (?P<name>[^>\n]+?) -->\n(?P<body>.*?)^<!-- end of generated -->\n", re.DOTALL | re.MULTILINE)
+_MARK = re.compile(r"^<!-- (?:generated|end of generated)\b", re.MULTILINE)
 
 
 class PageError(Exception):
