@@ -1,0 +1,1 @@
+"""The commands that make backbones: export, and export pretrain."""
