@@ -6,6 +6,7 @@
 #   make fix        what ruff can mend by itself
 #   make bench      milliseconds of one core per second of audio, on this machine
 #   make fuzz       hostile bundles, configurations and audio files for a minute; ARGS="--minutes 10 --seed 1" for more
+#   make docs       the documentation as a site in build/docs, with reference tables anew from the code
 #   make lock       requirements/*.lock anew, with the newest versions that pyproject.toml allows
 #   make test-faults
 #                   broker, daemon, network, sound device, disk and clock fail at random while 40 faults are played, for 7 minutes;
@@ -22,7 +23,7 @@ ARGS ?=
 SLOW ?=
 export PYTHON
 
-.PHONY: help demo test check lint fix bench fuzz test-faults lock setup install uninstall clean
+.PHONY: help demo test check lint fix docs bench fuzz test-faults lock setup install uninstall clean
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -30,7 +31,11 @@ help:
 # Stamps: an environment is brought up to date only when pyproject.toml is newer. The full one serves for the smaller ones too.
 $(VENV)/.dev: pyproject.toml
 	@.ci/setup venv $(VENV) dev
-	@touch $(VENV)/.dev $(VENV)/.demo
+	@touch $(VENV)/.dev $(VENV)/.demo $(VENV)/.docs
+
+$(VENV)/.docs: pyproject.toml
+	@.ci/setup venv $(VENV) docs
+	@touch $@
 
 $(VENV)/.demo: pyproject.toml
 	@.ci/setup venv $(VENV) demo
@@ -70,6 +75,11 @@ check: lint test
 fix: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.docs
+	@$(BIN)/python -m docs.generator
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "docs: build/docs/index.html"
 
 bench: $(VENV)/.dev
 	@$(BIN)/auscult benchmark cost $(ARGS)

@@ -27,6 +27,8 @@ def rooms() -> str:
         folder = file.parent.relative_to(ROOT).as_posix()
         if folder.partition("/")[0] in ("edge", "export", "calibrate", "benchmarks"):
             docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+            if not docstring:
+                raise LookupError(f"{folder}/__init__.py has no docstring; say what the folder holds")
             rows.append((code(f"{folder}/"), plain(docstring.partition("\n\n")[0])))
     return table(("folder", "content"), rows)
 
