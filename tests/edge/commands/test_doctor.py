@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edge.console.cli import run_command
-from edge.doctor import headroom, sandbox
+from edge.doctor import examination, headroom, sandbox
 from tests.broker import Broker
 from tests.bundles import RATE_HZ, CalibratedMachine
 
@@ -72,6 +72,7 @@ def test_doctor_of_a_node_that_is_well(
     code, findings = examined(capsys, config)
     assert code == 0
     assert list(findings) == [check.format(bundle=machine.bundle.name) for check in CHECKS]
+    assert [check.split()[0] for check in findings] == [check for check in examination.CHECKS if check != "sandbox"]  # as documented
     assert {check for check, finding in findings.items() if finding["verdict"] != "OK"} <= {"clock", "temperature"}
     assert "verified, probe passed" in findings[f"bundle {machine.bundle.name}"]["found"]
     assert not (tmp_path / "outbox.sqlite").exists()
