@@ -78,7 +78,7 @@ fix: $(VENV)/.dev
 
 docs: $(VENV)/.docs
 	@$(BIN)/python -m docs.generator
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "docs: build/docs/index.html"
 
 bench: $(VENV)/.dev

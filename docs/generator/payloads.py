@@ -126,4 +126,4 @@ def _type(schema: Schema) -> str:
     if schema.get("type") == "object" and "additionalProperties" in schema:
         element, nullable = _not_null(schema["additionalProperties"])
         return f"map of {_type(element)}{' or null' if nullable else ''}"
-    return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(schema["type"], schema["type"])
+    return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(schema["type"], str(schema["type"]))
