@@ -31,10 +31,10 @@ def threshold_note(seconds: float, false_alarms_per_week: float) -> str:
     asked = _rounded(false_alarms_per_week)
     instead = f", the rarest that they can be extrapolated to in place of {asked}," if settable > false_alarms_per_week else ""
     return (
-        f"threshold: {_duration(seconds)} of recordings vouch for {_rounded(supported)} false alarms per week at best (one in "
+        f"threshold: {_duration(seconds)} of recordings support {_rounded(supported)} false alarms per week at best (one in "
         f"{_duration(SECONDS_PER_WEEK / supported)}, with 95 % confidence); {_rounded(settable)} per week{instead} is extrapolated "
         f"{_rounded(beyond)} times beyond that{doubt}; {_duration(seconds_to_support(false_alarms_per_week))} of recordings, over all "
-        "loads of the machine, would vouch for it"
+        "loads of the machine, would support it"
     )
 
 

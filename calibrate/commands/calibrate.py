@@ -120,11 +120,11 @@ def _run_fleet(args: Namespace, key: SigningKey | None) -> int:
                     made[unit.name] = result
                     _tell(result, count)
     except KeyboardInterrupt:
-        say(f"interrupted; {len(made)} of {len(units)} bundles are there, and the same command goes on with the others")
+        say(f"interrupted; {len(made)} of {len(units)} bundles are there, and the same command continues with the others")
         raise
     _print_fleet(units, made, failed, args.format)
     if failed:
-        say(f"{len(failed)} of {len(units)} machines failed; mend what is told above, and the same command goes on with them")
+        say(f"{len(failed)} of {len(units)} machines failed; correct what is reported above, and the same command continues with them")
     # A failure that is nobody's mistake weighs more than one that the user can mend.
     return min((failure.exit_code for failure in failed.values()), default=0)
 

@@ -20,7 +20,7 @@ def check_clock(root: Path = Path("/")) -> Finding:
         return ok("clock", "synchronised")
     remedy = "alerts would carry a wrong time: see `timedatectl`, and `sudo timedatectl set-ntp true`"
     if synced is None:
-        return warn("clock", "nobody here says whether it is synchronised", remedy)
+        return warn("clock", "this system does not say whether it is synchronised", remedy)
     return warn("clock", "not synchronised", remedy)
 
 

@@ -26,7 +26,7 @@ def check_broker(mqtt: MqttConfig) -> Finding:
     if mqtt.password_file is not None and is_out_of_reach(mqtt.password_file):
         return warn(
             CHECK,
-            f"the password is the service's credential {mqtt.password_file.name}, which nobody else may read; not tried",
+            f"the password is the service's credential {mqtt.password_file.name}, which only the service can read; not tried",
             "see what the service says: journalctl -u auscult -n 20",
         )
     settings = BrokerSettings.from_config(mqtt)

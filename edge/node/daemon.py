@@ -229,7 +229,7 @@ class Daemon:
             try:
                 worker.finish()
             except SharedError as error:  # the others are to say goodbye too
-                LOG.exception("%s: could not say goodbye", name)
+                LOG.exception("%s: could not be closed cleanly", name)
                 self._failure = error
 
     def _deliver(self) -> None:

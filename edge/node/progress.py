@@ -57,13 +57,13 @@ class Progress:
         stall = self.stall()
         if stall is None:
             if self._told is not None:
-                LOG.warning("%s goes on", self._told)
+                LOG.warning("%s continues", self._told)
             self._told = None
             self._notifier.alive()
             return
         part, what = stall
         if part != self._told:
-            LOG.error("%s stands still: %s; systemd's watchdog is no longer fed", part, what)
+            LOG.error("%s makes no progress: %s; systemd's watchdog is no longer fed", part, what)
         self._told = part
 
     def stall(self) -> tuple[str, str] | None:

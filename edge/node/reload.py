@@ -203,8 +203,8 @@ class Reloader:
     def _tell_slow(self) -> None:
         """Once: a reload cannot be broken off, and nothing else would say why no answer comes."""
         self._slow_at_s = math.inf
-        problem = f"not over after {SLOW_S:.0f} s; do the bundles and files that it names lie on a drive that does not answer?"
-        LOG.warning("%s: the reload is %s The old configuration holds meanwhile", self._path, problem)
+        problem = f"not finished after {SLOW_S:.0f} s; do the bundles and files that it names lie on a drive that does not answer?"
+        LOG.warning("%s: the reload is %s The old configuration stays in use", self._path, problem)
         self.last = ReloadHealth(at=timestamp(time.time()), result="running", problem=f"{self._path}: {problem}")
 
     def _tell(self) -> None:

@@ -183,7 +183,7 @@ class SourcePublisher:
             except SharedError:
                 raise
             except Exception:  # of whatever kind: the others are to be done
-                LOG.exception("%s: could not be ended as it should", self._name)
+                LOG.exception("%s: could not be ended cleanly", self._name)
 
     def _interrupt(self) -> None:
         if self.attendant is not None:

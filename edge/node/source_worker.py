@@ -124,7 +124,7 @@ class SourceWorker:
         except SharedError:
             raise
         except Exception as error:
-            LOG.exception("%s: could not be ended as it should", self.source.name)
+            LOG.exception("%s: could not be ended cleanly", self.source.name)
             self.error = error
         finally:
             self.availability.ended(reason)

@@ -34,7 +34,7 @@ def leave(code: int, others: Collection[threading.Thread] = (), wait_s: float = 
     left = stragglers(others, wait_s)
     if not left:
         return code
-    LOG.warning("left behind, because they do not come back: %s", ", ".join(left))
+    LOG.warning("not waited for, because they do not end: %s", ", ".join(left))
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # as it is when the shell closed it

@@ -158,7 +158,7 @@ class OutboxDisk:
         """Return the file's epoch if everything says that it holds all that was ever published, else a new one."""
         marks_are_damaged = self._marks.are_damaged
         if marks_are_damaged:
-            LOG.error("%s: a mark beside it (high-water) is damaged; it is written anew", self.path)
+            LOG.error("%s: a mark beside it (high-water) is damaged; it is written again", self.path)
         if known is None:
             reason = "no mark says how far the outbox has counted" if ledger.last_number else "a new outbox"
         elif ledger.epoch is None:
@@ -177,7 +177,7 @@ class OutboxDisk:
     def _new_epoch(self, reason: str, known_seqs: Iterable[int] = ()) -> Epoch:
         seqs = [*known_seqs, *(self._known.seq.values() if self._known is not None else ())]
         epoch = Epoch.begin(self._wall(), seqs, reason)
-        LOG.log(logging.WARNING if seqs else logging.DEBUG, "%s: %s; seq goes on from %d", self.path, reason, epoch.first_seq)
+        LOG.log(logging.WARNING if seqs else logging.DEBUG, "%s: %s; seq continues from %d", self.path, reason, epoch.first_seq)
         return epoch
 
     def _mark(self, entries: Iterable[Entry]) -> None:

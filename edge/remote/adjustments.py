@@ -45,7 +45,7 @@ class Adjustments:
             try:
                 adjustment.check()
             except ValueError as error:
-                LOG.error("%s: the threshold of %s makes no sense (%s); it is the bundle's own again", path, adjustment.source, error)
+                LOG.error("%s: the threshold of %s is not valid (%s); it is the bundle's own again", path, adjustment.source, error)
                 continue
             self._adjustments.append(adjustment)
 

@@ -47,13 +47,13 @@ class Journal(Generic[Entry]):
         except FileNotFoundError:
             return []
         except OSError as error:
-            LOG.error("%s: cannot be read (%s); going on without it", self.path, error.strerror or error)
+            LOG.error("%s: cannot be read (%s); continuing without it", self.path, error.strerror or error)
             return []
         found = [self._parse(line) for line in lines if line]
         entries = [entry for entry in found if entry is not None]
         self.damaged = len(found) - len(entries)
         if self.damaged:
-            LOG.error("%s: damaged; %d of its %d lines are passed over", self.path, self.damaged, len(found))
+            LOG.error("%s: damaged; %d of its %d lines are ignored", self.path, self.damaged, len(found))
             self._is_behind = True  # with `remembered` the next entry puts that right
         return entries
 

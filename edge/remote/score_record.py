@@ -146,10 +146,10 @@ class ScoreRecord:
         except FileNotFoundError:
             return
         except OSError as error:
-            LOG.error("%s: cannot be read (%s); the record begins anew", self.path, error.strerror or error)
+            LOG.error("%s: cannot be read (%s); starting a new record", self.path, error.strerror or error)
             return
         if not content.startswith(MAGIC):
-            LOG.error("%s: damaged; the record begins anew", self.path)
+            LOG.error("%s: damaged; starting a new record", self.path)
             return
         body = content[len(MAGIC) :]
         self._in_file = len(body) // _RECORD.itemsize  # the last may have been cut off
@@ -158,7 +158,7 @@ class ScoreRecord:
         numbers = records["number"].astype(np.int64)  # (bins,)
         records = records[numbers > np.maximum.accumulate(np.append(-1, numbers))[:-1]]
         if len(records) < self._in_file:
-            LOG.error("%s: damaged; %d of its %d records are passed over", self.path, self._in_file - len(records), self._in_file)
+            LOG.error("%s: damaged; %d of its %d records are ignored", self.path, self._in_file - len(records), self._in_file)
         self._numbers.extend(records["number"][-MOST_BINS:].tolist())
         self._surprise.extend(records["surprise"][-MOST_BINS:].tolist())
         self._saved = len(self._numbers)

@@ -38,13 +38,13 @@ class StateFile(Generic[Content]):
         except FileNotFoundError:
             return default
         except OSError as error:
-            LOG.error("%s: cannot be read (%s); going on without it", self.path, error.strerror or error)
+            LOG.error("%s: cannot be read (%s); continuing without it", self.path, error.strerror or error)
             return default
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             aside = self.path.with_name(f"{self.path.name}.damaged")
             with contextlib.suppress(OSError):
                 self.path.replace(aside)
-            LOG.error("%s: damaged (%s); set aside as %s, and going on without it", self.path, error, aside.name)
+            LOG.error("%s: damaged (%s); set aside as %s, and continuing without it", self.path, error, aside.name)
             return default
 
     def _decode(self, data: bytes) -> Content:

@@ -47,7 +47,9 @@ extra_gates: list[Gate] = []
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `auscult export pretrain`."""
     parser.epilog = EXAMPLE
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the training and its result; goes on if it holds one")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="the training and its result; continues the one that it holds"
+    )
     parser.add_argument("--steps", type=_count, default=20000, help="the whole schedule scales with it (default: %(default)s)")
     parser.add_argument("--teacher", type=Path, metavar="FILE", help="EfficientAT's mn04_as_mAP_432.pt, to distil from")
     parser.add_argument("--recordings", type=Path, nargs="+", default=[], metavar="DIR", help="recordings whose licence allows it")
@@ -149,11 +151,11 @@ def _trained(settings: Settings, arguments: argparse.Namespace, device: torch.de
     )
     training = Training(settings, batches, teacher, arguments.output, device)
     if training.step:
-        _tell(f"goes on at step {training.step} of {settings.steps}")
+        _tell(f"continues at step {training.step} of {settings.steps}")
     try:
         parameters = training.run(workers=workers)
     except KeyboardInterrupt:
-        _tell(f"stopped at step {training.step} of {settings.steps}; the same command goes on from there")
+        _tell(f"stopped at step {training.step} of {settings.steps}; the same command continues from there")
         raise
     return _Trained(parameters, tuple(data), training.seconds, training.recent_loss)
 

@@ -9,7 +9,7 @@ from edge.judgement.tail_fit import supported_false_alarms_per_week
 @pytest.mark.parametrize(
     ("seconds", "false_alarms_per_week", "said"),
     [
-        (32.0, 1.0, "32 s of recordings vouch for 56,700 false alarms per week at best (one in 10.7 s, with 95 % confidence); 1 per"),
+        (32.0, 1.0, "32 s of recordings support 56,700 false alarms per week at best (one in 10.7 s, with 95 % confidence); 1 per"),
         (90.0, 1.0, "; 20 per week, the rarest that they can be extrapolated to in place of 1, is extrapolated 1,010 times beyond that"),
         (90.0, 1.0, "is extrapolated 1,010 times beyond that and may give ten times more or fewer; 21 days of recordings"),
         (32.0, 100.0, "(one in 10.7 s, with 95 % confidence); 100 per week is extrapolated 567 times beyond that and may give ten times"),
@@ -19,11 +19,11 @@ from edge.judgement.tail_fit import supported_false_alarms_per_week
             "63 false alarms per week at best (one in 2.67 h, with 95 % confidence); 7 per week is extrapolated 9 times beyond that;",
         ),
         (7200.0, 1e-4, "0.25 per week, the rarest that they can be extrapolated to in place of 0.0001, is extrapolated 1,010 times"),
-        (7200.0, 1.0, "21 days of recordings, over all loads of the machine, would vouch for it"),
+        (7200.0, 1.0, "21 days of recordings, over all loads of the machine, would support it"),
         (7200.0, 50.0, "10.1 h of recordings, over all loads"),
     ],
 )
-def test_threshold_note_of_short_recordings_says_what_they_vouch_for_and_what_it_takes(
+def test_threshold_note_of_short_recordings_says_what_they_support_and_what_it_takes(
     seconds: float, false_alarms_per_week: float, said: str
 ) -> None:
     assert said in threshold_note(seconds, false_alarms_per_week)

@@ -122,7 +122,9 @@ def test_calibrate_fleet_with_a_machine_that_fails_tells_it_and_goes_on(site: Pa
     (failed,) = result["failed"]
     assert (failed["unit"], failed["line"]) == ("pump2", 3)
     assert f"auscult: fleet.csv:3: pump2 (2 of 3): {failed['problem']}\n" in printed.err
-    assert printed.err.endswith("auscult: 1 of 3 machines failed; mend what is told above, and the same command goes on with them\n")
+    assert printed.err.endswith(
+        "auscult: 1 of 3 machines failed; correct what is reported above, and the same command continues with them\n"
+    )
     assert "nothing can be learned from" in failed["problem"]
     assert calibrate("--manifest", "fleet.csv", "--output-dir", "bundles") == 2
     assert re.search(r"^pump2 +- +- +failed$", capsys.readouterr().out, re.MULTILINE)
@@ -198,7 +200,7 @@ def test_calibrate_fleet_when_interrupted_keeps_what_is_finished(cluster: tuple[
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
     told = re.search(
-        r"^auscult: interrupted; (\d) of 3 bundles are there, and the same command goes on with the others\n\Z", err, re.MULTILINE
+        r"^auscult: interrupted; (\d) of 3 bundles are there, and the same command continues with the others\n\Z", err, re.MULTILINE
     )
     assert told is not None
     bundles = sorted(path.name for path in (site / "bundles").iterdir())

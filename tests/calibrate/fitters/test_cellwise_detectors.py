@@ -114,7 +114,7 @@ def test_manifest_counts_only_what_was_new_to_the_detector(site: Site) -> None:
     supported = {name: model.bundle.manifest.threshold.supported_false_alarms_per_week for name, model in site.models.items()}
     assert supported["padim"] == pytest.approx(3 * 7 * 86400 / 72)
     assert supported["cfa"] == pytest.approx(3 * 7 * 86400 / 12)  # of six recordings every fifth is kept from the training
-    assert "12 s of recordings vouch" in site.models["cfa"].bundle.manifest.threshold.note
+    assert "12 s of recordings support" in site.models["cfa"].bundle.manifest.threshold.note
     assert "device" not in site.models["cfa"].bundle.manifest.detector.parameters
 
 

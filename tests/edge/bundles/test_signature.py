@@ -1,4 +1,4 @@
-"""Bundles signed with real keys, made by openssl as the README says."""
+"""Bundles signed with real keys, made by openssl as docs/calibrate.md says."""
 
 from __future__ import annotations
 

@@ -73,4 +73,4 @@ def test_daemon_source_that_cannot_be_ended_keeps_nobody_from_saying_goodbye(
         for name in workers:
             assert subscriber.texts(f"/{name}/availability") == ["offline", "online", "offline"]
     assert not clip_writer._thread.is_alive()
-    assert [record.getMessage() for record in caplog.records if record.exc_info] == ["pump1: could not be ended as it should"]
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == ["pump1: could not be ended cleanly"]

@@ -113,12 +113,12 @@ def test_progress_source_that_never_gives_a_block_is_a_stall_of_capture_told_onc
     watched.pass_time(31, worker)
     assert not watched.is_fed()
     assert told(caplog) == [
-        "capture stands still: pump1: scripted is open and has given no sound for 60 s; systemd's watchdog is no longer fed"
+        "capture makes no progress: pump1: scripted is open and has given no sound for 60 s; systemd's watchdog is no longer fed"
     ]
     source.steps = [noise(1.0)]
     watched.pass_time(1, worker)
     assert watched.is_fed()
-    assert caplog.messages[-1] == "capture goes on"
+    assert caplog.messages[-1] == "capture continues"
 
 
 def test_progress_microphone_that_is_away_is_no_stall(watched: Watched, tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_progress_call_that_hangs_is_a_stall_of_the_part_that_it_is_in(
     watched.pass_time(31)
     assert not watched.is_fed()
     how = "pump1: reading scripted has not come back" if part == "capture" else "the listener of pump1 has been at work"
-    assert told(caplog) == [f"{part} stands still: {how} for 31 s; systemd's watchdog is no longer fed"]
+    assert told(caplog) == [f"{part} makes no progress: {how} for 31 s; systemd's watchdog is no longer fed"]
     hanging.over.set()
     thread.join(10.0)
     watched.progress.round()
@@ -196,7 +196,7 @@ def test_progress_listener_that_gives_no_windows_is_a_stall_of_inference_and_sil
     source.steps = [noise(1.0) for _ in range(31)]
     watched.pass_time(31, worker)
     assert not watched.is_fed()
-    assert told(caplog)[0].startswith("inference stands still: pump1: no window came out of the last ")
+    assert told(caplog)[0].startswith("inference makes no progress: pump1: no window came out of the last ")
 
 
 def settings(port: int) -> BrokerSettings:
@@ -219,7 +219,7 @@ def test_progress_network_thread_that_is_stuck_is_a_stall_of_publishing(
     watched.progress.round()
     assert not watched.is_fed()
     what = "the thread of the network or of the outbox has not gone round its loop for 131 s"
-    assert told(caplog) == [f"publishing stands still: {what}; systemd's watchdog is no longer fed"]
+    assert told(caplog) == [f"publishing makes no progress: {what}; systemd's watchdog is no longer fed"]
     publisher._stopping.set()
     hanging.over.set()
     publisher._thread.join(10.0)
@@ -264,7 +264,7 @@ def test_progress_thread_that_has_died_is_a_stall_of_publishing(
     assert died is not None
     died.join(10.0)
     assert not watched.is_fed()
-    assert told(caplog)[-1].startswith("publishing stands still: the thread of the network or of the outbox is dead")
+    assert told(caplog)[-1].startswith("publishing makes no progress: the thread of the network or of the outbox is dead")
     monkeypatch.undo()
     publisher.stop(0.0)
     publisher._thread.join(10.0)

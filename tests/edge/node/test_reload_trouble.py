@@ -100,10 +100,10 @@ def test_reload_that_is_not_over_is_told_once_and_applied_when_it_is(reloading: 
         for _ in range(3):
             assert reloading.poll() is None
         (told,) = [record.getMessage() for record in caplog.records if record.name == "auscult"]
-        assert "config.yaml: the reload is not over after 60 s" in told
+        assert "config.yaml: the reload is not finished after 60 s" in told
         last = reloading.reloader.last
         assert last is not None
-        assert (last.result, "not over after 60 s" in (last.problem or "")) == ("running", True)
+        assert (last.result, "not finished after 60 s" in (last.problem or "")) == ("running", True)
         assert reloading.told == []
         reloading.let_go()
         assert reloading.poll() == {"pump1": reloading.worker}

@@ -291,7 +291,7 @@ def test_worker_error_in_the_last_window_of_a_stream_ends_it_with_that_error(tmp
     assert isinstance(worker.error, MemoryError)
     assert (said.of("event")[-1]["type"], said.of("event")[-1]["interrupted"]) == ("closed", True)
     assert said.of("availability") == ["offline", "online", "offline"]
-    assert [record.message for record in caplog.records if record.exc_info] == ["pump1: could not be ended as it should"]
+    assert [record.message for record in caplog.records if record.exc_info] == ["pump1: could not be ended cleanly"]
 
 
 def test_worker_error_while_the_bundle_is_changed_is_its_own_and_the_new_bundle_listens_then(

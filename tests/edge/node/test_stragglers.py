@@ -76,13 +76,13 @@ def test_run_that_is_stopped_while_a_reload_is_in_native_code_ends_as_it_should(
             process.kill()
         subscriber.wait_for(lambda s: s.texts("/status") == ["online", "offline"])
     assert log[-2].endswith("auscult: stopped")
-    assert log[-1].endswith("left behind, because they do not come back: reload")
+    assert log[-1].endswith("not waited for, because they do not end: reload")
 
 
 def test_leave_with_a_thread_that_hangs_ends_the_process_and_loses_no_word() -> None:
     process = subprocess.run([sys.executable, "-c", LEAVING], cwd=PROJECT, capture_output=True, text=True, timeout=30.0)
     assert (process.returncode, process.stdout) == (3, "told")
-    assert "left behind, because they do not come back: hung" in process.stderr
+    assert "not waited for, because they do not end: hung" in process.stderr
 
 
 def test_stragglers_are_those_that_are_still_at_work_after_the_wait() -> None:

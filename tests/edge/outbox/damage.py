@@ -18,7 +18,7 @@ START_S = 1_800_000_000.0
 
 
 class Consumer:
-    """Deduplicates as the README says: by the highest `seq` of each source and epoch, or, more simply, of each source."""
+    """Deduplicates as docs/alerts.md says: by the highest `seq` of each source and epoch, or, more simply, of each source."""
 
     def __init__(self, *, by_epoch: bool) -> None:
         self.by_epoch = by_epoch

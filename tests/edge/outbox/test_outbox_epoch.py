@@ -84,7 +84,7 @@ def test_outbox_file_that_is_lost_takes_no_seq_back_and_what_waited_is_counted(
     assert outbox.next_seq("pump1") > last
     assert outbox.report().epoch_reason == expected
     assert outbox.report().dropped == (20 if "" in lost else 19)
-    assert f"{NAME}: {expected}; seq goes on from" in caplog.text
+    assert f"{NAME}: {expected}; seq continues from" in caplog.text
     assert "event messages that waited are gone" in caplog.text
     outbox.close()
     if "-wal" not in lost:

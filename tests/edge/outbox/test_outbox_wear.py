@@ -11,7 +11,7 @@ from edge.outbox.disk import FORGET_DELAY_S
 from edge.outbox.outbox import Outbox
 
 PAYLOAD_BYTES = 1500  # an event with eight regions
-MESSAGE_WRITES_BYTES = 5_400  # the README's bounds
+MESSAGE_WRITES_BYTES = 5_400  # the bounds of docs/how-it-works.md
 EVENT_WRITES_BYTES = 21_600  # of three messages, alone
 
 

@@ -50,7 +50,7 @@ def test_adjustments_that_make_no_sense_are_left_out(tmp_path: Path, change: dic
     adjustments = Adjustments(path)
     assert adjustments.moved("pump1", "b") is None
     assert adjustments.moved("fan2", "b") is not None
-    assert "the threshold of pump1 makes no sense" in caplog.text
+    assert "the threshold of pump1 is not valid" in caplog.text
 
 
 def test_adjustments_that_are_not_applied_are_told_at_the_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -58,7 +58,7 @@ def test_event_memory_damaged_line_ends_what_is_known_of_the_sound_before_once(t
     assert memory.complete_from("pump1", "b") == NO_BIN
     memory.watch("pump1", "b", 7)
     assert EventMemory(tmp_path).complete_from("pump1", "b") == 7
-    assert caplog.text.count("events.jsonl: damaged; 1 of its 2 lines are passed over") == 1
+    assert caplog.text.count("events.jsonl: damaged; 1 of its 2 lines are ignored") == 1
 
 
 def test_event_memory_unknown_and_untold_events_are_refused(tmp_path: Path) -> None:

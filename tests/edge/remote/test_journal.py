@@ -27,7 +27,7 @@ def test_journal_lines_that_are_no_entries_are_passed_over(tmp_path: Path, caplo
     path.write_bytes(b'{"n": 1}\n\x00\xff\n{"n": "x"}\n[]\n{"n": 2}\n{"n":9,"crc32":"01234567"}\n{"n": 3')
     journal = Journal(path, Line)
     assert [line.n for line in journal.read()] == [1, 2]
-    assert f"{path}: damaged; 5 of its 7 lines are passed over" in caplog.text
+    assert f"{path}: damaged; 5 of its 7 lines are ignored" in caplog.text
     journal.append(Line(4))
     assert [line.n for line in journal.read()] == [1, 2, 4]
 

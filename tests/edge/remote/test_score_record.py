@@ -168,7 +168,7 @@ def test_record_with_a_changed_byte_is_passed_over_and_said_so(tmp_path: Path, a
     record.path.write_bytes(content)
     again = make(tmp_path)
     assert again.bins()[0].tolist() == numbers[:5] + numbers[6:]
-    assert caplog.text.count(f"{record.path}: damaged; 1 of its 10 records are passed over") == 1
+    assert caplog.text.count(f"{record.path}: damaged; 1 of its 10 records are ignored") == 1
     again.began()
     listen(again, [0.25] * 30)
     again.save()

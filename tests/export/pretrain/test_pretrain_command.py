@@ -56,7 +56,7 @@ def test_pretrain_writes_a_backbone_whose_card_lists_data_and_licences(
             assert figures["relative_rms"] < 0.06  # with room to the gate at 0.08
     before = (tmp_path / "made" / "cnn14-trained.onnx").read_bytes()
     assert _pretrain(*asked) == 0  # it is done: exported again, not trained again
-    assert "goes on at step 20 of 20" in capsys.readouterr().err
+    assert "continues at step 20 of 20" in capsys.readouterr().err
     assert (tmp_path / "made" / "cnn14-trained.onnx").read_bytes() == before
 
 
@@ -68,7 +68,7 @@ def test_pretrain_interrupted_says_how_to_go_on_and_exits_130(
 
     monkeypatch.setattr("export.pretrain.trainer.Training._learn", interrupt)
     assert _pretrain("--steps", 4, "--batch", 2, "--scenes", 2, "--workers", 0, "--device", "cpu", "--output", tmp_path / "made") == 130
-    assert "stopped at step 0 of 4; the same command goes on from there" in capsys.readouterr().err
+    assert "stopped at step 0 of 4; the same command continues from there" in capsys.readouterr().err
     assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["losses.csv", "training.pt"]
 
 
