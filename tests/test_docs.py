@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import importlib.util
 import re
 import subprocess
@@ -21,6 +23,7 @@ from docs.generator.page import block_names
 from edge.commands.schema import schema_document
 from edge.config.load import load_config
 from edge.config.schema import Config, FilesConfig, MicrophoneConfig, StdinConfig
+from edge.console.cli import command_parser, find_command
 from edge.doctor.examination import CHECKS
 from tests.test_packaging import pyproject
 
@@ -91,6 +94,14 @@ def test_commands_table_has(command: str) -> None:
 
 def test_commands_in_all_pages_are_real() -> None:
     assert first_words_after("auscult") <= set(auscult.COMMANDS)
+
+
+def test_options_in_all_pages_are_real() -> None:
+    known = {name: options(command_parser(importlib.import_module(module), name)) for name, (module, _) in auscult.COMMANDS.items()}
+    used = [(find_command(known, line.split()[1:]), line) for line in code_lines() if re.match(r"auscult [a-z]", line)]
+    assert len(used) > 50
+    unknown = [line for name, line in used if name is not None and not set(re.findall(r" (--[a-z0-9-]+)", line)) <= known[name]]
+    assert unknown == []
 
 
 @pytest.mark.parametrize("topic", list(schema_document()["topics"]))
@@ -176,9 +187,23 @@ def headings(text: str) -> set[str]:
     return {re.sub(r"[^a-z0-9_ -]", "", line.lower()).strip().replace(" ", "-") for line in lines}
 
 
-def first_words_after(program: str, *texts: str) -> set[str]:
-    """What follows `program` where a line of code begins with it, in blocks and spans of all pages: its commands or targets."""
-    text = "\n".join(texts or PAGES.values())
+def options(parser: argparse.ArgumentParser) -> set[str]:
+    """The options of a command, and of its sub-commands."""
+    found = set(parser._option_string_actions)
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found |= {option for inner in action.choices.values() for option in options(inner)}
+    return found
+
+
+def code_lines(*texts: str) -> list[str]:
+    """The lines of code in blocks and spans of all pages: as typed, with what is continued on the next line, and without sudo."""
+    text = "\n".join(texts or PAGES.values()).replace("\\\n", " ")
     blocks = re.findall(r"^ *```[a-z]*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
     lines = [*"\n".join(blocks).splitlines(), *re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text)]
-    return {match[1] for line in lines if (match := re.match(rf" *(?:sudo )?(?:-u auscult )?{program} ([a-z][a-z-]*)", line))}
+    return [re.sub(r"^ *(?:sudo )?(?:-u auscult )?", "", line) for line in lines]
+
+
+def first_words_after(program: str, *texts: str) -> set[str]:
+    """What follows `program` where a line of code begins with it: its commands or targets."""
+    return {match[1] for line in code_lines(*texts) if (match := re.match(rf"{program} ([a-z][a-z-]*)", line))}
