@@ -161,6 +161,12 @@ def test_links_of_the_site_stay_inside_it(page: str) -> None:
     assert [link for link in re.findall(r"\]\(([^)\s]+)\)", without_code(PAGES[page])) if link.startswith(("..", "/"))] == []
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_files_of_the_repository_that_a_page_names_exist(page: str) -> None:
+    named = re.findall(r"`((?:edge|export|calibrate|benchmarks|docs|tests|systemd|requirements)/[\w./-]*)`", PAGES[page])
+    assert [path for path in named if "NAME" not in path and not (ROOT / path).exists()] == []
+
+
 def test_pictures_are_small() -> None:
     assert {path.name for path in (ROOT / "docs" / "images").iterdir() if path.stat().st_size > LARGEST_PICTURE_BYTES} == set()
 

@@ -68,7 +68,7 @@ def keys_of(field: inspect.Field, prefix: str = "") -> Iterator[Key]:
     if not inner:
         meaning = meaning_of(field.type)
         if meaning is None:
-            raise LookupError(f"{path} has no meaning; add one in edge/config/schema.py")
+            raise LookupError(f"{path} has no meaning; add one where it is declared in edge/config")
         yield Key(path, field, meaning)
 
 

@@ -1,0 +1,71 @@
+"""The section `sources` of config.yaml: one machine each, with its bundle and where its sound comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from edge.config.meaning import meaning
+from edge.config.section import Section, Text
+
+RateHz = Annotated[int, Meta(ge=4000, le=384_000, description="a sample rate from 4000 to 384000 Hz")]
+Channels = Annotated[int, Meta(ge=1, le=256, description="a number of channels from 1 to 256")]
+ChannelIndex = Annotated[int, Meta(ge=0, le=255)]
+Channel = Annotated[ChannelIndex | Literal["mix"], Meta(description='"mix", or a channel\'s number (0 is the first)')]
+
+
+class MicrophoneConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A microphone, chosen by a part of its name; indices change when a device is plugged in."""
+
+    device: Annotated[Text, meaning("Part of a device name that `auscult devices` lists, or `default`.")]
+    host_api: Annotated[
+        Text | None, meaning("Part of the host API's name, such as `ALSA`, for when several devices match `device`.", default="any")
+    ] = None
+    rate_hz: Annotated[
+        RateHz | None,
+        meaning("Sample rate at which the device is opened. Every rate is resampled to the bundle's.", default="the device's own"),
+    ] = None
+    channels: Annotated[
+        Channels | None, meaning("How many channels to open.", default="all; of more than 8 as many as `channel` needs")
+    ] = None
+    channel: Annotated[Channel, meaning("Number of the channel to use (0 is the first), or `mix` for the mean of all channels.")] = 0
+
+
+class FilesConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Audio files and folders of them, played in order."""
+
+    paths: Annotated[
+        tuple[Path, ...],
+        Meta(min_length=1, description="a list of files or folders"),
+        meaning("Audio files, or folders of them, played in this order."),
+    ]
+    realtime: Annotated[bool, meaning("`true` plays at the speed of the recording; `false` as fast as possible.")] = False
+    loop: Annotated[bool, meaning("`true` starts again after the last file.")] = False
+    channel: Annotated[Channel, meaning("Number of the channel to use, or `mix`.")] = 0
+
+
+class StdinConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Raw PCM on standard input."""
+
+    rate_hz: Annotated[RateHz, meaning("Sample rate of the raw PCM on standard input.")]
+    channels: Annotated[Channels, meaning("Number of interleaved channels.")] = 1
+    format: Annotated[
+        Literal["s16le", "s24le", "s32le", "f32le"],
+        meaning("Sample format: signed 16, 24 or 32 bit integers or 32 bit floats, all little-endian."),
+    ] = "s16le"
+    channel: Annotated[Channel, meaning("Number of the channel to use, or `mix`.")] = 0
+
+
+class SourceConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One machine that is listened to: a bundle, and exactly one of microphone, files and stdin."""
+
+    bundle: Annotated[
+        Path,
+        Meta(description="the file that `auscult calibrate` wrote"),
+        meaning("The bundle that `auscult calibrate` wrote for this machine."),
+    ]
+    microphone: MicrophoneConfig | None = None
+    files: FilesConfig | None = None
+    stdin: StdinConfig | None = None
