@@ -32,7 +32,7 @@ def add_calibration_arguments(parser: ArgumentParser) -> None:
         help="how many false alarms are acceptable (default: 1)",
     )
     parser.add_argument("--channel", type=parse_channel, default=0, help='channel of the recordings, counted from 0, or "mix" (default: 0)')
-    parser.add_argument("--seed", type=whole_number(0), default=0, metavar="N", help="of everything random (default: 0)")
+    parser.add_argument("--seed", type=whole_number(0), default=0, metavar="N", help="seed of every random choice (default: 0)")
     parser.add_argument(
         "--level",
         choices=("absolute", "relative"),

@@ -20,13 +20,13 @@ EXAMPLE = """examples:
 BENCHMARKS = {
     "detectors": "what each detector costs: fitting time, memory, size of the bundle, time per second of audio",
     "cost": "what a second of audio costs: time of one core by stage, memory, and against naive sliding windows",
-    "machines": "how well faults are heard: ROC AUC per machine of a manifest",
-    "envmix": "how well sounds added to street sound are heard, and shown where and when: three levels of ROC AUC",
+    "machines": "how well faults are detected: ROC AUC per machine of a manifest",
+    "envmix": "how well sounds added to street sound are detected and located: three levels of ROC AUC",
     "mimii": "MIMII as published: the table of From Vision to Sound, ours beside the paper's",
     "dcase2020": "DCASE 2020 Task 2 as published: the table of AudDSR, ours beside the paper's",
     "faithfulness": "whether the anomaly map points at what made the score: the table of From Vision to Sound",
     "robustness": "false alarms after ordinary changes: gain, another microphone, hum, a door, speech, drift",
-    "changes": "the smallest steady change that is heard: a band, a tone, a shaft, a modulation, the level, impulses of known size",
+    "changes": "the smallest steady change that is detected: a band, a tone, a shaft, a modulation, the level, impulses of known size",
     "promise": "whether thresholds keep their promise: false alarms per week, observed against promised, and the delay of faults",
     "tail": "the same without sound, for noises of known law: what one alarm per week becomes",
     "soak": "whether the daemon grows: memory, open files and threads over days of sound",
@@ -36,7 +36,9 @@ BENCHMARKS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare one sub-command per benchmark."""
-    parser.description = "Measure what Auscult costs and how well it hears, on this machine; --format json gives the figures to programs."
+    parser.description = (
+        "Measure what Auscult costs and how well it detects faults, on this machine; --format json gives the figures to programs."
+    )
     parser.epilog = EXAMPLE
     choices = parser.add_subparsers(dest="benchmark", required=True, metavar="|".join(BENCHMARKS))
     for name, summary in BENCHMARKS.items():

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=f"in place of a manifest: a synthesised steady fan, 10 clips to learn from and {TEST_CLIPS} to test; takes some minutes",
     )
-    parser.add_argument("--units", nargs="+", metavar="UNIT", help="of the manifest only these: a unit, dataset/unit or a whole dataset")
+    parser.add_argument("--units", nargs="+", metavar="UNIT", help="only these of the manifest: a unit, dataset/unit or a whole dataset")
     parser.add_argument(
         "--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND", help=f"of {', '.join(KINDS)} (default: all)"
     )
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="change no more recordings of a machine than these; all of its normal ones are scored as they are (default: %(default)s)",
     )
     add_system_arguments(parser)
-    parser.add_argument("--seed", type=seed, default=0, help="of every random choice (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of every random choice (default: %(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> int:

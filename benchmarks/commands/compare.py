@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example: auscult benchmark compare --before old/*.json --after new/*.json"
     parser.add_argument("--before", type=Path, nargs="+", required=True, metavar="JSON", help="results of one system")
     parser.add_argument("--after", type=Path, nargs="+", required=True, metavar="JSON", help="the same benchmarks of the other")
-    parser.add_argument("--seed", type=seed, default=0, help="of the bootstrap (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the bootstrap (default: %(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--coreset", type=count, default=1000, help="patches per band of the detector (default: %(default)s)")
     parser.add_argument("--repeats", type=count, default=7, metavar="N", help="measurements of each figure (default: %(default)s)")
-    parser.add_argument("--seed", type=seed, default=0, help="of the synthesised sound (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the synthesised sound (default: %(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -28,13 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the benchmark takes."""
     parser.description = (
         "Fit each detector on minutes of a synthesised machine, in a process of its own, and run it over one more: time, memory, size of"
-        " the bundle. What follows -- is handed on to `auscult calibrate`, such as a shorter training."
+        " the bundle. Options after -- go to `auscult calibrate`, such as a shorter training."
     )
     parser.epilog = "example: auscult benchmark detectors --minutes 30 --detector patchcore,padim --format markdown"
     parser.add_argument("--detector", default=",".join(FITTERS), metavar="NAME[,NAME...]", help="which to measure (default: all)")
-    parser.add_argument("--minutes", type=count, default=10, metavar="MIN", help="of recordings to fit on (default: %(default)s)")
-    parser.add_argument("--seed", type=seed, default=0, help="of the machine (default: %(default)s)")
-    parser.add_argument("options", nargs="*", metavar="-- OPTION", help="of `auscult calibrate`")
+    parser.add_argument("--minutes", type=count, default=10, metavar="MIN", help="minutes of recordings to fit on (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the machine (default: %(default)s)")
+    parser.add_argument("options", nargs="*", metavar="-- OPTION", help="options for `auscult calibrate`")
 
 
 def run(arguments: argparse.Namespace) -> int:

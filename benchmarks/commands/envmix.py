@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_system_arguments(parser, several=True)
     add_job_arguments(parser)
-    parser.add_argument("--seed", type=seed, default=0, help="of every random choice (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of every random choice (default: %(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -36,7 +36,7 @@ def add_envmix_arguments(parser: argparse.ArgumentParser) -> None:
         help="ratios of powers while the added sound lasts, or over the whole recording: a short sound is then louder (default: sound)",
     )
     parser.add_argument(
-        "--share", type=share, default=0.5, metavar="PART", help="of a class to learn from, where there are no folds (default: 0.5)"
+        "--share", type=share, default=0.5, metavar="PART", help="share of a class to learn from, where there are no folds (default: 0.5)"
     )
     parser.add_argument("--classes", nargs="+", metavar="CLASS", help="only these classes of normal sound (default: all)")
 

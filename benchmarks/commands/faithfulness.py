@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_system_arguments(parser, several=True, mode="clip")
     add_job_arguments(parser)
-    parser.add_argument("--seed", type=seed, default=0, help="of every random choice (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of every random choice (default: %(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> int:

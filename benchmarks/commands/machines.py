@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="measure the yardstick too, on the same clips: simple statistics of whole recordings (benchmarks/yardstick.py)",
     )
     add_system_arguments(parser)
-    parser.add_argument("--seed", type=seed, default=0, help="of every random choice (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of every random choice (default: %(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the benchmark takes."""
     parser.description = (
         "Calibrate on the first minutes of a synthesised machine whose load changes, hear hours more of it and count false alarms; then "
-        "add faults and measure how soon they are told. With --manifest: calibrate on fit rows, and count normal test files that alarm."
+        "add faults and measure the delay of their alarms. With --manifest: calibrate on fit rows, and count normal test files that alarm."
     )
     parser.epilog = "example: auscult benchmark promise --minutes 5 15 60 --hours 24 --faults 20 --format json"
     parser.add_argument(
@@ -48,11 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--hold", type=above_zero, default=60.0, metavar="S", help="mean time between changes of load (default: 60)")
     parser.add_argument("--machines", type=count, default=1, metavar="N", help="so many machines, each for so long (default: 1)")
-    parser.add_argument("--faults", type=int, default=10, metavar="N", help="of each kind, for the delays; 0 for none (default: 10)")
+    parser.add_argument("--faults", type=int, default=10, metavar="N", help="faults of each kind, for the delays; 0 for none (default: 10)")
     add_manifest_argument(parser, required=False)
-    parser.add_argument("--units", nargs="+", metavar="UNIT", help="of the manifest only these: a unit, dataset/unit or a whole dataset")
+    parser.add_argument("--units", nargs="+", metavar="UNIT", help="only these of the manifest: a unit, dataset/unit or a whole dataset")
     add_system_arguments(parser)
-    parser.add_argument("--seed", type=seed, default=0, help="of every random choice (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of every random choice (default: %(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " every ten minutes of sound: resident memory, open files, threads."
     )
     parser.epilog = "example: auscult benchmark soak --hours 24 --broker localhost:1883 --format json"
-    parser.add_argument("--hours", type=above_zero, default=24.0, metavar="H", help="of sound (default: 24; takes half an hour or so)")
+    parser.add_argument(
+        "--hours", type=above_zero, default=24.0, metavar="H", help="hours of sound (default: 24; takes about half an hour)"
+    )
     parser.add_argument(
         "--after", type=above_zero, default=2.0, metavar="H", help="growth is measured after so many hours of sound (default: 2)"
     )
@@ -36,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--broker", type=_endpoint, metavar="HOST[:PORT]", help="without login and TLS (default: one within this process, which is slow)"
     )
     add_system_arguments(parser)
-    parser.add_argument("--seed", type=seed, default=0, help="of the machine and its faults (default: %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the machine and its faults (default: %(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -28,8 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--minutes", type=count, nargs="+", default=list(MINUTES), metavar="MIN", help="their lengths (default: 5 15 60 480)"
     )
-    parser.add_argument("--weeks", type=count, default=LONG_WEEKS, metavar="N", help="of noise that tell the truth (default: %(default)s)")
-    parser.add_argument("--seed", type=seed, default=0, help="of every random choice (default: %(default)s)")
+    parser.add_argument(
+        "--weeks", type=count, default=LONG_WEEKS, metavar="N", help="weeks of noise that measure the true rate (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=seed, default=0, help="seed of every random choice (default: %(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> int:

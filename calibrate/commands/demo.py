@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Exits 0 only if the normal part is silent, each fault gives one event, and the tone is found at its frequency."
     )
     parser.epilog = "example: auscult demo --output demo"
-    parser.add_argument("--minutes", type=_minutes, default=30.0, help="of normal sound to calibrate on (default: %(default)g)")
+    parser.add_argument("--minutes", type=_minutes, default=30.0, help="minutes of normal sound to calibrate on (default: %(default)g)")
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="where recordings, bundle and demo.png go (default: a new temporary folder)"
     )

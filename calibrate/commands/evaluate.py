@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--normal", type=Path, nargs="+", required=True, metavar="PATH", help="folders or files of the healthy machine")
     parser.add_argument("--anomalous", type=Path, nargs="+", required=True, metavar="PATH", help="folders or files of the faulty machine")
     parser.add_argument("--channel", type=parse_channel, default=0, help='channel, counted from 0, or "mix" (default: %(default)s)')
-    parser.add_argument("--seed", type=_seed, default=0, help="of the bootstrap interval (default: %(default)s)")
+    parser.add_argument("--seed", type=_seed, default=0, help="seed of the bootstrap interval (default: %(default)s)")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print the figures (default: %(default)s)")
 
 

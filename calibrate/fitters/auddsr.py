@@ -70,12 +70,12 @@ class AudDsrSettings:
         """Declare its options."""
         default = cls()
         counts = {
-            "autoencoder-steps": (default.autoencoder_steps, 1, "of the first stage, which learns to tell sound in codes"),
+            "autoencoder-steps": (default.autoencoder_steps, 1, "training steps of the first stage, which learns to encode sound"),
             "autoencoder-batch": (default.autoencoder_batch, 2, "excerpts in a step of the first stage"),
-            "steps": (default.steps, 1, "of the second stage, which learns to find simulated faults"),
+            "steps": (default.steps, 1, "training steps of the second stage, which learns to find simulated faults"),
             "batch": (default.batch, 2, "excerpts in a step of the second stage"),
-            "codes": (default.codes, 4, f"in each of the two codebooks, up to {MOST_CODES}"),
-            "channels": (default.channels, 4, f"of the features, and numbers in a code, up to {MOST_CHANNELS}"),
+            "codes": (default.codes, 4, f"codes in each of the two codebooks, up to {MOST_CODES}"),
+            "channels": (default.channels, 4, f"channels of the features, and numbers in a code, up to {MOST_CHANNELS}"),
         }
         most = {"codes": MOST_CODES, "channels": MOST_CHANNELS}
         for name, (value, least, meaning) in counts.items():
@@ -91,16 +91,16 @@ class AudDsrSettings:
             type=number(1e-6, 1.0),
             default=default.learning_rate,
             metavar="R",
-            help="of both stages; shorter schedules want more, up to 0.002 (default: %(default)s)",
+            help="learning rate of both stages; shorter schedules need more, up to 0.002 (default: %(default)s)",
         )
         group.add_argument(
             "--auddsr-synthesised-minutes",
             type=number(0.0),
             default=default.synthesised_minutes,
             metavar="N",
-            help="of synthesised machines, that the first stage hears beside the recordings (default: %(default)g)",
+            help="minutes of synthesised machines that the first stage learns in addition to the recordings (default: %(default)g)",
         )
-        group.add_argument("--auddsr-general", metavar="DIR", help="recordings of any machines, that the first stage hears as well")
+        group.add_argument("--auddsr-general", metavar="DIR", help="recordings of any machines, that the first stage learns too")
         group.add_argument("--auddsr-state", metavar="DIR", help="keep the training here, and go on with it if it was stopped")
         group.add_argument(
             "--outliers",

@@ -51,7 +51,7 @@ class AutoencoderSettings:
             type=whole_number(1, 100000),
             default=cls().epochs,
             metavar="N",
-            help="times that all recordings are gone through (default: %(default)s, as published)",
+            help="passes over the recordings in training (default: %(default)s, as published)",
         )
 
     @classmethod

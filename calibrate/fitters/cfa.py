@@ -68,14 +68,14 @@ class CfaSettings:
             type=whole_number(1, 100_000),
             default=cls().epochs,
             metavar="N",
-            help="times that the recordings are gone through (default: %(default)s, as published)",
+            help="passes over the recordings in training (default: %(default)s, as published)",
         )
         group.add_argument(
             "--cfa-centres",
             type=whole_number(NEAREST, 1000),
             default=cls().centres,
             metavar="N",
-            help="of normal sound, per mel band (default: %(default)s)",
+            help="centres of normal sound per mel band (default: %(default)s)",
         )
 
     @classmethod

@@ -72,7 +72,7 @@ class StfpmSettings:
             type=whole_number(1, 1_000_000),
             default=cls().steps,
             metavar="N",
-            help="of training the student (default: %(default)s)",
+            help="training steps of the student (default: %(default)s)",
         )
         group.add_argument(
             "--stfpm-batch",

@@ -12,6 +12,8 @@ from benchmarks.commands.benchmark import BENCHMARKS
 from docs.generator.markdown import code, plain, table
 from edge.console.cli import EXIT_CODES, command_parser
 
+SHARED = "calibrate"  # the command whose options the benchmarks take as well
+
 
 def commands() -> str:
     """One line for each command, and for each benchmark."""
@@ -27,24 +29,28 @@ def exit_codes() -> str:
 
 def command_options() -> str:
     """The options and the example of each command."""
-    parsers = [command_parser(importlib.import_module(module), f"auscult {name}") for name, (module, _) in auscult.COMMANDS.items()]
-    return "\n".join(section for parser in parsers for section in _sections(parser))
+    parsers = {name: command_parser(importlib.import_module(module), f"auscult {name}") for name, (module, _) in auscult.COMMANDS.items()}
+    shared = {_row(parsers[SHARED], action) for action in parsers[SHARED]._actions if action.option_strings}
+    return "\n".join(section for parser in parsers.values() for section in _sections(parser, shared))
 
 
-def _sections(parser: argparse.ArgumentParser, summary: str = "") -> Iterator[str]:
-    """A section for the command, and one for each of its sub-commands."""
+def _sections(parser: argparse.ArgumentParser, shared: set[tuple[str, str]], summary: str = "") -> Iterator[str]:
+    """A section for the command, and one for each of its sub-commands; these name the `shared` options and leave their meaning out."""
     choices = next((action for action in parser._actions if isinstance(action, argparse._SubParsersAction)), None)
     text = [f"### {parser.prog}\n", plain(_sentence(parser.description or summary)) + "\n"]
     rows = [_row(parser, action) for action in parser._actions if action is not choices and not isinstance(action, argparse._HelpAction)]
+    common = [row for row in rows if summary and row in shared]
     if rows:
-        text.append(table(("argument", "meaning"), rows))
+        text.append(table(("argument", "meaning"), [row for row in rows if row not in common]))
+    if common:
+        text.append(f"The same as for [auscult {SHARED}](#auscult-{SHARED}): {', '.join(typed for typed, _ in common)}.\n")
     if parser.epilog:
         text.append(f"```text\n{parser.epilog.strip()}\n```\n")
     yield "\n".join(text)
     if choices is not None:
         summaries = {action.dest: action.help or "" for action in choices._choices_actions}
         for name, inner in choices.choices.items():
-            yield from _sections(inner, summaries[name])
+            yield from _sections(inner, shared, summaries[name])
 
 
 def _row(parser: argparse.ArgumentParser, action: argparse.Action) -> tuple[str, str]:

@@ -50,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="recordings for int8 ranges and the gate (default: synthesised machines)",
     )
     parser.add_argument("--name", help="name of the backbone (default: cnn14-<source>)")
-    parser.add_argument("--seed", type=int, default=0, help="of the random weights (default: 0)")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="of the summary on stdout (default: text)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random weights (default: 0)")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print the summary (default: text)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -56,25 +56,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--credits", nargs="+", default=[], metavar="TEXT", help="for each of these folders, its name and licence")
     parser.add_argument("--distillation", type=_weight, metavar="W", help="weight of following the teacher (default: 1 with --teacher)")
     parser.add_argument(
-        "--synthesis", type=_weight, default=1.0, metavar="W", help="of telling what was synthesised (default: %(default)s)"
+        "--synthesis", type=_weight, default=1.0, metavar="W", help="weight of recognising what was synthesised (default: %(default)s)"
     )
-    parser.add_argument("--views", type=_weight, default=0.0, metavar="W", help="of hearing two microphones alike (default: %(default)s)")
+    parser.add_argument(
+        "--views", type=_weight, default=0.0, metavar="W", help="weight of equal features for two microphones (default: %(default)s)"
+    )
     parser.add_argument("--batch", type=_count, default=32, help="excerpts of 1.28 s in a step (default: %(default)s)")
     parser.add_argument("--scenes", type=_count, help="synthesised machines, 4 s each (default: grows with steps and batch)")
-    parser.add_argument("--learning-rate", type=_weight, default=1e-3, help="at its highest (default: %(default)s)")
+    parser.add_argument("--learning-rate", type=_weight, default=1e-3, help="highest learning rate (default: %(default)s)")
     parser.add_argument(
         "--precision",
         choices=("auto", "float32", "bfloat16"),
         default="auto",
-        help="of the network's activations while it trains (default: bfloat16 where the processor has it)",
+        help="number format of the activations in training (default: bfloat16 where the processor has it)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of everything (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of every random choice (default: %(default)s)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train (default: %(default)s)")
-    parser.add_argument("--threads", type=_count, help="of the CPU (default: all)")
+    parser.add_argument("--threads", type=_count, help="threads of the CPU (default: all)")
     parser.add_argument("--workers", type=int, help="processes that prepare sound (default: by the number of cores)")
     parser.add_argument("--name", default="cnn14-trained", help="name of the backbone (default: %(default)s)")
-    parser.add_argument("--licence", default="Apache-2.0", help="of the weights, for the card (default: %(default)s)")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="of the summary on stdout (default: %(default)s)")
+    parser.add_argument("--licence", default="Apache-2.0", help="licence of the weights, for the card (default: %(default)s)")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print the summary (default: %(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> int:
