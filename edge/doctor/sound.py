@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.audio.level_meter import Level, LevelMeter
+from edge.config.make_source import make_source
 from edge.config.schema import SourceConfig
 from edge.doctor.finding import Finding, examined, fail, ok, warn
 from edge.errors import DeviceError
 from edge.node.opening import Opening
-from edge.sources import make_source
 from edge.sources.source import Source
 
 LISTEN_S = 0.5

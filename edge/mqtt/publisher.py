@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable
 
 from edge.errors import BrokerError
+from edge.message import Message
 from edge.mqtt.backoff import Backoff
 from edge.mqtt.bell import Bell
 from edge.mqtt.connection import Connection
 from edge.mqtt.encoding import as_interrupted
 from edge.mqtt.in_flight import InFlight
 from edge.mqtt.link import Link, LinkReport
-from edge.mqtt.message import Message
 from edge.mqtt.outgoing import REPLAYS_PER_S, Outgoing
 from edge.mqtt.refusal import ConnectError, ContestedError, RefusedError
 from edge.mqtt.settings import BrokerSettings

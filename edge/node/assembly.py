@@ -7,6 +7,7 @@ from pathlib import Path
 from edge.clips.clip_folder import ClipFolder
 from edge.clips.clip_writer import ClipWriter
 from edge.clips.source_clips import SourceClips
+from edge.config.make_source import make_source
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.node.daemon import Daemon
@@ -19,7 +20,6 @@ from edge.node.source_worker import MakeListener, SourceWorker
 from edge.outbox.outbox import Outbox
 from edge.pipeline import Listener
 from edge.remote.remote import Remote, tell_unused
-from edge.sources import make_source
 
 
 class Assembly:

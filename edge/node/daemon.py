@@ -11,7 +11,7 @@ from types import FrameType
 
 from edge.clips.clip_writer import ClipWriter
 from edge.errors import AuscultError, UserError
-from edge.mqtt.payloads import ReloadHealth
+from edge.mqtt.payloads import ReloadHealth, SourceInfo
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.node.bulletin import Bulletin
@@ -21,6 +21,7 @@ from edge.node.progress import Progress
 from edge.node.reload import Reloader
 from edge.node.shared import SharedError
 from edge.node.source_publisher import clear_retained
+from edge.node.source_report import source_info
 from edge.node.source_worker import SourceWorker
 from edge.node.systemd_notify import SystemdNotifier
 from edge.node.terminal import has_terminal
@@ -113,6 +114,10 @@ class Daemon:
     def workers(self) -> Mapping[str, SourceWorker]:
         """The sources by name."""
         return self._workers
+
+    def source_infos(self) -> dict[str, SourceInfo]:
+        """What `info` says of each source."""
+        return {name: source_info(worker) for name, worker in self._workers.items()}
 
     @property
     def is_reloading(self) -> bool:

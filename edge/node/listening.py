@@ -5,47 +5,23 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.audio.recent import Recent
 from edge.bundles.bundle import Bundle
 from edge.judgement.event import Event
 from edge.judgement.event_tracker import EventSettings
 from edge.judgement.threshold import Moved
 from edge.judgement.window import Window
 from edge.node.health import InferenceTimes
-from edge.node.recent import Recent
+from edge.node.listener_like import ListenerLike
 from edge.node.source_publisher import SourcePublisher
-
-if TYPE_CHECKING:
-    from edge.node.successor import Successor
+from edge.node.successor import Successor
 
 WARM_UP_S = 30.0  # before the oldest window that a successor tells: what its slow level (10 s) should have heard
 WINDOW_S, HOP_S = 10.0, 0.5  # of a bundle that does not say
-
-
-class ListenerLike(Protocol):
-    """What is needed of `edge.pipeline.Listener`."""
-
-    def push(self, samples: NDArray[np.float32]) -> Sequence[Window | Event]:
-        """Add samples (samples,) at the native rate; return what they completed."""
-
-    def lose(self, samples: int) -> Sequence[Window | Event]:
-        """Count samples that were lost; return what came to its end before them."""
-
-    def finish(self) -> Sequence[Window | Event]:
-        """The stream is over; return what was still open."""
-
-    def end_event(self) -> Sequence[Window | Event]:
-        """Close the event that is open, and go on."""
-
-    def set_events(self, settings: EventSettings) -> None:
-        """Judge by other rules from now on when an event opens and closes."""
-
-    def move_threshold(self, moved: Moved | None) -> Sequence[Window | Event]:
-        """Judge by another threshold from now on; return the end of the event that is open."""
 
 
 class Listening:

@@ -10,20 +10,17 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edge.config.load import load_config
 from edge.config.schema import Config, SourceConfig
 from edge.errors import AuscultError
 from edge.mqtt.encoding import timestamp
 from edge.mqtt.payloads import ReloadHealth, ReloadResult
+from edge.node.parts import Parts
 from edge.node.plan import Plan, check_live
 from edge.node.shared import in_one_line
 from edge.node.source_worker import SourceWorker
 from edge.node.successor import Successor
-
-if TYPE_CHECKING:
-    from edge.node.assembly import Assembly
 
 LOG = logging.getLogger("auscult")
 OnDone = Callable[[str | None], None]
@@ -53,10 +50,10 @@ class Reloader:
     change between two turns of the sources.
     """
 
-    def __init__(self, path: Path, assembly: Assembly) -> None:
+    def __init__(self, path: Path, parts: Parts) -> None:
         self.last: ReloadHealth | None = None
         self._path = path
-        self._assembly = assembly
+        self._parts = parts
         self._waiting: deque[OnDone] = deque()  # for the next one
         self._asked: list[OnDone] = []  # for the one that is under way
         self._thread: threading.Thread | None = None
@@ -68,7 +65,7 @@ class Reloader:
     @property
     def plan(self) -> Plan:
         """What the daemon does now."""
-        return self._assembly.plan
+        return self._parts.plan
 
     @property
     def is_busy(self) -> bool:
@@ -141,7 +138,7 @@ class Reloader:
         for name, source in plan.config.sources.items():
             self._check_cancelled()
             if name not in workers or _input(source) != _input(before.config.sources[name]):
-                worker = change.fresh[name] = self._assembly.worker(name, plan)
+                worker = change.fresh[name] = self._parts.worker(name, plan)
                 if source.microphone is None:
                     change.prepared.add(name)
                     worker.prepare()
@@ -165,12 +162,12 @@ class Reloader:
         listening = worker.listening  # which an error may take away meanwhile
         if listening is None:
             return None
-        listener = self._assembly.make_listener(name, plan)(worker.rate_hz)
+        listener = self._parts.make_listener(name, plan)(worker.rate_hz)
         return Successor(listener, plan.models[name].bundle, worker.rate_hz, listening.recent, self._check_cancelled)
 
     def _apply(self, change: _Change, workers: Mapping[str, SourceWorker], between: Callable[[], None]) -> dict[str, SourceWorker]:
         """Between two turns: nothing here fails, or takes long but on a board that is too slow for two listeners."""
-        self._assembly.adopt(change.plan)
+        self._parts.adopt(change.plan)
         config = change.plan.config
         kept = {name: worker for name, worker in workers.items() if name in config.sources and name not in change.fresh}
         for name, worker in workers.items():
@@ -180,7 +177,7 @@ class Reloader:
             model = change.plan.models[name]
             if successor is not None:
                 successor.between = between
-            kept[name].change_bundle(model.bundle, self._assembly.make_listener(name, change.plan), successor)
+            kept[name].change_bundle(model.bundle, self._parts.make_listener(name, change.plan), successor)
         for worker in kept.values():
             if worker.listening is not None:
                 worker.listening.set_events(change.plan.events)

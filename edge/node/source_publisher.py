@@ -9,16 +9,16 @@ from functools import partial
 import msgspec
 
 from edge.audio.level_meter import Level
+from edge.audio.recent import Recent
 from edge.bundles.bundle import Bundle
 from edge.clips.source_clips import REMEMBERED_S, SourceClips
+from edge.device_health import clock_synced
 from edge.judgement.event import Event
 from edge.judgement.window import Window
 from edge.mqtt.encoding import Stamp, encode, event_payload, rounded, score_payload
 from edge.mqtt.payloads import SCHEMA_VERSION, LevelPayload, State, Status
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
-from edge.node.device_health import clock_synced
-from edge.node.recent import Recent
 from edge.node.shared import SharedError, shared
 from edge.node.stream_clock import StreamClock
 from edge.remote.attendant import Attendant

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from edge.mqtt.encoding import rounded
 from edge.mqtt.payloads import SourceHealth, SourceInfo, ThresholdPayload
-
-if TYPE_CHECKING:
-    from edge.node.source_worker import SourceWorker
+from edge.node.source_worker import SourceWorker
 
 DRIFT_WARNING = 0.001  # ten times what a crystal may be off
 

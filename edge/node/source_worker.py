@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from edge.audio.block import Block
 from edge.bundles.bundle import Bundle
 from edge.errors import AudioError, BundleError, DeviceError, UserError
-from edge.mqtt.payloads import SourceHealth, SourceInfo
+from edge.judgement.threshold import Moved
 from edge.node.availability import Availability
 from edge.node.health import InferenceTimes
-from edge.node.listening import ListenerLike, Listening
+from edge.node.listener_like import ListenerLike
+from edge.node.listening import Listening
 from edge.node.losses import Losses
 from edge.node.shared import SharedError, in_one_line
 from edge.node.source_keeper import SourceKeeper
 from edge.node.source_publisher import SourcePublisher
-from edge.node.source_report import source_health, source_info
 from edge.node.stream import Stream
 from edge.node.stream_clock import StreamClock
 from edge.node.successor import Successor
@@ -151,6 +151,12 @@ class SourceWorker:
             if self._stream is not None and successor is not None:
                 self._stream.listening.take_over(successor)
 
+    def move_threshold(self, moved: Moved | None) -> None:
+        """Judge by another threshold from now on, None for the bundle's own; an open event is closed."""
+        with self.contained():
+            if self._stream is not None:  # a device that is away has no listener yet, which will begin with it
+                self._stream.listening.move_threshold(moved)
+
     @contextmanager
     def contained(self, *expected: type[Exception]) -> Iterator[None]:
         """An error in here that nobody foresaw interrupts this source and no other; those `expected`, and SharedError, are raised."""
@@ -175,16 +181,6 @@ class SourceWorker:
     def is_listening(self) -> bool:
         """Whether sound is listened to as it happens."""
         return not self.finished and self.keeper.is_open and self.source.live
-
-    @property
-    def info(self) -> SourceInfo:
-        """What `info` says of this source."""
-        return source_info(self)
-
-    @property
-    def health(self) -> SourceHealth:
-        """What `health` says of this source."""
-        return source_health(self)
 
     def _begin(self) -> None:
         """The source has just been opened. One that has another rate than before begins a new stream."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from edge.audio.recent import Recent
 from edge.bundles.bundle import Bundle
 from edge.features.frontend import BLOCK_FRAMES, front_end_named
 from edge.judgement.event import Event
 from edge.judgement.window import Window
-from edge.node.listening import ListenerLike
-from edge.node.recent import Recent
+from edge.node.listener_like import ListenerLike
 
 PIECE_S = 0.5  # is fed at a time, so that the listener that is at work is not kept from it
 

@@ -17,9 +17,10 @@ from edge.remote.attendant import Attendant
 from edge.remote.commands import Commands
 from edge.remote.event_memory import EventMemory
 from edge.remote.inbox import Inbox
+from edge.remote.node_like import NodeLike
 from edge.remote.scribe import Scribe
 from edge.remote.snoozes import Snoozes
-from edge.remote.verbs import NodeLike, Verbs
+from edge.remote.verbs import Verbs
 
 LOG = logging.getLogger("auscult.remote")
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from edge.clips.clip_writer import ClipWriter
 from edge.config.schema import Verb
-from edge.judgement.threshold import Moved
 from edge.mqtt.encoding import rounded, timestamp
 from edge.remote.adjustments import Adjustment, Adjustments
 from edge.remote.attendant import Attendant
 from edge.remote.commands import Handler, Reply
 from edge.remote.event_memory import NO_BIN, EventMemory, Mark
+from edge.remote.node_like import NodeLike, SourceLike
 from edge.remote.recalibration import LEAST_FACTOR, MOST_FACTOR, recalibrate
 from edge.remote.requests import (
     CommandError,
@@ -29,24 +28,6 @@ from edge.remote.responses import RecalibrateResponse, Response
 from edge.remote.scribe import Problem
 from edge.remote.snoozes import Snoozes
 from edge.version import VERSION
-
-if TYPE_CHECKING:
-    from edge.node.source_worker import SourceWorker
-
-
-class NodeLike(Protocol):
-    """What is needed of `edge.node.daemon.Daemon`."""
-
-    @property
-    def workers(self) -> Mapping[str, SourceWorker]:
-        """The sources by name."""
-
-    @property
-    def is_reloading(self) -> bool:
-        """Whether a reload is under way."""
-
-    def request_reload(self, on_done: Callable[[str | None], None]) -> None:
-        """Read the configuration again."""
 
 
 class Verbs:
@@ -142,7 +123,7 @@ class Verbs:
         if request.reset:
             told.update(threshold_factor=1.0, note="the threshold is the bundle's own again")
             self._adjustments.reset(request.source, bundle.sha256, kept)
-            _move(worker, None)
+            worker.move_threshold(None)
             return
         rate = request.false_alarms_per_week or bundle.manifest.threshold.false_alarms_per_week
         events = self._events.of(request.source, bundle.sha256)
@@ -169,7 +150,7 @@ class Verbs:
             source=request.source, bundle=bundle.sha256, factor=moved.factor, tail=moved.tail, false_alarms_per_week=rate, t=made_at
         )
         self._adjustments.set(adjustment, kept)
-        _move(worker, moved)
+        worker.move_threshold(moved)
 
     def snapshot(self, request: SnapshotRequest, reply: Reply) -> None:
         """Keep the last seconds as a clip; the answer comes when it is written."""
@@ -196,20 +177,14 @@ class Verbs:
             version=VERSION,
             uptime_s=round(time.monotonic() - self._started_s, 1),
             config=str(self._config_path.absolute()),
-            sources={name: worker.info for name, worker in self._node.workers.items()},
+            sources=self._node.source_infos(),
         )
 
-    def _source(self, name: str) -> tuple[SourceWorker, Attendant]:
+    def _source(self, name: str) -> tuple[SourceLike, Attendant]:
         worker = self._node.workers.get(name)
         if worker is None or worker.voice.attendant is None:
             raise CommandError(f"no source is called {name[:64]!r} here; there are {', '.join(self._node.workers)}")
         return worker, worker.voice.attendant
-
-
-def _move(worker: SourceWorker, moved: Moved | None) -> None:
-    with worker.contained():
-        if worker.listening is not None:  # a device that is away has no listener yet, which will begin with it
-            worker.listening.move_threshold(moved)
 
 
 def _note(events_left_out: int, is_older_unknown: bool, clipped: bool) -> str | None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from edge.audio.recent import Recent
 from edge.clips import source_clips
 from edge.clips.clip_folder import ClipFolder, clip_name
 from edge.clips.clip_writer import ClipWriter
@@ -17,7 +18,6 @@ from edge.mqtt.encoding import timestamp
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.node.health import InferenceTimes
-from edge.node.recent import Recent
 from edge.node.source_publisher import SourcePublisher
 from edge.node.source_worker import SourceWorker
 from tests.edge.node.scripted_source import RATE_HZ as RATE_16K_HZ

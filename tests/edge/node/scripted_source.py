@@ -14,7 +14,7 @@ from edge.audio.block import Block
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.node.health import InferenceTimes
-from edge.node.listening import ListenerLike
+from edge.node.listener_like import ListenerLike
 from edge.node.source_publisher import SourcePublisher
 from edge.node.source_worker import SourceWorker
 from tests.edge.node.tiny_daemon import LoudnessListener, make_bundle

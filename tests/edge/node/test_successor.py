@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from edge.audio.block import Block
+from edge.audio.recent import Recent
 from edge.judgement.window import Window
-from edge.node.recent import Recent
 from edge.node.successor import Successor
 from edge.pipeline import Listener
 from tests.bundles import RATE_HZ, CalibratedMachine, Float32

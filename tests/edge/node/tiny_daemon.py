@@ -21,6 +21,7 @@ from edge.clips.clip_folder import ClipFolder
 from edge.clips.clip_writer import ClipWriter
 from edge.clips.source_clips import SourceClips
 from edge.commands.run import configure_logging
+from edge.config.make_source import make_source
 from edge.config.schema import CommandsConfig, FilesConfig, SourceConfig, StdinConfig
 from edge.console.cli import guarded
 from edge.judgement.event import Event
@@ -38,7 +39,6 @@ from edge.node.source_publisher import SourcePublisher
 from edge.node.source_worker import SourceWorker
 from edge.outbox.outbox import Outbox
 from edge.remote.remote import Remote
-from edge.sources import make_source
 
 HOP_S = 0.5
 LOUD = 0.5  # the peak that is the alarm threshold

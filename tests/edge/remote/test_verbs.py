@@ -17,8 +17,10 @@ import pytest
 from edge.audio.block import Block
 from edge.config.schema import CommandsConfig
 from edge.judgement.event import Event
+from edge.mqtt.payloads import SourceInfo
 from edge.mqtt.subscription import Delivery
 from edge.mqtt.topics import Topics
+from edge.node.source_report import source_health, source_info
 from edge.node.source_worker import SourceWorker
 from edge.remote import inbox
 from edge.remote.remote import Remote
@@ -44,6 +46,10 @@ class Site:
         self.answers: list[dict[str, Any]] = []
         self.remote.serve(self, "test", folder / "config.yaml", lambda _topic, payload: self.answers.append(json.loads(payload)))
         self.worker.open()
+
+    def source_infos(self) -> dict[str, SourceInfo]:
+        """As the daemon's."""
+        return {name: source_info(worker) for name, worker in self.workers.items()}
 
     def request_reload(self, on_done: Callable[[str | None], None]) -> None:
         """As the daemon's."""
@@ -112,7 +118,7 @@ def test_recalibrate_moves_the_scores_at_once_and_closes_the_event_that_is_open(
     assert site.said.of("state")[-1] == "OFF"
     site.hear([0.3])
     assert site.said.of("score")[-1]["score"] == pytest.approx(0.3 / 0.5 / factor, rel=1e-3)
-    assert site.worker.info.threshold_factor == factor
+    assert source_info(site.worker).threshold_factor == factor
     assert site.ask("recalibrate-threshold", source="pump1", reset=True)["threshold_factor"] == 1.0
     site.hear([0.3])
     assert site.said.of("score")[-1]["score"] == pytest.approx(0.6, rel=1e-3)
@@ -120,7 +126,7 @@ def test_recalibrate_moves_the_scores_at_once_and_closes_the_event_that_is_open(
 
 def test_recalibrate_sound_of_a_snoozed_event_is_left_out_and_the_event_cannot_be_marked(site: Site) -> None:
     site.hear(normal(3700))
-    assert site.ask("snooze", source="pump1", minutes=60)["snoozed_until"] == site.worker.health.snoozed_until
+    assert site.ask("snooze", source="pump1", minutes=60)["snoozed_until"] == source_health(site.worker).snoozed_until
     site.hear([0.8] * 10 + normal(100))
     assert site.said.of("event") == []
     answer = site.ask("recalibrate-threshold", source="pump1")
