@@ -80,12 +80,12 @@ class Assembly:
     def worker(self, name: str, plan: Plan) -> SourceWorker:
         """The worker of one source of a plan."""
         bundle = plan.models[name].bundle
-        attendant = None if self.remote is None else self.remote.attendant(name)
+        control = None if self.remote is None else self.remote.control(name)
         clips = None
         if self.clip_writer is not None:
             clips = SourceClips(name, plan.config.clips.before_s, plan.config.clips.after_s, self.clip_writer)
-        voice = SourcePublisher(name, self.publisher, self.topics, attendant, clips)
-        return SourceWorker(make_source(name, plan.config.sources[name]), bundle, self.make_listener(name, plan), voice, self.inference)
+        publisher = SourcePublisher(name, self.publisher, self.topics, control, clips)
+        return SourceWorker(make_source(name, plan.config.sources[name]), bundle, self.make_listener(name, plan), publisher, self.inference)
 
     def make_listener(self, name: str, plan: Plan) -> MakeListener:
         """What makes a listener for one source of a plan; its events follow the rules of the time at which it is called."""

@@ -18,14 +18,14 @@ from edge.judgement.window import Window
 from edge.node.health import InferenceTimes
 from edge.node.listener_like import ListenerLike
 from edge.node.source_publisher import SourcePublisher
-from edge.node.successor import Successor
+from edge.node.standby_listener import StandbyListener
 
-WARM_UP_S = 30.0  # before the oldest window that a successor tells: what its slow level (10 s) should have heard
+WARM_UP_S = 30.0  # before the oldest window that a standby tells: what its slow level (10 s) should have heard
 WINDOW_S, HOP_S = 10.0, 0.5  # of a bundle that does not say
 
 
 class Listening:
-    """Feeds one listener, which a successor may replace in the middle of the stream."""
+    """Feeds one listener, which a standby may replace in the middle of the stream."""
 
     def __init__(self, listener: ListenerLike, bundle: Bundle, rate_hz: int, publisher: SourcePublisher, inference: InferenceTimes) -> None:
         self.is_working = False  # the listener has been called and has not come back
@@ -75,17 +75,17 @@ class Listening:
         """Judge by another threshold from now on, None for the bundle's own; an open event is closed."""
         self._work(lambda: self._listener.move_threshold(moved))
 
-    def take_over(self, successor: Successor) -> None:
+    def take_over(self, standby: StandbyListener) -> None:
         """Go on with another listener at the same place of the stream.
 
         Of what it has to say of the past, that is told which the old one has not. Each hop has one score: windows of another front end
         may end up to a cell earlier or later than those of the old one.
         """
-        successor.catch_up()
-        self._hear_with(successor.bundle)
-        self._listener = successor.listener
+        standby.catch_up()
+        self._hear_with(standby.bundle)
+        self._listener = standby.listener
         self._silent_until_s = self._told_s + self.hop_s / 2
-        self._tell(successor.windows)
+        self._tell(standby.windows)
 
     @property
     def unscored_s(self) -> float:

@@ -9,14 +9,14 @@ from edge.bundles.bundle import Bundle
 from edge.clips.source_clips import SourceClips
 from edge.judgement.threshold import Moved
 from edge.mqtt.payloads import SourceInfo
-from edge.remote.attendant import Attendant
+from edge.remote.source_control import SourceControl
 
 
 class PublisherLike(Protocol):
     """What is needed of `edge.node.source_publisher.SourcePublisher`."""
 
     @property
-    def attendant(self) -> Attendant | None:
+    def control(self) -> SourceControl | None:
         """What commands may ask for."""
 
     @property
@@ -35,7 +35,7 @@ class SourceLike(Protocol):
         """What listens."""
 
     @property
-    def voice(self) -> PublisherLike:
+    def publisher(self) -> PublisherLike:
         """What publishes."""
 
     def move_threshold(self, moved: Moved | None) -> None:

@@ -150,10 +150,10 @@ def test_clips_long_gap_told_in_one_piece_keeps_the_sound_before_it(tmp_path: Pa
 
 def test_clips_source_that_is_away_for_an_hour_in_an_event_keeps_its_sound(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    voice = SourcePublisher("pump1", cast(Publisher, Said()), Topics("test"), clips=desk.clips)
+    publisher = SourcePublisher("pump1", cast(Publisher, Said()), Topics("test"), clips=desk.clips)
     away = noise(0.5, lost_samples=3600 * RATE_16K_HZ)
     source = ScriptedSource([noise(3.0), noise(2.0, 0.9), away, noise(2.0)])
-    worker = SourceWorker(source, make_bundle(tmp_path / "pump1.auscult"), LoudnessListener, voice, InferenceTimes())
+    worker = SourceWorker(source, make_bundle(tmp_path / "pump1.auscult"), LoudnessListener, publisher, InferenceTimes())
     worker.open()
     while worker.step():
         pass

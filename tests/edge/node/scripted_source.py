@@ -109,5 +109,5 @@ def make_worker(
     """A worker on a scripted source, and what it says."""
     said = Said()
     bundle = make_bundle(folder / "pump1.auscult")
-    voice = SourcePublisher("pump1", cast(Publisher, said), Topics("test"))
-    return SourceWorker(source, bundle, make_listener, voice, InferenceTimes()), said
+    publisher = SourcePublisher("pump1", cast(Publisher, said), Topics("test"))
+    return SourceWorker(source, bundle, make_listener, publisher, InferenceTimes()), said

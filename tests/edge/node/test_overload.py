@@ -50,8 +50,8 @@ def test_overloaded_worker_sheds_the_slow_source_and_the_quick_one_loses_nothing
     inference = InferenceTimes()
 
     def make_worker(name: str, device: str, listener: type[LoudnessListener]) -> SourceWorker:
-        voice = SourcePublisher(name, cast(Publisher, said), Topics("test"))
-        return SourceWorker(Microphone(name, device, rate_hz=RATE_HZ), bundle, listener, voice, inference)
+        publisher = SourcePublisher(name, cast(Publisher, said), Topics("test"))
+        return SourceWorker(Microphone(name, device, rate_hz=RATE_HZ), bundle, listener, publisher, inference)
 
     slow, quick = make_worker("slow", MICROPHONE, SlowListener), make_worker("quick", SPARE_MICROPHONE, LoudnessListener)
     workers = {"slow": slow, "quick": quick}
@@ -94,9 +94,9 @@ def test_overloaded_worker_sheds_files_in_real_time_and_never_those_that_wait(
     said = Said()
     workers = {}
     for name in ("a", "b", "c", "d", "e"):
-        voice = SourcePublisher(name, cast(Publisher, said), Topics("test"))
+        publisher = SourcePublisher(name, cast(Publisher, said), Topics("test"))
         worker = workers[name] = SourceWorker(
-            FileSource(name, [file], realtime=realtime, loop=realtime), bundle, Heavy, voice, InferenceTimes()
+            FileSource(name, [file], realtime=realtime, loop=realtime), bundle, Heavy, publisher, InferenceTimes()
         )
         worker.clock._now = lambda: now[0]
         worker.open()

@@ -143,7 +143,7 @@ def test_worker_error_again_and_again_is_one_line_until_the_source_has_worked_fo
     assert all("failed unexpectedly (RuntimeError: no kernel)" in line for line in lines)
 
 
-@pytest.mark.parametrize("place", ["make", "open", "read", "voice", "close"])
+@pytest.mark.parametrize("place", ["make", "open", "read", "publish", "close"])
 def test_worker_error_anywhere_in_its_turn_is_its_own(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     error = ZeroDivisionError("nobody foresaw")
     source = ScriptedSource(
@@ -159,15 +159,15 @@ def test_worker_error_anywhere_in_its_turn_is_its_own(place: str, tmp_path: Path
         return LoudnessListener(rate_hz)
 
     worker, said = make_worker(source, tmp_path, make_listener)
-    if place == "voice":
-        level, calls = worker.voice.level, iter([error])
+    if place == "publish":
+        level, calls = worker.publisher.level, iter([error])
 
         def tell(*arguments: Any) -> None:
             for one in calls:
                 raise one
             level(*arguments)
 
-        monkeypatch.setattr(worker.voice, "level", tell)
+        monkeypatch.setattr(worker.publisher, "level", tell)
     if place == "close":
         monkeypatch.setattr(source, "close", fail_with(error))
         source.steps = [noise(1.0), DeviceError("usb", "gone")]

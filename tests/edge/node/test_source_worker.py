@@ -31,8 +31,8 @@ def listening(broker: Broker, folder: Path) -> Iterator[SourceWorker]:
     publisher = Publisher(BrokerSettings(HOST, "auscult-test", broker.port), topics.status)
     publisher.start()
     bundle = make_bundle(folder / "pump1.auscult")
-    voice = SourcePublisher("pump1", publisher, topics)
-    worker = SourceWorker(Microphone("pump1", MICROPHONE), bundle, LoudnessListener, voice, InferenceTimes())
+    source_publisher = SourcePublisher("pump1", publisher, topics)
+    worker = SourceWorker(Microphone("pump1", MICROPHONE), bundle, LoudnessListener, source_publisher, InferenceTimes())
     worker.open()
     over = threading.Event()
 

@@ -160,16 +160,16 @@ def main(settings: dict[str, Any]) -> int:
     else:
         source = make_source("pump1", SourceConfig(bundle=bundle.path, stdin=StdinConfig(rate_hz=settings["rate_hz"])))
     inference = InferenceTimes()
-    attendant = remote.attendant("pump1") if remote is not None else None
+    control = remote.control("pump1") if remote is not None else None
     clips = SourceClips("pump1", 0.5, 0.5, clip_writer) if clip_writer is not None else None
-    voice = SourcePublisher("pump1", publisher, topics, attendant, clips)
+    source_publisher = SourcePublisher("pump1", publisher, topics, control, clips)
 
     def make_listener(rate_hz: int) -> LoudnessListener:
         listener = LoudnessListener(rate_hz)
         listener.move_threshold(remote.moved("pump1", bundle.sha256) if remote is not None else None)
         return listener
 
-    worker = SourceWorker(source, bundle, make_listener, voice, inference)
+    worker = SourceWorker(source, bundle, make_listener, source_publisher, inference)
     commands = remote.health if remote is not None else None
     health = HealthReporter(inference, bundle.path.parent, commands, clip_writer.report if clip_writer is not None else None)
     daemon = Daemon("test", {"pump1": worker}, publisher, topics, health, 0.5, remote=remote, clip_writer=clip_writer)

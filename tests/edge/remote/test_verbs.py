@@ -39,7 +39,7 @@ class Site:
         self.worker: SourceWorker
         self.said: Said
         self.worker, self.said = make_worker(self.source, folder)
-        self.worker.voice.attendant = self.remote.attendant("pump1")
+        self.worker.publisher.control = self.remote.control("pump1")
         self.is_reloading = False
         self.workers = {"pump1": self.worker}
         self.on_done: list[Callable[[str | None], None]] = []
@@ -189,8 +189,8 @@ def test_recalibrate_within_an_event_leaves_out_all_of_it(site: Site) -> None:
 def test_recalibrate_after_a_kill_within_an_event_leaves_out_all_that_was_heard_of_it(site: Site, tmp_path: Path) -> None:
     site.hear(normal(3000))
     site.hear([0.9] * 600)
-    assert site.worker.voice.attendant is not None
-    site.worker.voice.attendant.record.save()  # as it does every ten minutes
+    assert site.worker.publisher.control is not None
+    site.worker.publisher.control.record.save()  # as it does every ten minutes
     site.remote.close()  # a command that is not answered yet would be all that a kill takes
     again = Site(tmp_path)
     again.hear(normal(700, 5))
@@ -206,7 +206,7 @@ def test_recalibrate_event_that_a_snooze_has_cut_is_left_out_to_its_end_and_no_f
     site.hear([0.9] * 200)
     site.ask("snooze", source="pump1", minutes=0)
     opened = site.said.of("event")[0]["id"]
-    site.worker.voice.event(Event(opened, 2, "updated", 3700.0, 3810.0, 1.8, 0.001, (), 0.0))  # told again, under another id
+    site.worker.publisher.event(Event(opened, 2, "updated", 3700.0, 3810.0, 1.8, 0.001, (), 0.0))  # told again, under another id
     site.hear([0.9] * 200 + normal(300))
     assert [event["type"] for event in site.said.of("event")] == ["opened", "closed", "opened", "closed"]
     answer = site.ask("recalibrate-threshold", source="pump1")
@@ -216,8 +216,8 @@ def test_recalibrate_event_that_a_snooze_has_cut_is_left_out_to_its_end_and_no_f
 
 def test_recalibrate_without_the_file_of_events_uses_no_older_sound(site: Site, tmp_path: Path) -> None:
     site.hear([*normal(3700), *[0.9] * 20, *normal(60)])
-    assert site.worker.voice.attendant is not None
-    site.worker.voice.attendant.finish()
+    assert site.worker.publisher.control is not None
+    site.worker.publisher.control.finish()
     site.remote.close()
     (tmp_path / "state" / "events.jsonl").unlink()
     again = Site(tmp_path)

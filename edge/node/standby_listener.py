@@ -15,7 +15,7 @@ from edge.node.listener_like import ListenerLike
 PIECE_S = 0.5  # is fed at a time, so that the listener that is at work is not kept from it
 
 
-class Successor:
+class StandbyListener:
     """Hears what the other has heard lately, without a word, and is at the same place of the stream then.
 
     While all of the stream is still known, it says what it would have said had it heard it from the beginning, bit for bit. Later the

@@ -18,7 +18,7 @@ CHANGE_INTERVAL_S = 1.0  # `health` also comes when a source or the broker goes 
 CLOCK_SET_S = 1.0  # less is the work of NTP
 
 
-class Bulletin:
+class StatusReporter:
     """Publishes `info` when it says something new, and `health` every `interval_s` and when something has changed."""
 
     def __init__(self, node: str, publisher: Publisher, topics: Topics, health: HealthReporter, interval_s: float) -> None:
