@@ -52,7 +52,7 @@ class SourcePublisher:
         control: SourceControl | None = None,
         clips: SourceClips | None = None,
     ) -> None:
-        """With an `control` commands may ask for the source; with `clips` the sound of its events is kept."""
+        """With a `control` commands may ask for the source; with `clips` the sound of its events is kept."""
         self.control = control
         self.clips = clips
         self._name = name

@@ -1,4 +1,4 @@
-"""What the node does with a source besides listening to it, so that commands can ask for it: snooze_filter, remember, record."""
+"""What the node does with a source besides listening to it, so that commands can ask for it: snooze, remember events, record scores."""
 
 from __future__ import annotations
 
