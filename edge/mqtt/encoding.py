@@ -11,7 +11,7 @@ import msgspec
 
 from edge.judgement.event import Event
 from edge.judgement.window import Localization, Region, Window
-from edge.mqtt.message import Message
+from edge.message import Message
 from edge.mqtt.payloads import SCHEMA_VERSION, EventPayload, LocalizationPayload, RegionPayload, ScorePayload
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

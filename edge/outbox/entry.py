@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge.mqtt.message import Message
+from edge.message import Message
 
 OVERHEAD_BYTES = 200  # of a row and its topic, counted with every payload
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.mqtt.message import Message
+from edge.message import Message
 from edge.outbox.disk import FORGET_DELAY_S, OutboxDisk
 from edge.outbox.entry import Entry
 from edge.outbox.epoch import Epoch

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import OutboxError
-from edge.mqtt.message import Message
+from edge.message import Message
 from edge.outbox import disk
 from edge.outbox.disk import RETRY_S
 from edge.outbox.entry import Entry
