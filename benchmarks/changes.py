@@ -68,7 +68,7 @@ class UnitResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ScoredClip:
     """What one recording scored in one draw."""
 
     path: Path
@@ -174,7 +174,7 @@ def smallest(results: Sequence[ChangeResult]) -> dict[str, float | None]:
 
 def _heard(
     unit: Unit, split: Split, draw: int, changes: Sequence[SteadyChange], most: int, seed: int, learn: Learn, sieve: Sieve, report: Report
-) -> list[Heard]:
+) -> list[ScoredClip]:
     judge = learn(split.fit, seed, sieve)
     report(len(split.fit))
     usual = usual_of(read_clip(path) for path in split.fit if not sieve.holds(path))
@@ -185,7 +185,7 @@ def _heard(
         with sieve.passing(path):
             normal = judge(path).score
             scored = _changed(unit, path, changes if number in changed else (), usual, judge, seed, report)
-            heard.append(Heard(path, normal, tuple(score for score, _ in scored), tuple(down for _, down in scored)))
+            heard.append(ScoredClip(path, normal, tuple(score for score, _ in scored), tuple(down for _, down in scored)))
         report(1)
     return heard
 
@@ -208,7 +208,7 @@ def _changed(
 
 
 def _result(
-    number: int, change: SteadyChange, recordings: Sequence[Sequence[Heard]], threshold: float, draws: NDArray[np.int64]
+    number: int, change: SteadyChange, recordings: Sequence[Sequence[ScoredClip]], threshold: float, draws: NDArray[np.int64]
 ) -> ChangeResult:
     """The figures of one change; a resample takes a recording with all that it scored, changed and not."""
     normal = [np.array([one.normal for one in same]) for same in recordings]

@@ -42,7 +42,7 @@ LEVELS = ("sample", "spectrogram", "temporal")
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ScoredMixture:
     """What was heard in one mixture, and what should have been."""
 
     score: float
@@ -56,7 +56,7 @@ class TestClip:
     """One normal recording as it is and, per ratio, with each added sound."""
 
     normal: float
-    mixtures: Mapping[float, list[Heard]]
+    mixtures: Mapping[float, list[ScoredMixture]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def with_audible_sounds(mix: EnvMix, sieve: Sieve) -> EnvMix:
 
 def _test_clip(model: Model, path: Path, mix: EnvMix, ratios_db: Sequence[float], random: np.random.Generator) -> TestClip:
     recording = read_clip(path)
-    mixtures: dict[float, list[Heard]] = {ratio: [] for ratio in ratios_db}
+    mixtures: dict[float, list[ScoredMixture]] = {ratio: [] for ratio in ratios_db}
     with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
         file = Path(folder, "clip.wav")
         write_clip(file, recording)
@@ -151,7 +151,7 @@ def _test_clip(model: Model, path: Path, mix: EnvMix, ratios_db: Sequence[float]
                 heard_map = anomaly_map(model, file)
                 if len(heard_map) != len(energy):
                     raise AudioError(path, f"was heard as {len(heard_map)} cells, not the {len(energy)} that it lasts")
-                mixtures[ratio].append(Heard(score_file(model, file).score, heard_map, cells, moments))
+                mixtures[ratio].append(ScoredMixture(score_file(model, file).score, heard_map, cells, moments))
     return TestClip(normal, mixtures)
 
 
@@ -199,7 +199,9 @@ def _levels(clips: Sequence[TestClip], ratio: float, draws: NDArray[np.int64]) -
     }
 
 
-def _clusters(groups: Sequence[list[Heard]], split: Callable[[Heard], tuple[Float64, Float64]]) -> tuple[list[Float64], list[Float64]]:
+def _clusters(
+    groups: Sequence[list[ScoredMixture]], split: Callable[[ScoredMixture], tuple[Float64, Float64]]
+) -> tuple[list[Float64], list[Float64]]:
     """Gather what all mixtures of one recording gave: without and with the added sound."""
     parts = [list(map(split, group)) for group in groups]
     return [np.concatenate([n for n, _ in part]) for part in parts], [np.concatenate([a for _, a in part]) for part in parts]

@@ -74,7 +74,7 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class DrawScores:
     """What became of one draw."""
 
     ours: Scores
@@ -152,7 +152,7 @@ def _share_of(share: float, report: Report, files: float) -> None:
     report(files * share)
 
 
-def _heard(clips: Clips, judge: Callable[..., list[float]], sieve: Sieve, yardstick: bool) -> Heard:
+def _heard(clips: Clips, judge: Callable[..., list[float]], sieve: Sieve, yardstick: bool) -> DrawScores:
     """Learn from the clips of one draw and score the others; what cannot be used goes to the sieve by its recording's name."""
     held_back = Sieve()
     paths = [clip.path for clip in clips.test]
@@ -167,7 +167,7 @@ def _heard(clips: Clips, judge: Callable[..., list[float]], sieve: Sieve, yardst
         if not group:
             raise nothing_left(f"no {label} test rows", sieve.left_out, len(clips.all))
     theirs = yardstick_scores([clip.path for clip in fit], normal + anomalous) if yardstick else {}
-    return Heard(
+    return DrawScores(
         ours=Scores(tuple(scores[path] for path in normal), tuple(scores[path] for path in anomalous)),
         yardstick={
             name: Scores(tuple(values[: len(normal)].tolist()), tuple(values[len(normal) :].tolist())) for name, values in theirs.items()
@@ -177,7 +177,7 @@ def _heard(clips: Clips, judge: Callable[..., list[float]], sieve: Sieve, yardst
     )
 
 
-def _result(heard: Sequence[Heard], silent: int, left_out: tuple[LeftOut, ...], seed: int) -> UnitResult:
+def _result(heard: Sequence[DrawScores], silent: int, left_out: tuple[LeftOut, ...], seed: int) -> UnitResult:
     scores = [one.ours for one in heard]
     areas = np.concatenate([resampled_roc_auc(s.normal, s.anomalous, seed=seed + number) for number, s in enumerate(scores)])
     interval = percentile_interval(areas)

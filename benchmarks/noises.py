@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.judgement.evidence import evidence_of, together
+from edge.judgement.evidence import evidence_of, surprise_of
 
 Float64 = NDArray[np.float64]
 Noise = Callable[[np.random.Generator, int], Float64]  # so many windows of surprise, shape = (windows,)
@@ -46,7 +46,7 @@ def heads(random: np.random.Generator, windows: int) -> Float64:
     for _ in range(2):
         evidence += evidence_of(_unit(_largest(np.maximum(struck, random.gumbel(size=blocks)) - np.log(2.0)), 2.25, 1.03))
         evidence += evidence_of(_unit(_means((common + random.standard_normal(blocks)) / np.sqrt(2.0), WINDOW), 1.28, 0.47))
-    return together(evidence)
+    return surprise_of(evidence)
 
 
 def loads(random: np.random.Generator, windows: int, hold_s: float) -> Float64:
@@ -64,7 +64,7 @@ def loads_in_all_heads(random: np.random.Generator, windows: int) -> Float64:
         evidence += evidence_of(_unit(_largest(gain * load + 0.4 * random.gumbel(size=blocks)), 2.6 * gain, 1.0))
         noise = _means(random.standard_normal(blocks), WINDOW)
         evidence += evidence_of(_unit(gain * _means(load, WINDOW) / np.sqrt(WINDOW) + 0.3 * noise, 2.0 * gain, 0.8))
-    return together(evidence)
+    return surprise_of(evidence)
 
 
 NOISES: Mapping[str, Noise] = {

@@ -8,9 +8,9 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.features.feature_extractor import PlacedBlock
 from edge.features.feature_stream import FeatureStream
 from edge.features.frontend import BLOCK_FRAMES
-from edge.features.hearing import Heard
 from edge.judgement.fusion import fuse
 from edge.judgement.judge import AVERAGES, Judge
 from edge.judgement.timeline import Span, Timeline
@@ -61,5 +61,5 @@ def _judged(model: Model, log_mel: Float32) -> Span:
     frames = _Frames(log_mel.shape[1])
     stream = FeatureStream(model.feature_source, model.bandwidth_hz, lag_blocks=model.detector.lag_blocks, frames=frames)
     for block in chain(stream.push(log_mel), stream.finish()):
-        judge.judge(Heard(0, 0, block, stream.cells))
+        judge.judge(PlacedBlock(0, 0, block, stream.cells))
     return timeline.read(timeline.cells, timeline.cells)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge.audio.audio_file import audio_info
 from edge.audio.channels import Channel
-from edge.features.hearing import Gap, hear_file
+from edge.features.feature_extractor import Gap, file_features
 from edge.judgement.judge import Judge
 from edge.judgement.timeline import Timeline
 from edge.model import Model
@@ -24,7 +24,7 @@ def anomaly_map(model: Model, path: Path, channel: Channel = 0) -> Float32:
     """
     timeline = Timeline(model.detector.features, int(audio_info(path).seconds / model.front_end.cell_s) + 1)
     judge = Judge(model.detector, timeline)
-    for heard in hear_file(path, channel, model.feature_source, model.bandwidth_hz, model.detector.lag_blocks):
+    for heard in file_features(path, channel, model.feature_source, model.bandwidth_hz, model.detector.lag_blocks):
         if isinstance(heard, Gap):
             timeline.lose(timeline.cells, heard.until_cell)
         else:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from edge.audio.channels import Channel
 from edge.detectors.detector import real_cells
+from edge.features.feature_extractor import PlacedBlock, file_features
 from edge.features.feature_stream import FeatureBlock, FeatureSource
-from edge.features.hearing import Heard, hear_file
 
 Float32 = NDArray[np.float32]
 
@@ -38,10 +38,10 @@ class StoredBlock:
     base_cell: int = 0  # of the recording, at which its unbroken stretch of sound starts
 
 
-def heard_blocks(recording: Recording, backbone: FeatureSource, bandwidth_hz: float, lag_blocks: int = 1) -> Iterator[Heard]:
+def heard_blocks(recording: Recording, backbone: FeatureSource, bandwidth_hz: float, lag_blocks: int = 1) -> Iterator[PlacedBlock]:
     """The features of a recording block by block; gaps in it are passed over, as the daemon does."""
-    for heard in hear_file(recording.path, recording.channel, backbone, bandwidth_hz, lag_blocks):
-        if isinstance(heard, Heard):
+    for heard in file_features(recording.path, recording.channel, backbone, bandwidth_hz, lag_blocks):
+        if isinstance(heard, PlacedBlock):
             yield heard
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.features.hearing import Gap, Heard, Hearing
+from edge.features.feature_extractor import FeatureExtractor, Gap, PlacedBlock
 from edge.judgement.event import Event
 from edge.judgement.event_tracker import EventSettings, EventTracker
 from edge.judgement.fusion import fuse
@@ -55,7 +55,7 @@ class Listener:
         self.rate_hz = rate_hz
         self.stopwatch = Stopwatch()
         self._front_end = model.front_end
-        self._hearing = Hearing(model.feature_source, rate_hz, model.bandwidth_hz, self.stopwatch, model.detector.lag_blocks)
+        self._extractor = FeatureExtractor(model.feature_source, rate_hz, model.bandwidth_hz, self.stopwatch, model.detector.lag_blocks)
         layout = model.steady.sound.layout if model.steady else None
         averages = {AVERAGES: layout.width} if layout else {}
         self._timeline = Timeline({**model.detector.features, **averages}, model.window_cells)
@@ -72,15 +72,15 @@ class Listener:
 
         Digital silence and samples that are not numbers count as lost.
         """
-        return [result for heard in self._hearing.push(samples) for result in self._take(heard)]
+        return [result for heard in self._extractor.push(samples) for result in self._take(heard)]
 
     def lose(self, samples: int) -> list[Window | Event]:
         """So many native samples were lost here: what came before is judged to its end, and the gap is never scored as normal."""
-        return [result for heard in self._hearing.lose(samples) for result in self._take(heard)]
+        return [result for heard in self._extractor.lose(samples) for result in self._take(heard)]
 
     def finish(self) -> list[Window | Event]:
         """The stream ends: judge what is left, in a last window that ends where the audio ends, and close open events."""
-        results = [result for heard in self._hearing.finish() for result in self._take(heard)]
+        results = [result for heard in self._extractor.finish() for result in self._take(heard)]
         end = self._timeline.cells
         if end > self._last_window_end:
             results += self._window(end, min(self.model.window_cells, end))
@@ -107,9 +107,9 @@ class Listener:
     @property
     def heard_s(self) -> float:
         """Seconds of the stream so far, lost ones included."""
-        return self._hearing.taken_samples / self.rate_hz
+        return self._extractor.taken_samples / self.rate_hz
 
-    def _take(self, heard: Heard | Gap) -> Iterator[Window | Event]:
+    def _take(self, heard: PlacedBlock | Gap) -> Iterator[Window | Event]:
         if isinstance(heard, Gap):
             yield from self._pass_over(heard.until_cell)
         else:

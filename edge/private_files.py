@@ -41,7 +41,7 @@ def narrow(paths: Iterable[Path], what: str) -> None:
     """Shut others out of files and folders of this user's that an earlier version has left open to them; say so once."""
     narrowed = sum(_narrow(path) for path in paths)
     if narrowed:
-        LOG.warning("%s: others could read %d files or folders of an earlier version; only this user can now", what, narrowed)
+        LOG.warning("%s: others could read %d files or folders in it; only this user can now", what, narrowed)
 
 
 def _narrow(path: Path) -> bool:

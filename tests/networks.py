@@ -14,8 +14,8 @@ from edge.detectors.auddsr import MEMBER as AUDDSR_MEMBER
 from edge.detectors.autoencoder import AUTOENCODER, STACKED
 from edge.detectors.autoencoder import MEMBER as AUTOENCODER_MEMBER
 from edge.detectors.detector import EXCESS, LEVEL, Detector, Parts
+from edge.features.feature_extractor import FeatureExtractor, PlacedBlock
 from edge.features.frontend import CELL_MELS, DCASE
-from edge.features.hearing import Heard, Hearing
 from edge.features.logmel_backbone import LogMelBackbone
 from export.auddsr.discrete_autoencoder import DiscreteAutoencoder
 from export.auddsr.network import AnomalyDetection, AudDsrNetwork, ObjectDecoder
@@ -76,15 +76,15 @@ def sound(seconds: float, seed: int = 0) -> Float32:
     return (swelling + tone).astype(np.float32)
 
 
-def pushed(samples: Float32, pieces: list[int], lag_blocks: int, bandwidth_hz: float = 8000.0) -> Iterator[Heard]:
+def pushed(samples: Float32, pieces: list[int], lag_blocks: int, bandwidth_hz: float = 8000.0) -> Iterator[PlacedBlock]:
     """What is heard of samples that come in pieces of these sizes, over and over."""
-    hearing = Hearing(LogMelBackbone(DCASE), RATE_HZ, bandwidth_hz, lag_blocks=lag_blocks)
+    extractor = FeatureExtractor(LogMelBackbone(DCASE), RATE_HZ, bandwidth_hz, lag_blocks=lag_blocks)
     start, count = 0, 0
     while start < len(samples):
         size = pieces[count % len(pieces)]
-        yield from (heard for heard in hearing.push(samples[start : start + size]) if isinstance(heard, Heard))
+        yield from (heard for heard in extractor.push(samples[start : start + size]) if isinstance(heard, PlacedBlock))
         start, count = start + size, count + 1
-    yield from (heard for heard in hearing.finish() if isinstance(heard, Heard))
+    yield from (heard for heard in extractor.finish() if isinstance(heard, PlacedBlock))
 
 
 def said(detector: Detector, samples: Float32, pieces: list[int], bandwidth_hz: float = 8000.0) -> dict[str, Float32]:

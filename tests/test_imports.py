@@ -1,13 +1,19 @@
-"""The device's part runs where torch and the other large packages are not installed."""
+"""The device's part runs where torch and the other large packages are not installed, and no module needs itself."""
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
+ROOMS = ("edge", "export", "calibrate", "benchmarks")
 BLOCKED = ["torch", "onnx", "sklearn", "matplotlib", "amqtt", "dask", "distributed", "cryptography"]
 
 # The fitters that train a network import torch inside the function that trains: every module can be imported without it.
@@ -62,3 +68,41 @@ def test_export_command_explains_itself_without_torch() -> None:
 
 def test_synthesis_needs_numpy_only() -> None:
     _import_all([*BLOCKED, "onnxruntime", "faiss", "paho", "soxr", "soundfile", "sounddevice"], ["export.synthesis"])
+
+
+def _modules() -> dict[str, Path]:
+    """All modules of the rooms, by name."""
+    paths = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+
+
+def _imported(tree: ast.AST, modules: dict[str, Path]) -> Iterator[str]:
+    """The modules of ours that one imports, wherever in it, and for types alone too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules)
+        elif isinstance(node, ast.ImportFrom) and node.module in modules:
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in modules else node.module
+
+
+def _graph(sources: dict[str, str]) -> dict[str, set[str]]:
+    modules = dict.fromkeys(sources, ROOT)
+    return {name: set(_imported(ast.parse(text), modules)) for name, text in sources.items()}
+
+
+def test_imports_have_no_circle() -> None:
+    graph = _graph({name: path.read_text(encoding="utf-8") for name, path in _modules().items()})
+    assert graph["edge.node.daemon"] > {"edge.node.reload", "edge.node.source_worker"}
+    TopologicalSorter(graph).prepare()  # CycleError names the circle
+
+
+def test_imports_for_types_alone_count_as_a_circle() -> None:
+    sources = {
+        "a": "import b",
+        "b": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from c import thing",
+        "c": "def f():\n    import a",
+    }
+    with pytest.raises(CycleError):
+        TopologicalSorter(_graph(sources)).prepare()

@@ -21,8 +21,9 @@ from calibrate.segments import BYTES_PER_SAMPLE
 from edge.audio.channels import parse_channel
 from edge.audio.level_meter import Level
 from edge.config.load import load_config
+from edge.config.make_source import make_source
 from edge.errors import ConfigError, UserError
-from edge.sources import Microphone, Source, make_source
+from edge.sources import Microphone, Source
 
 _EXAMPLE = """examples:
   auscult calibrate record --source pump1 --minutes 30 --output recordings/pump1

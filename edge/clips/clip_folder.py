@@ -16,7 +16,7 @@ from edge import clock
 from edge.atomic_file import replacing
 from edge.clips.clip import Clip
 from edge.config.schema import Config
-from edge.node.device_health import clock_synced
+from edge.device_health import clock_synced
 from edge.private_files import make_folder
 
 SUFFIX = ".flac"

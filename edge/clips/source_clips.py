@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from edge.audio.recent import Recent
 from edge.clips.clip import Clip, excerpt
 from edge.clips.clip_folder import SNAPSHOT, SUFFIX, clip_name
 from edge.clips.clip_writer import ClipWriter
 from edge.judgement.event import Event
 from edge.mqtt.encoding import Stamp, timestamp
-from edge.node.recent import Recent
 
 LONGEST_S = 60.0  # of a longer event its beginning is kept
 REMEMBERED_S = LONGEST_S + 5.0  # a block may be heard at once, and inference may be behind

@@ -6,8 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
+from edge import device_health
 from edge.doctor.finding import Finding, fail, ok, warn
-from edge.node import device_health
 
 HOT_C = 75.0  # a Raspberry Pi slows down at 80
 LEAST_FREE_BYTES = 16_000_000  # for SQLite's file and its journal, with a few thousand events

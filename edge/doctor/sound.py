@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.audio.level_meter import Level, LevelMeter
+from edge.config.make_source import make_source
 from edge.config.schema import SourceConfig
 from edge.doctor.finding import Finding, examined, fail, ok, warn
 from edge.errors import DeviceError
 from edge.node.opening import Opening
-from edge.sources import make_source
 from edge.sources.source import Source
 
 LISTEN_S = 0.5
@@ -25,21 +25,21 @@ QUIET_DBFS = -80.0  # the noise of an open microphone is louder than that
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class SourceCheck:
     """What a source gave. `rate_hz` is None when it could not be opened."""
 
     finding: Finding
     rate_hz: int | None
 
 
-def check_source(name: str, settings: SourceConfig) -> Heard:
+def check_source(name: str, settings: SourceConfig) -> SourceCheck:
     """Open a source for half a second and look at its level."""
     check = f"source {name}"
     if settings.stdin is not None:  # what is read here would be missing there
-        return Heard(ok(check, f"standard input at {settings.stdin.rate_hz} Hz, which only the daemon reads"), settings.stdin.rate_hz)
+        return SourceCheck(ok(check, f"standard input at {settings.stdin.rate_hz} Hz, which only the daemon reads"), settings.stdin.rate_hz)
     source = make_source(name, settings)
     finding = examined(check, lambda: _listen(check, source, is_microphone=settings.microphone is not None))
-    return Heard(finding, source.rate_hz or None)
+    return SourceCheck(finding, source.rate_hz or None)
 
 
 def service_is_active() -> bool:

@@ -19,6 +19,7 @@ from edge.features.protobuf import FOUR_BYTES, VARINT, Field, Message, Reader, i
 
 OPSET = 17  # what the exporters write; other versions give some operators another meaning
 MOST_FIELDS = 100_000  # of a whole file; the largest of ours has 10,000
+MOST_TEXT_BYTES = 1 << 20  # of a whole file but for the numbers of its constants; ours have a tenth of it at most
 
 
 class Kind(IntEnum):
@@ -129,6 +130,7 @@ class _Parts:
 
     def __init__(self) -> None:
         self._reader = Reader(MOST_FIELDS)
+        self._number_bytes = 0  # of constants
 
     def model(self, content: memoryview) -> Graph:
         model = self._reader.record(content, _MODEL)
@@ -142,12 +144,17 @@ class _Parts:
             if name in constants:
                 raise ValueError(f"two constants of the name {quoted(name)}")
             constants[name] = tensor
-        return Graph(
+        found = Graph(
             inputs=tuple(self._declared(value) for value in graph.many("inputs")),
             outputs=tuple(self._declared(value) for value in graph.many("outputs")),
             constants=constants,
             nodes=tuple(self._node(node) for node in graph.many("nodes")),
         )
+        if len(content) - self._number_bytes > MOST_TEXT_BYTES:
+            raise ValueError("longer names and notes than any network of Auscult's")
+        if unused := constants.keys() - {name for node in found.nodes for name in node.inputs} - {value.name for value in found.outputs}:
+            raise ValueError(f"a constant {quoted(min(unused))} that nothing uses")
+        return found
 
     def _node(self, content: memoryview) -> Node:
         node = self._reader.record(content, _NODE)
@@ -185,6 +192,7 @@ class _Parts:
         name, kind, shape = tensor.text("name"), _kind(tensor.integer("kind")), tuple(map(integer, tensor.many("shape")))
         if any(length < 1 for length in shape) or math.prod(shape) * kind.dtype.itemsize != len(tensor.one("content")):
             raise ValueError(f"a constant {quoted(name)} that has not the numbers that its shape says")
+        self._number_bytes += len(tensor.one("content"))
         return name, Tensor(kind, shape, tensor.one("content"))
 
     def _declared(self, content: memoryview) -> Declared:

@@ -12,7 +12,7 @@ Float64 = NDArray[np.float64]
 ALIKE = 2.0  # heads
 
 
-def together(evidence: Float64) -> Float64:
+def surprise_of(evidence: Float64) -> Float64:
     """The surprise of a sum of evidence, of any shape."""
     surprise: Float64 = np.expm1(evidence / ALIKE)
     return surprise

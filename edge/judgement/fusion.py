@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.judgement.evidence import together
+from edge.judgement.evidence import surprise_of
 
 ONCE_A_WEEK = 25.0  # nats: about what a sum of heads reaches
 
@@ -55,7 +55,7 @@ class Fused:
 def fuse(cells: Mapping[str, float], steady: Mapping[str, float], units: Units) -> Fused:
     """Fuse the evidence of the heads of cells, and the nats of those of steady sound."""
     evidence, nats = sum(cells.values()), sum(steady.values())
-    by_cells, by_average = float(together(np.array(evidence))) / units.cells, nats / units.steady
+    by_cells, by_average = float(surprise_of(np.array(evidence))) / units.cells, nats / units.steady
     surprise = math.hypot(by_cells, by_average)
     parts = [(cells, evidence, by_cells), (steady, nats, by_average)]
     shares = {

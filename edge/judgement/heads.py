@@ -37,7 +37,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.judgement.contrast import contrast, moments, over_a_second, standing_out
-from edge.judgement.evidence import evidence_of, together
+from edge.judgement.evidence import evidence_of, surprise_of
 from edge.judgement.head_names import CELL, SECOND, drawn_name, largest_name, moment_name, sustained_name
 from edge.judgement.head_scale import HeadScale
 from edge.judgement.window import ALARM
@@ -110,7 +110,7 @@ class Heads:
 
     def _surprise(self, kind: str, deviations: Mapping[str, NDArray[np.floating]]) -> Float32:
         surprises = [self._drawn[kind][feature].surprise(values.astype(np.float64), 1) for feature, values in deviations.items()]
-        return together(evidence_of(np.mean(surprises, axis=0)) * len(surprises)).astype(np.float32)
+        return surprise_of(evidence_of(np.mean(surprises, axis=0)) * len(surprises)).astype(np.float32)
 
 
 def shown(deviations: NDArray[np.floating], feature: str, mode: Mode) -> Float64:

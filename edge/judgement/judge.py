@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from edge.detectors.detector import Detector, Deviation, real_cells
 from edge.features.cell_averages import AverageLayout, AverageStream
+from edge.features.feature_extractor import PlacedBlock
 from edge.features.feature_stream import FeatureBlock
 from edge.features.frontend import BLOCK_CELLS
-from edge.features.hearing import Heard
 from edge.judgement.long_average import LongAverage
 from edge.judgement.timeline import Timeline
 from edge.stopwatch import Stopwatch
@@ -38,7 +38,7 @@ class Judge:
         self._stopwatch = stopwatch or Stopwatch()
         self._segment = -1
 
-    def judge(self, heard: Heard) -> None:
+    def judge(self, heard: PlacedBlock) -> None:
         """Put the deviations of eight cells on the timeline."""
         if heard.segment != self._segment:
             self._stream = self._detector.stream()

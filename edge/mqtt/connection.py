@@ -17,7 +17,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.errors import ConfigError
-from edge.mqtt.message import Message
+from edge.message import Message
 from edge.mqtt.refusal import (
     UNSUPPORTED_PROTOCOL_VERSION,
     ConnectError,

@@ -11,8 +11,9 @@ import msgspec
 
 from edge.judgement.event import Event
 from edge.judgement.window import Localization, Region, Window
-from edge.mqtt.message import Message
+from edge.message import Message
 from edge.mqtt.payloads import SCHEMA_VERSION, EventPayload, LocalizationPayload, RegionPayload, ScorePayload
+from edge.outbox.entry import renumbered
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 BEFORE_EPOCHS = ""  # of messages that waited in the outbox of a version that had none
@@ -121,8 +122,7 @@ def as_replayed(message: Message) -> Message:
 
 def as_interrupted(message: Message, epoch: str, seq: int) -> Message:
     """Return the end of an event whose last message is `message`: nobody listened any more."""
-    payload = {**msgspec.json.decode(message.payload), "epoch": epoch, "seq": seq, "type": "closed", "interrupted": True}
-    return replace(message, payload=msgspec.json.encode(payload))
+    return renumbered(message, epoch, seq, type="closed", interrupted=True)
 
 
 def encode(payload: msgspec.Struct) -> bytes:

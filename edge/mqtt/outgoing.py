@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from edge.message import Message
 from edge.mqtt.encoding import as_replayed
-from edge.mqtt.message import Message
 from edge.outbox.entry import Entry
 from edge.outbox.outbox import Outbox
 

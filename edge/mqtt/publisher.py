@@ -1,4 +1,4 @@
-"""The voice of the node: takes messages from the worker and gets them to the broker, however long that takes."""
+"""What the node publishes with: takes messages from the worker and gets them to the broker, however long that takes."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import time
 from collections.abc import Callable
 
 from edge.errors import BrokerError
+from edge.message import Message
 from edge.mqtt.backoff import Backoff
-from edge.mqtt.bell import Bell
 from edge.mqtt.connection import Connection
 from edge.mqtt.encoding import as_interrupted
 from edge.mqtt.in_flight import InFlight
 from edge.mqtt.link import Link, LinkReport
-from edge.mqtt.message import Message
 from edge.mqtt.outgoing import REPLAYS_PER_S, Outgoing
 from edge.mqtt.refusal import ConnectError, ContestedError, RefusedError
 from edge.mqtt.settings import BrokerSettings
 from edge.mqtt.subscription import Subscription
+from edge.mqtt.wakeup import Wakeup
 from edge.outbox.outbox import Outbox, OutboxReport
 
 LOG = logging.getLogger("auscult.mqtt")
@@ -71,8 +71,8 @@ class Publisher:
         self._refusal: str | None = None  # of the first attempt
         self._finish_by_s = 0.0
         self._beat_s = 0.0
-        self._bell = Bell()
-        self._outbox.on_ready = self._bell.ring
+        self._wakeup = Wakeup()
+        self._outbox.on_ready = self._wakeup.wake
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
 
     def open(self) -> None:
@@ -121,12 +121,12 @@ class Publisher:
     def retain(self, topic: str, payload: bytes) -> None:
         """Publish at QoS 1, retained; again on every connection."""
         self._outgoing.retain(Message(topic, payload, retain=True))
-        self._bell.ring()
+        self._wakeup.wake()
 
     def queue(self, topic: str, payload: bytes, *, source: str, seq: int, closes: bool, kept: Callable[[], None] | None = None) -> None:
         """Publish an event message at QoS 1, now or when the broker is back, in order and at least once; see `Outbox.put`."""
         self._outgoing.queue(Message(topic, payload), source, seq, closes=closes, kept=kept)
-        self._bell.ring()
+        self._wakeup.wake()
 
     def next_seq(self, source: str) -> int:
         """The `seq` that the source's next event message must have, over restarts and crashes."""
@@ -140,12 +140,12 @@ class Publisher:
     def send(self, topic: str, payload: bytes) -> None:
         """Publish at QoS 0, now or never."""
         self._outgoing.send(Message(topic, payload, qos=0, expiry_s=TRANSIENT_EXPIRY_S))
-        self._bell.ring()
+        self._wakeup.wake()
 
     def answer(self, topic: str, payload: bytes) -> None:
         """Publish at QoS 1, not retained, now or when the broker is back; of many that wait the oldest are given up."""
         self._outgoing.answer(Message(topic, payload))
-        self._bell.ring()
+        self._wakeup.wake()
 
     @property
     def endpoint(self) -> str:
@@ -175,12 +175,12 @@ class Publisher:
         """Send what can still be sent within `timeout_s`, say goodbye and close the outbox. Never waits for a broker that is away."""
         self._finish_by_s = time.monotonic() + timeout_s
         self._stopping.set()
-        self._bell.ring()
+        self._wakeup.wake()
         if self._thread.ident is not None:
             # A thread that hangs in a connect or a name look-up is left behind; it is a daemon thread.
             self._thread.join(timeout_s + GOODBYE_S if self._outgoing.is_connected else 1.0)
         if not self._thread.is_alive():
-            self._bell.close()
+            self._wakeup.close()
         self._outbox.close()
         left = self._outbox.report()
         if left.depth and left.durable:
@@ -247,5 +247,5 @@ class Publisher:
             wait_s = 0.05 if self._stopping.is_set() else 1.0
             if in_flight.has_room:
                 wait_s = min(wait_s, self._outgoing.replay_in_s)
-            in_flight.settle(connection.step(wait_s, self._bell.reader))
-            self._bell.silence()
+            in_flight.settle(connection.step(wait_s, self._wakeup.reader))
+            self._wakeup.drain()

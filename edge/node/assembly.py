@@ -7,6 +7,7 @@ from pathlib import Path
 from edge.clips.clip_folder import ClipFolder
 from edge.clips.clip_writer import ClipWriter
 from edge.clips.source_clips import SourceClips
+from edge.config.make_source import make_source
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.node.daemon import Daemon
@@ -19,7 +20,6 @@ from edge.node.source_worker import MakeListener, SourceWorker
 from edge.outbox.outbox import Outbox
 from edge.pipeline import Listener
 from edge.remote.remote import Remote, tell_unused
-from edge.sources import make_source
 
 
 class Assembly:
@@ -80,12 +80,12 @@ class Assembly:
     def worker(self, name: str, plan: Plan) -> SourceWorker:
         """The worker of one source of a plan."""
         bundle = plan.models[name].bundle
-        attendant = None if self.remote is None else self.remote.attendant(name)
+        control = None if self.remote is None else self.remote.control(name)
         clips = None
         if self.clip_writer is not None:
             clips = SourceClips(name, plan.config.clips.before_s, plan.config.clips.after_s, self.clip_writer)
-        voice = SourcePublisher(name, self.publisher, self.topics, attendant, clips)
-        return SourceWorker(make_source(name, plan.config.sources[name]), bundle, self.make_listener(name, plan), voice, self.inference)
+        publisher = SourcePublisher(name, self.publisher, self.topics, control, clips)
+        return SourceWorker(make_source(name, plan.config.sources[name]), bundle, self.make_listener(name, plan), publisher, self.inference)
 
     def make_listener(self, name: str, plan: Plan) -> MakeListener:
         """What makes a listener for one source of a plan; its events follow the rules of the time at which it is called."""

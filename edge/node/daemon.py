@@ -11,17 +11,18 @@ from types import FrameType
 
 from edge.clips.clip_writer import ClipWriter
 from edge.errors import AuscultError, UserError
-from edge.mqtt.payloads import ReloadHealth
+from edge.mqtt.payloads import ReloadHealth, SourceInfo
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
-from edge.node.bulletin import Bulletin
 from edge.node.health import HealthReporter
 from edge.node.known_sources import KnownSources
 from edge.node.progress import Progress
 from edge.node.reload import Reloader
 from edge.node.shared import SharedError
 from edge.node.source_publisher import clear_retained
+from edge.node.source_report import source_info
 from edge.node.source_worker import SourceWorker
+from edge.node.status_reporter import StatusReporter
 from edge.node.systemd_notify import SystemdNotifier
 from edge.node.terminal import has_terminal
 from edge.node.turns import Turns
@@ -59,7 +60,7 @@ class Daemon:
         self._remote = remote
         self._clip_writer = clip_writer
         self._notifier = SystemdNotifier()
-        self._bulletin = Bulletin(node, publisher, topics, health, health_interval_s)
+        self._status = StatusReporter(node, publisher, topics, health, health_interval_s)
         self._progress = Progress(publisher, self._notifier)
         self._turns = Turns(list(workers))
         self._had_terminal = has_terminal()
@@ -114,6 +115,10 @@ class Daemon:
         """The sources by name."""
         return self._workers
 
+    def source_infos(self) -> dict[str, SourceInfo]:
+        """What `info` says of each source."""
+        return {name: source_info(worker) for name, worker in self._workers.items()}
+
     @property
     def is_reloading(self) -> bool:
         """Whether the configuration is being read again."""
@@ -153,7 +158,7 @@ class Daemon:
         return ", ".join(f"{name} ({worker.source.device})" for name, worker in self._workers.items())
 
     def _report(self) -> None:
-        self._bulletin.publish(self._workers, self._last_reload)
+        self._status.publish(self._workers, self._last_reload)
 
     @property
     def _last_reload(self) -> ReloadHealth | None:
@@ -168,7 +173,7 @@ class Daemon:
             self._reload()
             if self._remote is not None and self._remote.poll():
                 self._report()  # it tells what the command has changed
-            self._bulletin.check(self._workers, self._last_reload)
+            self._status.check(self._workers, self._last_reload)
             if not is_busy:
                 time.sleep(IDLE_S)
 
@@ -183,7 +188,7 @@ class Daemon:
             self._workers = changed
             self._turns.set_names(list(changed))
             self._progress.workers = changed
-            self._bulletin.interval_s = reloader.plan.config.health.interval_s
+            self._status.interval_s = reloader.plan.config.health.interval_s
             self._clear_gone()
         if reloader.last is not told:
             self._report()

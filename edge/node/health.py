@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from edge import device_health
 from edge.clips.clip_writer import ClipReport
 from edge.mqtt.encoding import rounded, timestamp
 from edge.mqtt.link import LinkReport
@@ -22,7 +23,6 @@ from edge.mqtt.payloads import (
     ReloadHealth,
     SourceHealth,
 )
-from edge.node import device_health
 from edge.outbox.outbox import OutboxReport
 
 REMEMBERED_WINDOWS = 1200  # ten minutes of one source

@@ -5,51 +5,27 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.audio.recent import Recent
 from edge.bundles.bundle import Bundle
 from edge.judgement.event import Event
 from edge.judgement.event_tracker import EventSettings
 from edge.judgement.threshold import Moved
 from edge.judgement.window import Window
 from edge.node.health import InferenceTimes
-from edge.node.recent import Recent
+from edge.node.listener_like import ListenerLike
 from edge.node.source_publisher import SourcePublisher
+from edge.node.standby_listener import StandbyListener
 
-if TYPE_CHECKING:
-    from edge.node.successor import Successor
-
-WARM_UP_S = 30.0  # before the oldest window that a successor tells: what its slow level (10 s) should have heard
+WARM_UP_S = 30.0  # before the oldest window that a standby tells: what its slow level (10 s) should have heard
 WINDOW_S, HOP_S = 10.0, 0.5  # of a bundle that does not say
 
 
-class ListenerLike(Protocol):
-    """What is needed of `edge.pipeline.Listener`."""
-
-    def push(self, samples: NDArray[np.float32]) -> Sequence[Window | Event]:
-        """Add samples (samples,) at the native rate; return what they completed."""
-
-    def lose(self, samples: int) -> Sequence[Window | Event]:
-        """Count samples that were lost; return what came to its end before them."""
-
-    def finish(self) -> Sequence[Window | Event]:
-        """The stream is over; return what was still open."""
-
-    def end_event(self) -> Sequence[Window | Event]:
-        """Close the event that is open, and go on."""
-
-    def set_events(self, settings: EventSettings) -> None:
-        """Judge by other rules from now on when an event opens and closes."""
-
-    def move_threshold(self, moved: Moved | None) -> Sequence[Window | Event]:
-        """Judge by another threshold from now on; return the end of the event that is open."""
-
-
 class Listening:
-    """Feeds one listener, which a successor may replace in the middle of the stream."""
+    """Feeds one listener, which a standby may replace in the middle of the stream."""
 
     def __init__(self, listener: ListenerLike, bundle: Bundle, rate_hz: int, publisher: SourcePublisher, inference: InferenceTimes) -> None:
         self.is_working = False  # the listener has been called and has not come back
@@ -99,17 +75,17 @@ class Listening:
         """Judge by another threshold from now on, None for the bundle's own; an open event is closed."""
         self._work(lambda: self._listener.move_threshold(moved))
 
-    def take_over(self, successor: Successor) -> None:
+    def take_over(self, standby: StandbyListener) -> None:
         """Go on with another listener at the same place of the stream.
 
         Of what it has to say of the past, that is told which the old one has not. Each hop has one score: windows of another front end
         may end up to a cell earlier or later than those of the old one.
         """
-        successor.catch_up()
-        self._hear_with(successor.bundle)
-        self._listener = successor.listener
+        standby.catch_up()
+        self._hear_with(standby.bundle)
+        self._listener = standby.listener
         self._silent_until_s = self._told_s + self.hop_s / 2
-        self._tell(successor.windows)
+        self._tell(standby.windows)
 
     @property
     def unscored_s(self) -> float:

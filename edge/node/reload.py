@@ -10,24 +10,21 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edge.config.load import load_config
 from edge.config.schema import Config, SourceConfig
 from edge.errors import AuscultError
 from edge.mqtt.encoding import timestamp
 from edge.mqtt.payloads import ReloadHealth, ReloadResult
+from edge.node.parts import Parts
 from edge.node.plan import Plan, check_live
 from edge.node.shared import in_one_line
 from edge.node.source_worker import SourceWorker
-from edge.node.successor import Successor
-
-if TYPE_CHECKING:
-    from edge.node.assembly import Assembly
+from edge.node.standby_listener import StandbyListener
 
 LOG = logging.getLogger("auscult")
 OnDone = Callable[[str | None], None]
-ABREAST_S = 1.0  # a successor that is less behind is brought abreast between two turns
+ABREAST_S = 1.0  # a standby that is less behind is brought abreast between two turns
 ROUNDS = 20  # of catching up; a board that is too slow for more leaves the rest to the worker
 SLOW_S = 60.0  # a reload that takes longer is told: a bundle may lie on a network drive that does not answer
 
@@ -43,7 +40,7 @@ class _Change:
     plan: Plan
     fresh: dict[str, SourceWorker] = field(default_factory=dict)  # sources that are new, or have another input
     prepared: set[str] = field(default_factory=set)  # of these, opened already
-    successors: dict[str, Successor | None] = field(default_factory=dict)  # sources that have another bundle
+    standbys: dict[str, StandbyListener | None] = field(default_factory=dict)  # sources that have another bundle
 
 
 class Reloader:
@@ -53,10 +50,10 @@ class Reloader:
     change between two turns of the sources.
     """
 
-    def __init__(self, path: Path, assembly: Assembly) -> None:
+    def __init__(self, path: Path, parts: Parts) -> None:
         self.last: ReloadHealth | None = None
         self._path = path
-        self._assembly = assembly
+        self._parts = parts
         self._waiting: deque[OnDone] = deque()  # for the next one
         self._asked: list[OnDone] = []  # for the one that is under way
         self._thread: threading.Thread | None = None
@@ -68,7 +65,7 @@ class Reloader:
     @property
     def plan(self) -> Plan:
         """What the daemon does now."""
-        return self._assembly.plan
+        return self._parts.plan
 
     @property
     def is_busy(self) -> bool:
@@ -97,7 +94,7 @@ class Reloader:
         if self._problem is not None or self._change is None:
             self._undo(workers)
             LOG.error("not reloaded, the old configuration stays: %s", self._problem)
-        elif not all(_follows(workers[name], successor) for name, successor in self._change.successors.items()):
+        elif not all(_follows(workers[name], standby) for name, standby in self._change.standbys.items()):
             self._undo(workers)
             self._begin(workers)
             return None
@@ -141,7 +138,7 @@ class Reloader:
         for name, source in plan.config.sources.items():
             self._check_cancelled()
             if name not in workers or _input(source) != _input(before.config.sources[name]):
-                worker = change.fresh[name] = self._assembly.worker(name, plan)
+                worker = change.fresh[name] = self._parts.worker(name, plan)
                 if source.microphone is None:
                     change.prepared.add(name)
                     worker.prepare()
@@ -149,38 +146,38 @@ class Reloader:
                     plan.models[name].check_rate(source.microphone.rate_hz, worker.source.device)
             elif plan.models[name] is not before.models[name]:
                 workers[name].is_held = not workers[name].source.live
-                change.successors[name] = self._successor(name, plan, workers[name])
-        successors = [successor for successor in change.successors.values() if successor is not None]
+                change.standbys[name] = self._standby(name, plan, workers[name])
+        standbys = [standby for standby in change.standbys.values() if standby is not None]
         for _ in range(ROUNDS):
-            if all(successor.behind_s < ABREAST_S for successor in successors):
+            if all(standby.behind_s < ABREAST_S for standby in standbys):
                 break
-            for successor in successors:
-                successor.catch_up()
+            for standby in standbys:
+                standby.catch_up()
 
     def _check_cancelled(self) -> None:
         if self._cancelled.is_set():
             raise _CancelledError
 
-    def _successor(self, name: str, plan: Plan, worker: SourceWorker) -> Successor | None:
+    def _standby(self, name: str, plan: Plan, worker: SourceWorker) -> StandbyListener | None:
         listening = worker.listening  # which an error may take away meanwhile
         if listening is None:
             return None
-        listener = self._assembly.make_listener(name, plan)(worker.rate_hz)
-        return Successor(listener, plan.models[name].bundle, worker.rate_hz, listening.recent, self._check_cancelled)
+        listener = self._parts.make_listener(name, plan)(worker.rate_hz)
+        return StandbyListener(listener, plan.models[name].bundle, worker.rate_hz, listening.recent, self._check_cancelled)
 
     def _apply(self, change: _Change, workers: Mapping[str, SourceWorker], between: Callable[[], None]) -> dict[str, SourceWorker]:
         """Between two turns: nothing here fails, or takes long but on a board that is too slow for two listeners."""
-        self._assembly.adopt(change.plan)
+        self._parts.adopt(change.plan)
         config = change.plan.config
         kept = {name: worker for name, worker in workers.items() if name in config.sources and name not in change.fresh}
         for name, worker in workers.items():
             if name not in kept:
                 worker.finish("its input has changed" if name in config.sources else "no longer in the configuration")
-        for name, successor in change.successors.items():
+        for name, standby in change.standbys.items():
             model = change.plan.models[name]
-            if successor is not None:
-                successor.between = between
-            kept[name].change_bundle(model.bundle, self._assembly.make_listener(name, change.plan), successor)
+            if standby is not None:
+                standby.between = between
+            kept[name].change_bundle(model.bundle, self._parts.make_listener(name, change.plan), standby)
         for worker in kept.values():
             if worker.listening is not None:
                 worker.listening.set_events(change.plan.events)
@@ -220,13 +217,13 @@ def _input(source: SourceConfig) -> tuple[object, ...]:
     return source.microphone, source.files, source.stdin
 
 
-def _follows(worker: SourceWorker, successor: Successor | None) -> bool:
-    """Whether a successor still belongs to the stream: a device that came meanwhile, or has another rate now, has begun a new one."""
-    return (worker.listening and worker.listening.recent) is (successor and successor.recent)
+def _follows(worker: SourceWorker, standby: StandbyListener | None) -> bool:
+    """Whether a standby still belongs to the stream: a device that came meanwhile, or has another rate now, has begun a new one."""
+    return (worker.listening and worker.listening.recent) is (standby and standby.recent)
 
 
 def _told(change: _Change, workers: Mapping[str, SourceWorker], config: Config) -> str:
-    what = [f"; {name}: bundle {change.plan.config.sources[name].bundle}" for name in change.successors]
+    what = [f"; {name}: bundle {change.plan.config.sources[name].bundle}" for name in change.standbys]
     what += [f"; {name}: {'another input' if name in workers else 'new'}" for name in change.fresh]
     what += [f"; {name}: removed" for name in workers if name not in config.sources]
     return "".join(what)

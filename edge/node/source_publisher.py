@@ -9,19 +9,19 @@ from functools import partial
 import msgspec
 
 from edge.audio.level_meter import Level
+from edge.audio.recent import Recent
 from edge.bundles.bundle import Bundle
 from edge.clips.source_clips import REMEMBERED_S, SourceClips
+from edge.device_health import clock_synced
 from edge.judgement.event import Event
 from edge.judgement.window import Window
 from edge.mqtt.encoding import Stamp, encode, event_payload, rounded, score_payload
 from edge.mqtt.payloads import SCHEMA_VERSION, LevelPayload, State, Status
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
-from edge.node.device_health import clock_synced
-from edge.node.recent import Recent
 from edge.node.shared import SharedError, shared
 from edge.node.stream_clock import StreamClock
-from edge.remote.attendant import Attendant
+from edge.remote.source_control import SourceControl
 
 LOG = logging.getLogger("auscult.source")
 
@@ -49,11 +49,11 @@ class SourcePublisher:
         name: str,
         publisher: Publisher,
         topics: Topics,
-        attendant: Attendant | None = None,
+        control: SourceControl | None = None,
         clips: SourceClips | None = None,
     ) -> None:
-        """With an `attendant` commands may ask for the source; with `clips` the sound of its events is kept."""
-        self.attendant = attendant
+        """With a `control` commands may ask for the source; with `clips` the sound of its events is kept."""
+        self.control = control
         self.clips = clips
         self._name = name
         self._publisher = publisher
@@ -68,8 +68,8 @@ class SourcePublisher:
         """This bundle listens from now on; events that another one has opened are closed already."""
         self._detector = bundle.manifest.detector.name
         self._bundle_sha256 = bundle.sha256
-        if self.attendant is not None:
-            self.attendant.attend(bundle)
+        if self.control is not None:
+            self.control.use(bundle)
 
     def start(self, clock: StreamClock, bundle: Bundle) -> None:
         """The stream begins: nothing heard, no event; replaces what an earlier run left retained."""
@@ -89,8 +89,8 @@ class SourcePublisher:
 
     def window(self, window: Window) -> None:
         """Publish a score."""
-        if self.attendant is not None:
-            self.attendant.window(window)
+        if self.control is not None:
+            self.control.window(window)
         self.lag_s = self._clock.behind_s(window.t_end_s)
         wall_offset_s = self._clock.wall_offset_s()  # one for both ends of the window
 
@@ -103,7 +103,7 @@ class SourcePublisher:
 
     def event(self, event: Event) -> None:
         """Publish a message about an event, and the state that follows from it; nothing while the source is snoozed."""
-        told = event if self.attendant is None else self.attendant.event(event, self._stamp_of(event))
+        told = event if self.control is None else self.control.event(event, self._stamp_of(event))
         if told is not None:
             self._tell(told)
         if event.type == "closed":
@@ -111,7 +111,7 @@ class SourcePublisher:
 
     def snooze(self) -> None:
         """A snooze begins: the event that is open ends here."""
-        last = None if self.attendant is None else self.attendant.snooze()
+        last = None if self.control is None else self.control.snooze()
         if last is not None:
             self._tell(last)
 
@@ -186,16 +186,16 @@ class SourcePublisher:
                 LOG.exception("%s: could not be ended cleanly", self._name)
 
     def _interrupt(self) -> None:
-        if self.attendant is not None:
-            self.attendant.interrupt()
+        if self.control is not None:
+            self.control.interrupt()
         if self._open is not None:
             self._tell(replace(self._open, type="closed"), interrupted=True)
 
     def _finish(self) -> None:
         if self.clips is not None:
             self.clips.finish()
-        if self.attendant is not None:
-            self.attendant.finish()
+        if self.control is not None:
+            self.control.finish()
 
     def _set_state(self, state: State) -> None:
         if state != self._state:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from edge.mqtt.encoding import rounded
 from edge.mqtt.payloads import SourceHealth, SourceInfo, ThresholdPayload
-
-if TYPE_CHECKING:
-    from edge.node.source_worker import SourceWorker
+from edge.node.source_worker import SourceWorker
 
 DRIFT_WARNING = 0.001  # ten times what a crystal may be off
 
@@ -28,8 +24,8 @@ def source_info(worker: SourceWorker) -> SourceInfo:
             supported_false_alarms_per_week=rounded(manifest.threshold.supported_false_alarms_per_week, 4),
             note=manifest.threshold.note,
         ),
-        threshold_factor=1.0 if worker.voice.attendant is None else round(worker.voice.attendant.threshold_factor, 4),
-        snoozed_until=None if worker.voice.attendant is None else worker.voice.attendant.snoozed_until,
+        threshold_factor=1.0 if worker.publisher.control is None else round(worker.publisher.control.threshold_factor, 4),
+        snoozed_until=None if worker.publisher.control is None else worker.publisher.control.snoozed_until,
     )
 
 
@@ -44,12 +40,12 @@ def source_health(worker: SourceWorker) -> SourceHealth:
         xruns=worker.source.xruns,
         lost_s=round(losses.lost_s, 3),
         shed_s=round(losses.shed_s, 3),
-        lag_s=rounded(worker.voice.lag_s if worker.is_listening else None, 3),
+        lag_s=rounded(worker.publisher.lag_s if worker.is_listening else None, 3),
         rate_hz=worker.rate_hz or None,
         measured_rate_hz=None if drift is None else rounded(worker.rate_hz / (1.0 + drift), 1),
         dbfs=availability.dbfs,
         clipped_fraction=availability.clipped_fraction,
-        snoozed_until=None if worker.voice.attendant is None else worker.voice.attendant.snoozed_until,
+        snoozed_until=None if worker.publisher.control is None else worker.publisher.control.snoozed_until,
     )
 
 

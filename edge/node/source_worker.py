@@ -10,18 +10,18 @@ from contextlib import contextmanager
 from edge.audio.block import Block
 from edge.bundles.bundle import Bundle
 from edge.errors import AudioError, BundleError, DeviceError, UserError
-from edge.mqtt.payloads import SourceHealth, SourceInfo
+from edge.judgement.threshold import Moved
 from edge.node.availability import Availability
 from edge.node.health import InferenceTimes
-from edge.node.listening import ListenerLike, Listening
+from edge.node.listener_like import ListenerLike
+from edge.node.listening import Listening
 from edge.node.losses import Losses
 from edge.node.shared import SharedError, in_one_line
 from edge.node.source_keeper import SourceKeeper
 from edge.node.source_publisher import SourcePublisher
-from edge.node.source_report import source_health, source_info
+from edge.node.standby_listener import StandbyListener
 from edge.node.stream import Stream
 from edge.node.stream_clock import StreamClock
-from edge.node.successor import Successor
 from edge.sources.source import Source
 
 LOG = logging.getLogger("auscult.source")
@@ -50,11 +50,11 @@ class SourceWorker:
         self.finished = True  # until it is opened
         self.error: Exception | None = None  # what the source has ended with
         self._make_listener = make_listener
-        self.voice = publisher
+        self.publisher = publisher
         self._inference = inference
         self.keeper = SourceKeeper(source)
         self._stream: Stream | None = None  # until the source was first open, and after an error that nobody foresaw
-        self.is_held = False  # a file waits while a successor catches up with it
+        self.is_held = False  # a file waits while a standby catches up with it
 
     def open(self) -> None:
         """Open the source, make its listener, and begin. A device that is away, in use or out of order is no error: it is tried again.
@@ -78,7 +78,7 @@ class SourceWorker:
         self.finished = False
         self._captured_at_s = time.monotonic()
         with self.contained():
-            self.voice.start(self.clock, self.bundle)
+            self.publisher.start(self.clock, self.bundle)
             if opening:
                 self.keeper.open_later()
             self._tell_outage()
@@ -108,7 +108,7 @@ class SourceWorker:
             self.finish(str(error))
             return True
         self.availability.stalled(self.source.stalled_s)
-        self.voice.availability(self.availability.status, self.availability.reason)
+        self.publisher.availability(self.availability.status, self.availability.reason)
         if self.source.stalled_s > REOPEN_AFTER_S:
             self._give_up(f"{self.source.device} has given no sound for {self.source.stalled_s:.0f} s")
         return False
@@ -128,17 +128,17 @@ class SourceWorker:
             self.error = error
         finally:
             self.availability.ended(reason)
-            self.voice.end(reason)
+            self.publisher.end(reason)
             self.keeper.close()
 
     def discard(self) -> None:
         """Close what `prepare` opened, when it is not to begin after all."""
         self.keeper.close()
 
-    def change_bundle(self, bundle: Bundle, make_listener: MakeListener, successor: Successor | None) -> None:
+    def change_bundle(self, bundle: Bundle, make_listener: MakeListener, standby: StandbyListener | None) -> None:
         """Go on with another bundle in the middle of the stream: an open event is closed, each hop has one score.
 
-        `successor` follows the present stream, and has caught up but for a moment; None when there is no stream yet.
+        `standby` follows the present stream, and has caught up but for a moment; None when there is no stream yet.
         """
         self.is_held = False
         with self.contained():
@@ -147,9 +147,15 @@ class SourceWorker:
         self.bundle = bundle
         self._make_listener = make_listener
         with self.contained():
-            self.voice.speak_for(bundle)
-            if self._stream is not None and successor is not None:
-                self._stream.listening.take_over(successor)
+            self.publisher.speak_for(bundle)
+            if self._stream is not None and standby is not None:
+                self._stream.listening.take_over(standby)
+
+    def move_threshold(self, moved: Moved | None) -> None:
+        """Judge by another threshold from now on, None for the bundle's own; an open event is closed."""
+        with self.contained():
+            if self._stream is not None:  # a device that is away has no listener yet, which will begin with it
+                self._stream.listening.move_threshold(moved)
 
     @contextmanager
     def contained(self, *expected: type[Exception]) -> Iterator[None]:
@@ -176,32 +182,22 @@ class SourceWorker:
         """Whether sound is listened to as it happens."""
         return not self.finished and self.keeper.is_open and self.source.live
 
-    @property
-    def info(self) -> SourceInfo:
-        """What `info` says of this source."""
-        return source_info(self)
-
-    @property
-    def health(self) -> SourceHealth:
-        """What `health` says of this source."""
-        return source_health(self)
-
     def _begin(self) -> None:
         """The source has just been opened. One that has another rate than before begins a new stream."""
         self._captured_at_s = time.monotonic()
         if self._stream is not None and self.source.rate_hz == self.rate_hz:
             self.clock.restart()
             return
-        listening = Listening(self._make_listener(self.source.rate_hz), self.bundle, self.source.rate_hz, self.voice, self._inference)
+        listening = Listening(self._make_listener(self.source.rate_hz), self.bundle, self.source.rate_hz, self.publisher, self._inference)
         if self._stream is not None:
             LOG.warning("%s: records at %d Hz now, no longer at %d Hz", self.source.name, self.source.rate_hz, self.rate_hz)
             self._stream.listening.finish()
         if self.rate_hz:  # there was another stream before
             self.clock = StreamClock(self.source.live)
-            self.voice.start(self.clock, self.bundle)
+            self.publisher.start(self.clock, self.bundle)
         self.rate_hz = self.source.rate_hz
-        self.voice.hear(listening.recent, self.rate_hz)
-        self._stream = Stream(self.source, listening, self.clock, self.losses, self.availability, self.voice)
+        self.publisher.hear(listening.recent, self.rate_hz)
+        self._stream = Stream(self.source, listening, self.clock, self.losses, self.availability, self.publisher)
 
     def _poll(self) -> bool:
         if not self.keeper.poll():
@@ -223,7 +219,7 @@ class SourceWorker:
         """Nobody knows what state the listener is in: the stream ends here, and its event where it was last told."""
         self._stream = None
         problem = f"failed unexpectedly ({in_one_line(error)}); the log has the details"
-        self.voice.end(problem)
+        self.publisher.end(problem)
         self._give_up(problem, error)
 
     def _tell_outage(self) -> None:
@@ -231,7 +227,7 @@ class SourceWorker:
             return
         if self.keeper.problem:
             self.availability.ended(self.keeper.problem)
-            self.voice.availability(self.availability.status, self.availability.reason)
+            self.publisher.availability(self.availability.status, self.availability.reason)
         if self._stream is not None:
             self._stream.outage()
 

@@ -25,7 +25,7 @@ class Stream:
         clock: StreamClock,
         losses: Losses,
         availability: Availability,
-        voice: SourcePublisher,
+        publisher: SourcePublisher,
     ) -> None:
         self.listening = listening
         self.position = StreamPosition(source.name, source.rate_hz)
@@ -34,7 +34,7 @@ class Stream:
         self._clock = clock
         self._losses = losses
         self._availability = availability
-        self._voice = voice
+        self._publisher = publisher
         self._meter = LevelMeter(source.rate_hz)
 
     @property
@@ -53,8 +53,8 @@ class Stream:
             self.listening.push(block.samples)
         for level in self._meter.push(block.samples):
             self._availability.heard(level)
-            self._voice.level(level, self.seconds)
-        self._voice.availability(self._availability.status, self._availability.reason)
+            self._publisher.level(level, self.seconds)
+        self._publisher.availability(self._availability.status, self._availability.reason)
         if self._availability.status != "online":
             self.listening.excuse()
 

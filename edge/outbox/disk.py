@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
-import os
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -43,6 +44,7 @@ class OutboxDisk:
         self._number = 0  # of the last message that is counted in a mark
         self._seqs: dict[str, int] = {}  # of each source, the same
         self._waiting = 0  # the same
+        self.is_overtaking = False  # what waits in the file cannot be read, and new messages have an epoch of their own
         self._origin_s = -clock()  # the outbox's clock less the monotonic one
         self._retry_at_s = 0.0
         self._done_since_s: float | None = None
@@ -77,6 +79,12 @@ class OutboxDisk:
 
     def mark_unsaved(self) -> int:
         """The disk does not work: count what came in the marks that do, and return the number up to which messages may go out unsaved."""
+        if self.ledger is None and self._queue.on_disk and not self.is_overtaking and self.epoch is not None:
+            with self._queue.changed:
+                seqs = [entry.seq for entry in self._queue.last_of_all()]
+                self.epoch = self._new_epoch("what waits in the outbox cannot be read any more", seqs)
+                self._queue.renumber(self.epoch)
+            self.is_overtaking = True
         entries, _ = self._queue.unwritten()
         newest = max((entry.number for entry in entries), default=0)
         if newest > self._number or self._queue.depth < self._waiting:
@@ -110,6 +118,7 @@ class OutboxDisk:
     def _save(self, everything: bool) -> None:
         """One transaction with all that is new; what was only delivered waits for company."""
         if self.problem is not None and not _is_full(self.problem):
+            _check_writable(self.path.parent)  # else what waits can perhaps still be read from the file that is open
             self.close()  # the card may be back, as another device
         ledger = self.ledger or self._open_ledger()
         if self.problem is not None and self.epoch is not None:
@@ -132,6 +141,7 @@ class OutboxDisk:
     def _open_ledger(self) -> Ledger:
         """Open the file for the first time, or again after the disk has failed."""
         self.ledger = ledger = open_ledger(self.path)
+        self.is_overtaking = False
         self._tell_lost(ledger.lost, "were damaged")
         if ledger.id == self._ledger_id:
             self._queue.reattach(ledger.waiting_numbers())
@@ -167,6 +177,8 @@ class OutboxDisk:
             reason = "the outbox is not the one that was in use"
         elif _lacks(ledger, known):
             reason = "the outbox lacks messages that were published"
+        elif known.path != str(self.path.absolute()):
+            reason = "the outbox was moved or copied"
         elif not self._marks.is_certain(known):
             reason = "the marks are damaged or old" if marks_are_damaged else "the system has been started anew"
         else:
@@ -186,9 +198,15 @@ class OutboxDisk:
             self._number = max(self._number, entry.number)
             self._seqs[entry.source] = max(entry.seq, self._seqs.get(entry.source, 0))
         if self.epoch is not None:
-            ledger_id = self._ledger_id or (self._known.ledger if self._known is not None else self.epoch.id)
+            known = self._known  # what the last run had counted, as long as no file was held against it
             self._waiting = self._queue.depth
-            self._marks.write(ledger_id, self.epoch.id, self._number, self._waiting, self._seqs)
+            self._marks.write(
+                self._ledger_id or (known.ledger if known is not None else self.epoch.id),
+                self.epoch.id,
+                self._number + (known.number if known is not None else 0),
+                self._waiting + (known.waiting if known is not None else 0),
+                self._seqs,
+            )
 
     def _tell_lost(self, lost: int, how: str) -> None:
         if lost:
@@ -196,10 +214,21 @@ class OutboxDisk:
             LOG.error("%s: %d event messages %s; they will not be delivered (%d dropped so far)", self.path, lost, how, self._queue.dropped)
 
     def _described(self, error: Exception) -> str:
-        with contextlib.suppress(OSError):
-            if os.statvfs(self.path.parent).f_flag & os.ST_RDONLY:
+        try:
+            _check_writable(self.path.parent)
+        except OSError as refused:  # SQLite says no more than that there was an error, and ext4 does not tell statvfs that it has given up
+            if refused.errno == errno.EROFS:
                 return READ_ONLY
-        return str(error.strerror if isinstance(error, OSError) else error) or type(error).__name__
+        if not isinstance(error, OSError):
+            return str(error) or type(error).__name__
+        of_another = error.filename is not None and Path(error.filename) != self.path
+        return f"{error.filename}: {error.strerror}" if of_another else str(error.strerror or error)
+
+
+def _check_writable(folder: Path) -> None:
+    """Raise OSError when nothing can be written into a folder."""
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def _lacks(ledger: Ledger, known: HighWater) -> bool:

@@ -1,12 +1,14 @@
-"""A message of the outbox, and the checksum that tells whether it is still what it was."""
+"""A message of the outbox, its numbers, and the checksum that tells whether it is still what it was."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from edge.mqtt.message import Message
+import msgspec
+
+from edge.message import Message
 
 OVERHEAD_BYTES = 200  # of a row and its topic, counted with every payload
 
@@ -30,6 +32,13 @@ class Entry:
     def size_bytes(self) -> int:
         """What it counts against the outbox's capacity."""
         return len(self.message.payload) + OVERHEAD_BYTES
+
+
+def renumbered(message: Message, epoch: str, seq: int, **changes: object) -> Message:
+    """Return an event message that is counted as another one, perhaps with other changes of its payload."""
+    # Not by way of a payload's type: an older version may have written it.
+    payload = {**msgspec.json.decode(message.payload), "epoch": epoch, "seq": seq, **changes}
+    return replace(message, payload=msgspec.json.encode(payload))
 
 
 @dataclass(frozen=True, slots=True)

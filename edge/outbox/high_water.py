@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import stat
 import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from edge.atomic_file import sync_folder
 LOG = logging.getLogger("auscult.outbox")
 BLOCK_BYTES = 4096  # a mark is overwritten in place: one block of a card, and no change of a folder or a size
 MOST_BYTES = 1 << 20
+_CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in place of a mark must not make the daemon wait for ever
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -85,8 +87,10 @@ class HighWaterMarks:
         """Return the newest mark of this outbox, from wherever it is; None when there is none. To be called first."""
         card = [mark for mark in map(_read, self._on_card) if mark is not None]
         ledgers = {mark.ledger for mark in card}
-        memory = [mark for mark in self._in_memory() if mark.path == str(self._path) or mark.ledger in ledgers]
-        newest = max([*card, *memory], key=lambda mark: mark.generation, default=None)
+        marks = [*card, *(mark for mark in self._in_memory() if mark.path == str(self._path) or mark.ledger in ledgers)]
+        # Of a folder that was copied there are two with marks of their own.
+        ours = [mark for mark in marks if mark.path == str(self._path)]
+        newest = max(ours or marks, key=lambda mark: mark.generation, default=None)
         self._generation = max(self._generation, 0 if newest is None else newest.generation)
         return newest
 
@@ -115,7 +119,7 @@ class HighWaterMarks:
             _write(path, mark, sync=True)
 
     def _memory_path(self, ledger: str) -> Path:
-        return self._folder / f"auscult-{ledger}.high-water"
+        return self._folder / f"auscult-{ledger}-{zlib.crc32(str(self._path).encode('utf-8', 'surrogateescape')):08x}.high-water"
 
     def _in_memory(self) -> Iterator[HighWater]:
         for path in sorted(self._folder.glob("auscult-*.high-water")):
@@ -125,23 +129,28 @@ class HighWaterMarks:
 
 
 def _read(path: Path, *, of_ours: bool = False) -> HighWater | None:
-    """Return the mark in a file; with `of_ours` what another user has put there is none."""
+    """Return the mark in a file; what is no file is none, and with `of_ours` what another user has put there neither."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | _CAREFULLY)
     except OSError:
         return None
-    with open(descriptor, "rb") as file:  # noqa: PTH123  # a descriptor, not a path
-        if of_ours and os.fstat(descriptor).st_uid != os.geteuid():
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or (of_ours and found.st_uid != os.geteuid()):
             return None
-        try:
-            return decoded(file.read(MOST_BYTES))
-        except OSError:
-            return None
+        return decoded(os.read(descriptor, MOST_BYTES))
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def _write(path: Path, mark: HighWater, *, sync: bool) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.lstat().st_mode):  # a link, a pipe, a folder: nothing of ours
+            path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
     is_new = not path.exists()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _CAREFULLY, 0o600)
     try:
         line = encoded(mark)
         os.pwrite(descriptor, line.ljust(BLOCK_BYTES) if is_new else line, 0)

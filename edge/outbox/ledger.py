@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from edge.mqtt.message import Message
+from edge.message import Message
 from edge.outbox.entry import OVERHEAD_BYTES, Entry, Waiting, checksum
 from edge.outbox.epoch import Epoch
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.mqtt.message import Message
+from edge.message import Message
 from edge.outbox.disk import FORGET_DELAY_S, OutboxDisk
-from edge.outbox.entry import Entry
+from edge.outbox.entry import Entry, renumbered
 from edge.outbox.epoch import Epoch
 from edge.outbox.high_water import HighWaterMarks
 from edge.outbox.limits import CAPACITY_BYTES, KEEP_S, OutboxLimits
@@ -42,7 +42,7 @@ class Outbox:
     after 15 s. While nothing happens, nothing is written. (tests/edge/outbox/test_outbox_wear.py measures how much is.)
 
     When the disk is full or fails, messages go on from memory, at most `MEMORY_BYTES` of them, and are saved when it works again; while
-    the file cannot even be read they overtake those in it.
+    the file cannot even be read they overtake those in it, in an epoch of their own.
 
     No `seq` is given twice, whatever happens to the files: marks kept apart from the outbox say how far it has counted (`HighWaterMarks`),
     and where they and the file do not agree, or cannot be believed, a new `Epoch` begins. What is lost with a file is counted by them.
@@ -115,7 +115,7 @@ class Outbox:
 
     @property
     def epoch(self) -> Epoch:
-        """Within which `seq` is counted; it stays the same while the outbox is open."""
+        """Within which `seq` is counted; while the outbox is open another one begins only when the file cannot be read any more."""
         return self._epoch if self._disk is None or self._disk.epoch is None else self._disk.epoch
 
     def open_events(self) -> list[Entry]:
@@ -137,7 +137,11 @@ class Outbox:
         `kept` is called in the outbox's thread once a crash cannot take the message any more (or, while the disk fails, once it may be
         sent from memory): what is told of it before, in a log say, may never have happened as far as everybody else is concerned.
         """
-        self._queue.put(Entry(0, source, seq, closes, self._now_s(), message, fresh, kept=kept))
+        with self._queue.changed:
+            if self._disk is not None and self._disk.is_overtaking and seq < self.epoch.first_seq:  # which has begun since it was made
+                seq = self.next_seq(source)
+                message = renumbered(message, self.epoch.id, seq)
+            self._queue.put(Entry(0, source, seq, closes, self._now_s(), message, fresh, kept=kept))
         if self.path is None:
             self.work()
 

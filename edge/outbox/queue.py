@@ -7,7 +7,8 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from edge.outbox.entry import Entry, Waiting
+from edge.outbox.entry import Entry, Waiting, renumbered
+from edge.outbox.epoch import Epoch
 from edge.outbox.ledger import Ledger
 from edge.outbox.unwritten import Unwritten
 
@@ -43,6 +44,14 @@ class OutboxQueue:
             self._unwritten.add(entry)
             self.waiting_bytes += entry.size_bytes
             self.changed.notify()
+
+    def renumber(self, epoch: Epoch) -> None:
+        """Count what is not to be sent yet in another epoch, so that it may overtake what waits on disk."""
+        with self.changed:
+            seqs: dict[str, int] = {}
+            for entry in self._incoming:
+                entry.seq = seqs[entry.source] = seqs.get(entry.source, epoch.first_seq - 1) + 1
+                entry.message = renumbered(entry.message, epoch.id, entry.seq)
 
     def peek(self) -> Entry | None:
         """Return what `take` would return."""

@@ -9,8 +9,8 @@ import msgspec
 
 from edge.judgement.tail import Tail
 from edge.judgement.threshold import Moved
+from edge.remote.background_writer import Then, Write, at_once, nobody
 from edge.remote.recalibration import LEAST_FACTOR, MOST_FACTOR
-from edge.remote.scribe import Then, Write, at_once, nobody
 from edge.remote.state_file import StateFile
 
 LOG = logging.getLogger("auscult.remote")

@@ -13,11 +13,11 @@ import msgspec
 from edge.config.schema import Verb
 from edge.mqtt.subscription import Delivery
 from edge.mqtt.topics import Topics
+from edge.remote.background_writer import INTERNAL_ERROR
 from edge.remote.freshness import Freshness
 from edge.remote.inbox import Inbox
 from edge.remote.requests import REQUESTS, CommandError, Request, parse_request, transaction_of
 from edge.remote.responses import Response, done, failed
-from edge.remote.scribe import INTERNAL_ERROR
 from edge.remote.transactions import Transactions
 
 LOG = logging.getLogger("auscult.remote")

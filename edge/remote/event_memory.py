@@ -10,9 +10,9 @@ from typing import Literal
 
 import msgspec
 
+from edge.remote.background_writer import Problem, Then, Write, at_once, nobody
 from edge.remote.journal import Journal
 from edge.remote.requests import CommandError
-from edge.remote.scribe import Problem, Then, Write, at_once, nobody
 
 LOG = logging.getLogger("auscult.remote")
 REMEMBERED = 300  # of each source

@@ -13,13 +13,14 @@ from edge.mqtt.payloads import CommandsHealth
 from edge.mqtt.subscription import Subscription
 from edge.mqtt.topics import Topics
 from edge.remote.adjustments import Adjustments
-from edge.remote.attendant import Attendant
+from edge.remote.background_writer import BackgroundWriter
 from edge.remote.commands import Commands
 from edge.remote.event_memory import EventMemory
 from edge.remote.inbox import Inbox
-from edge.remote.scribe import Scribe
+from edge.remote.node_like import NodeLike
 from edge.remote.snoozes import Snoozes
-from edge.remote.verbs import NodeLike, Verbs
+from edge.remote.source_control import SourceControl
+from edge.remote.verbs import Verbs
 
 LOG = logging.getLogger("auscult.remote")
 
@@ -35,17 +36,17 @@ class Remote:
         self._folder = folder
         self._topics = topics
         self._clip_writer = clip_writer
-        self._scribe = Scribe()
-        self._snoozes = Snoozes(folder / "snoozes.json", write=self._scribe.write)
-        self._events = EventMemory(folder, self._scribe.write)
-        self._adjustments = Adjustments(folder / "thresholds.json", self._scribe.write)
+        self._writer = BackgroundWriter()
+        self._snoozes = Snoozes(folder / "snoozes.json", write=self._writer.write)
+        self._events = EventMemory(folder, self._writer.write)
+        self._adjustments = Adjustments(folder / "thresholds.json", self._writer.write)
         self._inbox = Inbox()
         self._commands: Commands | None = None
         self.subscription = Subscription(topics.commands, self._inbox.put)
 
-    def attendant(self, source: str) -> Attendant:
+    def control(self, source: str) -> SourceControl:
         """What a source needs."""
-        return Attendant(source, self._folder, self._snoozes, self._events, self._adjustments, self._scribe.write)
+        return SourceControl(source, self._folder, self._snoozes, self._events, self._adjustments, self._writer.write)
 
     def moved(self, source: str, bundle_sha256: str) -> Moved | None:
         """How the threshold of a source with a bundle was moved; None for not at all."""
@@ -58,12 +59,12 @@ class Remote:
 
     def poll(self) -> bool:
         """Carry out one command, in the worker's thread; False when none waits, or the one before it is not on disk and answered yet."""
-        self._scribe.poll()
-        return self._commands is not None and not self._scribe.is_busy and self._commands.poll()
+        self._writer.poll()
+        return self._commands is not None and not self._writer.is_busy and self._commands.poll()
 
     def close(self) -> None:
         """Write what is not on disk yet, and answer what can be answered; not for long."""
-        self._scribe.close()
+        self._writer.close()
 
     def health(self) -> CommandsHealth:
         """What `health` says of commands."""

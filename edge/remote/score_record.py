@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge.atomic_file import replacing
 from edge.private_files import make_folder
-from edge.remote.scribe import Problem, Write, at_once
+from edge.remote.background_writer import Problem, Write, at_once
 
 LOG = logging.getLogger("auscult.remote")
 BIN_S = 5.0  # a third of what peaks are apart

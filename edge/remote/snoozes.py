@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from edge import clock
+from edge.remote.background_writer import Then, Write, at_once, nobody
 from edge.remote.requests import LONGEST_SNOOZE_MIN
-from edge.remote.scribe import Then, Write, at_once, nobody
 from edge.remote.state_file import StateFile
 
 LOG = logging.getLogger("auscult.remote")

@@ -11,7 +11,7 @@ import msgspec
 
 from edge.atomic_file import replacing
 from edge.private_files import make_folder
-from edge.remote.scribe import Problem, Then, Write, at_once, nobody
+from edge.remote.background_writer import Problem, Then, Write, at_once, nobody
 from edge.remote.seal import sealed, unsealed
 
 LOG = logging.getLogger("auscult.remote")

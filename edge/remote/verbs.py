@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from edge.clips.clip_writer import ClipWriter
 from edge.config.schema import Verb
-from edge.judgement.threshold import Moved
 from edge.mqtt.encoding import rounded, timestamp
 from edge.remote.adjustments import Adjustment, Adjustments
-from edge.remote.attendant import Attendant
+from edge.remote.background_writer import Problem
 from edge.remote.commands import Handler, Reply
 from edge.remote.event_memory import NO_BIN, EventMemory, Mark
+from edge.remote.node_like import NodeLike, SourceLike
 from edge.remote.recalibration import LEAST_FACTOR, MOST_FACTOR, recalibrate
 from edge.remote.requests import (
     CommandError,
@@ -26,27 +25,9 @@ from edge.remote.requests import (
     SnoozeRequest,
 )
 from edge.remote.responses import RecalibrateResponse, Response
-from edge.remote.scribe import Problem
 from edge.remote.snoozes import Snoozes
+from edge.remote.source_control import SourceControl
 from edge.version import VERSION
-
-if TYPE_CHECKING:
-    from edge.node.source_worker import SourceWorker
-
-
-class NodeLike(Protocol):
-    """What is needed of `edge.node.daemon.Daemon`."""
-
-    @property
-    def workers(self) -> Mapping[str, SourceWorker]:
-        """The sources by name."""
-
-    @property
-    def is_reloading(self) -> bool:
-        """Whether a reload is under way."""
-
-    def request_reload(self, on_done: Callable[[str | None], None]) -> None:
-        """Read the configuration again."""
 
 
 class Verbs:
@@ -84,14 +65,14 @@ class Verbs:
 
     def snooze(self, request: SnoozeRequest, reply: Reply) -> None:
         """Tell nothing of a source's events for a while; scores go on."""
-        worker, attendant = self._source(request.source)
+        worker, control = self._source(request.source)
 
         def kept(problem: Problem) -> None:
-            reply.ok(source=request.source, snoozed_until=attendant.snoozed_until, warning=problem)
+            reply.ok(source=request.source, snoozed_until=control.snoozed_until, warning=problem)
 
         self._snoozes.set(request.source, request.minutes, request.note, kept)
         if request.minutes > 0.0:
-            worker.voice.snooze()
+            worker.publisher.snooze()
 
     def mark(self, request: MarkRequest, reply: Reply) -> None:
         """Keep somebody's judgement of an event."""
@@ -129,10 +110,10 @@ class Verbs:
 
     def recalibrate_threshold(self, request: RecalibrateRequest, reply: Reply) -> None:
         """Put the threshold where what was heard exceeds it as often as it may."""
-        worker, attendant = self._source(request.source)
+        worker, control = self._source(request.source)
         if self._node.is_reloading:  # it may be about to replace the listener
             raise CommandError("the configuration is being read again; send it again in a minute")
-        bundle, before = worker.bundle, attendant.threshold_factor
+        bundle, before = worker.bundle, control.threshold_factor
         told: dict[str, Any] = dict.fromkeys(set(RecalibrateResponse.__struct_fields__) - set(Response.__struct_fields__))
         told.update(source=request.source, threshold_factor_before=rounded(before, 4))
 
@@ -142,7 +123,7 @@ class Verbs:
         if request.reset:
             told.update(threshold_factor=1.0, note="the threshold is the bundle's own again")
             self._adjustments.reset(request.source, bundle.sha256, kept)
-            _move(worker, None)
+            worker.move_threshold(None)
             return
         rate = request.false_alarms_per_week or bundle.manifest.threshold.false_alarms_per_week
         events = self._events.of(request.source, bundle.sha256)
@@ -150,7 +131,7 @@ class Verbs:
         left_out = [(event.first_bin, NO_BIN if event.last_bin is None else event.last_bin) for event in others]
         known_from = self._events.complete_from(request.source, bundle.sha256)
         left_out.append((0, known_from - 1))
-        bins = attendant.record.bins()
+        bins = control.record.bins()
         found = recalibrate(bins, left_out, bundle.manifest.threshold.score_scale, rate)
         moved = found.moved
         told.update(
@@ -169,14 +150,14 @@ class Verbs:
             source=request.source, bundle=bundle.sha256, factor=moved.factor, tail=moved.tail, false_alarms_per_week=rate, t=made_at
         )
         self._adjustments.set(adjustment, kept)
-        _move(worker, moved)
+        worker.move_threshold(moved)
 
     def snapshot(self, request: SnapshotRequest, reply: Reply) -> None:
         """Keep the last seconds as a clip; the answer comes when it is written."""
         worker, _ = self._source(request.source)
-        if self._clip_writer is None or worker.voice.clips is None:
+        if self._clip_writer is None or worker.publisher.clips is None:
             raise CommandError("no sound is kept on this node; `clips.enabled: true` in its config.yaml allows it")
-        clip = worker.voice.clips.snapshot(request.seconds)
+        clip = worker.publisher.clips.snapshot(request.seconds)
         if clip is None:
             raise CommandError(f"nothing was heard of {request.source} yet")
         path = self._clip_writer.folder.path_of(clip.name)
@@ -196,20 +177,14 @@ class Verbs:
             version=VERSION,
             uptime_s=round(time.monotonic() - self._started_s, 1),
             config=str(self._config_path.absolute()),
-            sources={name: worker.info for name, worker in self._node.workers.items()},
+            sources=self._node.source_infos(),
         )
 
-    def _source(self, name: str) -> tuple[SourceWorker, Attendant]:
+    def _source(self, name: str) -> tuple[SourceLike, SourceControl]:
         worker = self._node.workers.get(name)
-        if worker is None or worker.voice.attendant is None:
+        if worker is None or worker.publisher.control is None:
             raise CommandError(f"no source is called {name[:64]!r} here; there are {', '.join(self._node.workers)}")
-        return worker, worker.voice.attendant
-
-
-def _move(worker: SourceWorker, moved: Moved | None) -> None:
-    with worker.contained():
-        if worker.listening is not None:  # a device that is away has no listener yet, which will begin with it
-            worker.listening.move_threshold(moved)
+        return worker, worker.publisher.control
 
 
 def _note(events_left_out: int, is_older_unknown: bool, clipped: bool) -> str | None:

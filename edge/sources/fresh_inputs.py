@@ -1,7 +1,4 @@
-"""The input devices as a new process sees them: PortAudio looks for devices only when it starts, and here streams are open.
-
-python -m edge.sources.fresh_inputs
-"""
+"""The input devices as a new process sees them: PortAudio looks for devices only when it starts, and here streams are open."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from edge.errors import DeviceError
 from edge.sources.inputs import InputDevice
 
 TIMEOUT_S = 20.0
-_COMMAND = (sys.executable, "-m", "edge.sources.fresh_inputs")
+_COMMAND = (sys.executable, "-m", "edge.sources.listing")
 
 
 def fresh_inputs() -> list[InputDevice]:
@@ -32,9 +29,3 @@ def fresh_inputs() -> list[InputDevice]:
         raise DeviceError("PortAudio", f"cannot list devices within {TIMEOUT_S:.0f} s; does the sound server answer?") from error
     except (OSError, msgspec.DecodeError) as error:
         raise DeviceError("PortAudio", f"cannot list devices ({error}); see `auscult devices`") from error
-
-
-if __name__ == "__main__":
-    from edge.sources.portaudio import list_inputs
-
-    sys.stdout.buffer.write(msgspec.json.encode(list_inputs()))

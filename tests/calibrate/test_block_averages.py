@@ -12,8 +12,8 @@ from calibrate.embeddings import Recording
 from calibrate.fitters.loudness import fit_loudness
 from edge.detectors.detector import real_cells
 from edge.features.cell_averages import AverageLayout, AverageStream
+from edge.features.feature_extractor import PlacedBlock, file_features
 from edge.features.frontend import DCASE, PANNS, FrontEnd, mels_below
-from edge.features.hearing import Heard, hear_file
 from edge.features.logmel_backbone import LogMelBackbone
 from edge.judgement.window_sound import WindowSound
 from tests.noise import noise_recordings
@@ -27,8 +27,8 @@ def cells_of(recording: Recording, front_end: FrontEnd, cells: int) -> Float32:
     """The averages of all cells of a recording, shape = (cell, column), as the daemon has them on its timeline."""
     layout = AverageLayout(front_end, mels_below(front_end, BANDWIDTH_HZ))
     found, segment = np.full((cells, layout.width), np.nan, np.float32), -1
-    for heard in hear_file(recording.path, 0, LogMelBackbone(front_end), BANDWIDTH_HZ):
-        if isinstance(heard, Heard):
+    for heard in file_features(recording.path, 0, LogMelBackbone(front_end), BANDWIDTH_HZ):
+        if isinstance(heard, PlacedBlock):
             if heard.segment != segment:
                 stream, segment = AverageStream(layout), heard.segment
             rows, real = stream.push(heard.block, heard.cells), real_cells(heard.block.first_cell, heard.cells)

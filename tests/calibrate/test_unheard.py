@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from calibrate.head_scale import FittedHeads, fit_heads
 from calibrate.steady import FittedSteady
 from calibrate.unheard import UnheardSurprise, fit_units, unheard_surprise
-from edge.judgement.evidence import together
+from edge.judgement.evidence import surprise_of
 from edge.judgement.fusion import ONCE_A_WEEK, Units
 from edge.judgement.heads import Heads, Mode
 from edge.judgement.tail_fit import fit_tail
@@ -32,7 +32,7 @@ def judged_by(fitted: FittedHeads, one: dict[str, Float32], mode: Mode = "stream
     heads, cells = Heads(FEATURES, fitted.scales, mode), len(one["level"])
     windows = [slice(8 * k, 8 * k + WINDOW) for k in range(max(0, cells - WINDOW) // 8 + 1)]
     said = [heads.evidence({feature: values[window] for feature, values in one.items()}) for window in windows]
-    return [float(together(np.asarray(sum(parts.values())))) for parts in said]
+    return [float(surprise_of(np.asarray(sum(parts.values())))) for parts in said]
 
 
 class Told(FittedSteady):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.faults.evidence import Evidence, PlayedTrack
-from tests.faults.mischief import Mischief
+from tests.faults.fault_injector import FaultInjector
 from tests.faults.plant import Plant
 from tests.faults.schedule import Kind, Trouble
 
@@ -38,7 +38,7 @@ class Drill:
         self._pace = plant.pace
         self._say = say
         self._seconds = plant.players[0].track.seconds
-        self._mischief = Mischief(plant, self._seconds)
+        self._injector = FaultInjector(plant, self._seconds)
         self._tasks: list[_Task] = []
         self._done: Counter[Kind] = Counter()
 
@@ -109,12 +109,12 @@ class Drill:
 
     def _starter(self, trouble: Trouble) -> Callable[[], bool]:
         def act() -> bool:
-            if not self._mischief.begin(trouble):
+            if not self._injector.begin(trouble):
                 return False
             self._done[trouble.kind] += 1
             detail = f" by {trouble.shift_s:+.0f} s" if trouble.kind == "clock set" else f" for {trouble.lasts_s:.1f} s"
             self._say(f"{self._plant.track_s:6.1f} s  {trouble.kind}{detail}")
-            self._tasks.append(_Task(self._pace.now_s() + trouble.lasts_s, lambda: self._mischief.repair(trouble)))
+            self._tasks.append(_Task(self._pace.now_s() + trouble.lasts_s, lambda: self._injector.repair(trouble)))
             return True
 
         return act

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from calibrate.embeddings import Recording
 from calibrate.fitters.excess import LEAST_DEVIATION, fit_excess
 from calibrate.fitters.loudness import loudness_store
+from edge.features.feature_extractor import PlacedBlock, file_features
 from edge.features.frontend import DCASE, PANNS, FrontEnd
-from edge.features.hearing import Heard, hear_file
 from edge.features.logmel_backbone import LogMelBackbone
 from tests.noise import noise_recordings
 
@@ -37,8 +37,8 @@ def test_fit_excess_deviations_are_the_loudness_of_the_loudest_mel_in_units_of_i
     recordings = noise_recordings(tmp_path, 12.0, 12.0)
     arrays, maps = fitted(recordings)
     for one, deviations in zip(recordings, maps.values(), strict=True):
-        heard = hear_file(one.path, 0, LogMelBackbone(), 14000.0)
-        frames = np.concatenate([h.block.log_mel[2:34].copy() for h in heard if isinstance(h, Heard) and h.block.first_cell >= 0])
+        heard = file_features(one.path, 0, LogMelBackbone(), 14000.0)
+        frames = np.concatenate([h.block.log_mel[2:34].copy() for h in heard if isinstance(h, PlacedBlock) and h.block.first_cell >= 0])
         loudness = frames.reshape(len(frames) // 4, 4, 16, 4).mean(axis=1)[: len(deviations)]
         expected = ((loudness - arrays["mean"]) / arrays["deviation"]).max(axis=2) / arrays["unit"]
         np.testing.assert_allclose(deviations, expected[: len(deviations)], atol=0.1)  # patches are kept in half precision

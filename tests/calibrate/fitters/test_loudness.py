@@ -13,9 +13,9 @@ from calibrate.fitters.excess import fit_excess
 from calibrate.fitters.loudness import fit_loudness, loudness_store
 from edge.detectors.detector import EXCESS
 from edge.detectors.loudness import Loudness
+from edge.features.feature_extractor import PlacedBlock, file_features
 from edge.features.feature_stream import FeatureSource
 from edge.features.frontend import DCASE, PANNS, FrontEnd
-from edge.features.hearing import Heard, hear_file
 from edge.features.logmel_backbone import LogMelBackbone
 from tests.noise import noise_recordings
 
@@ -34,8 +34,8 @@ def test_fit_loudness_detector_says_of_a_recording_what_the_fit_said(front_end: 
     for recording, deviations in zip(recordings, fitted.deviations, strict=True):
         stream = loudness.stream()
         said: dict[str, list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]] = {EXCESS: []}
-        for heard in hear_file(recording.path, 0, LogMelBackbone(front_end), BANDWIDTH_HZ):
-            assert isinstance(heard, Heard)
+        for heard in file_features(recording.path, 0, LogMelBackbone(front_end), BANDWIDTH_HZ):
+            assert isinstance(heard, PlacedBlock)
             stream.push(heard.block)
             first, end = max(0, heard.block.first_cell), min(heard.cells, heard.block.first_cell + 8)
             for one in stream.deviations(first, end - first) if end > first else []:
@@ -68,7 +68,7 @@ def test_fit_loudness_hears_each_recording_once_and_has_the_excess_of_the_other_
     heard: list[Path] = []
     hear = embeddings.heard_blocks
 
-    def overheard(recording: Recording, backbone: FeatureSource, bandwidth_hz: float, lag_blocks: int = 1) -> Iterator[Heard]:
+    def overheard(recording: Recording, backbone: FeatureSource, bandwidth_hz: float, lag_blocks: int = 1) -> Iterator[PlacedBlock]:
         heard.append(recording.path)
         return hear(recording, backbone, bandwidth_hz, lag_blocks)
 

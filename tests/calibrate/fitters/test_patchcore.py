@@ -12,8 +12,8 @@ from calibrate.fitters.patchcore import PatchCoreFitter, PatchCoreSettings
 from edge.detectors import bank
 from edge.detectors.patchcore import FEATURES, PatchCore
 from edge.features.backbone import Backbone
+from edge.features.feature_extractor import PlacedBlock, file_features
 from edge.features.frontend import mels_below
-from edge.features.hearing import Heard, hear_file
 from edge.features.logmel_backbone import LogMelBackbone
 from tests.noise import noise_recordings
 
@@ -104,8 +104,8 @@ def test_fit_detector_hears_new_sound_as_the_fit_heard_what_it_left_out(tmp_path
     detector = PatchCore(PatchCoreFitter(backbone, 14000.0, SMALL).fit(known).arrays)
     stream = detector.stream()
     said: dict[str, list[float]] = {feature: [] for feature in FEATURES}
-    for heard in hear_file(new.path, 0, backbone, 14000.0):
-        assert isinstance(heard, Heard)
+    for heard in file_features(new.path, 0, backbone, 14000.0):
+        assert isinstance(heard, PlacedBlock)
         for deviation in stream.push(heard.block, heard.cells):
             said[deviation.feature] += deviation.values.mean(axis=1).tolist()
     assert [len(values) for values in said.values()] == [200] * 3

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from edge.audio.recent import Recent
 from edge.clips import source_clips
 from edge.clips.clip_folder import ClipFolder, clip_name
 from edge.clips.clip_writer import ClipWriter
@@ -17,7 +18,6 @@ from edge.mqtt.encoding import timestamp
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.node.health import InferenceTimes
-from edge.node.recent import Recent
 from edge.node.source_publisher import SourcePublisher
 from edge.node.source_worker import SourceWorker
 from tests.edge.node.scripted_source import RATE_HZ as RATE_16K_HZ
@@ -150,10 +150,10 @@ def test_clips_long_gap_told_in_one_piece_keeps_the_sound_before_it(tmp_path: Pa
 
 def test_clips_source_that_is_away_for_an_hour_in_an_event_keeps_its_sound(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    voice = SourcePublisher("pump1", cast(Publisher, Said()), Topics("test"), clips=desk.clips)
+    publisher = SourcePublisher("pump1", cast(Publisher, Said()), Topics("test"), clips=desk.clips)
     away = noise(0.5, lost_samples=3600 * RATE_16K_HZ)
     source = ScriptedSource([noise(3.0), noise(2.0, 0.9), away, noise(2.0)])
-    worker = SourceWorker(source, make_bundle(tmp_path / "pump1.auscult"), LoudnessListener, voice, InferenceTimes())
+    worker = SourceWorker(source, make_bundle(tmp_path / "pump1.auscult"), LoudnessListener, publisher, InferenceTimes())
     worker.open()
     while worker.step():
         pass

@@ -16,7 +16,7 @@ def _write(path: Path, text: str) -> None:
 
 @pytest.mark.parametrize(("synced", "verdict"), [(True, "OK"), (False, "WARN"), (None, "WARN")])
 def test_clock_not_known_to_be_right_is_a_warning(monkeypatch: pytest.MonkeyPatch, synced: bool | None, verdict: str) -> None:
-    monkeypatch.setattr("edge.node.device_health.clock_synced", lambda root: synced)
+    monkeypatch.setattr("edge.device_health.clock_synced", lambda root: synced)
     finding = check_clock()
     assert finding.verdict == verdict
     assert ("timedatectl" in finding.remedy) == (verdict == "WARN")

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge.features.cell_averages import OCTAVES, AverageLayout, AverageStream
+from edge.features.feature_extractor import FeatureExtractor, PlacedBlock
 from edge.features.feature_stream import FeatureBlock
 from edge.features.frontend import CLAP, DCASE, PANNS, FrontEnd, mel_edges_hz, mels_below
-from edge.features.hearing import Heard, Hearing
 from edge.features.logmel import offline_log_mel
 from edge.features.logmel_backbone import NOTHING, LogMelBackbone
 from edge.features.low_bands import LowBands, low_edges_hz
@@ -39,12 +39,12 @@ def block(first_cell: int, sound_db: Float64 | Float32, low_db: Float32 | None =
 
 def rows_of(front_end: FrontEnd, sound: Float32, cuts: list[int], bandwidth_hz: float = 8000.0) -> Float32:
     """The rows of all real cells of sound that is pushed in parts."""
-    hearing = Hearing(LogMelBackbone(front_end), front_end.sample_rate_hz, bandwidth_hz, lag_blocks=0)
+    extractor = FeatureExtractor(LogMelBackbone(front_end), front_end.sample_rate_hz, bandwidth_hz, lag_blocks=0)
     stream = AverageStream(layout_of(front_end, bandwidth_hz))
     found = []
     for part in [*np.split(sound, sorted(cuts)), None]:
-        for heard in hearing.finish() if part is None else hearing.push(part):
-            assert isinstance(heard, Heard)
+        for heard in extractor.finish() if part is None else extractor.push(part):
+            assert isinstance(heard, PlacedBlock)
             rows = stream.push(heard.block, heard.cells)
             if heard.block.first_cell >= 0:
                 found.append(rows[: max(0, heard.cells - heard.block.first_cell)])

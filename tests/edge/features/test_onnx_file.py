@@ -35,6 +35,7 @@ def test_read_graph_reads_numbers_of_every_kind() -> None:
     for kind in Kind:
         spoilt = model()
         spoilt.graph.initializer.append(numpy_helper.from_array(np.array([[1, 2]], kind.dtype), "d"))
+        spoilt.graph.node.append(helper.make_node("Identity", ["d"], ["e"]))
         tensor = read_graph(spoilt.SerializeToString()).constants["d"]
         assert (tensor.kind, tensor.numbers().tolist()) == (kind, [[1, 2]])
 
@@ -96,3 +97,18 @@ def test_read_graph_of_parts_without_number_ends_soon() -> None:
     spoilt.ClearField("graph")
     with pytest.raises(ValueError, match="more parts than any network of Auscult's"):
         read_graph(appended(spoilt.SerializeToString(), 7, graph))
+
+
+def test_read_graph_that_holds_long_texts_is_refused() -> None:
+    for place in ("doc_string", "producer_name"):
+        spoilt = model()
+        setattr(spoilt, place, "x" * (1 << 21))
+        with pytest.raises(ValueError, match="longer names and notes than any network of Auscult's"):
+            read_graph(spoilt.SerializeToString())
+
+
+def test_read_graph_that_holds_what_nothing_uses_is_refused() -> None:
+    spoilt = model()
+    spoilt.graph.initializer.append(numpy_helper.from_array(np.zeros(4, np.float32), "d"))
+    with pytest.raises(ValueError, match="a constant 'd' that nothing uses"):
+        read_graph(spoilt.SerializeToString())

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.judgement.evidence import together
+from edge.judgement.evidence import surprise_of
 from edge.judgement.fusion import Units, fuse
 
 CELLS = {"cnn14_sustained": 3.0, "excess_moment": 5.0}
@@ -18,7 +18,7 @@ nats = st.floats(0.0, 1e4)
 
 def test_fuse_is_the_root_of_the_squares_of_both_kinds_in_their_units() -> None:
     fused = fuse(CELLS, STEADY, Units(cells=2.0, steady=3.0))
-    assert fused.cells == pytest.approx(float(together(np.array(8.0))) / 2.0)
+    assert fused.cells == pytest.approx(float(surprise_of(np.array(8.0))) / 2.0)
     assert fused.steady == pytest.approx(12.0 / 3.0)
     assert fused.surprise == pytest.approx(math.hypot(fused.cells, fused.steady))
 

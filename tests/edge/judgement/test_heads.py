@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge.features.frontend import PANNS, band_edges_hz
-from edge.judgement.evidence import evidence_of, together
+from edge.judgement.evidence import evidence_of, surprise_of
 from edge.judgement.head_scale import HeadScale
 from edge.judgement.heads import STANDS_OUT, Heads
 from edge.judgement.regions import find_regions
@@ -52,7 +52,7 @@ def flat(value: float = 0.0, cells: int = WINDOW) -> dict[str, Float32]:
 
 
 def score_of(heads: Heads, deviations: dict[str, Float32]) -> float:
-    return float(together(np.asarray(sum(heads.evidence(deviations).values()))))
+    return float(surprise_of(np.asarray(sum(heads.evidence(deviations).values()))))
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_evidence_of_a_window_worked_out_by_hand() -> None:
 def test_evidence_and_surprise_keep_the_order_of_everything_normal() -> None:
     """A file that is a little less normal than another has a higher score, though both are far below the threshold."""
     surprises = np.linspace(-30.0, 200.0, 2000)
-    assert (np.diff(together(evidence_of(surprises))) > 0).all()
-    assert together(evidence_of(np.array([-30.0]))) > 0
+    assert (np.diff(surprise_of(evidence_of(surprises))) > 0).all()
+    assert surprise_of(evidence_of(np.array([-30.0]))) > 0
     heads = Heads(FEATURES, SCALES)
     scores = [score_of(heads, {feature: values + np.float32(shift) for feature, values in quiet().items()}) for shift in (-0.4, -0.2, 0.0)]
     assert 0.0 < scores[0] < scores[1] < scores[2] < 2.0

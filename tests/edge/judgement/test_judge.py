@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from edge.detectors.detector import Detector, Deviation, Parts, real_cells
 from edge.features.cell_averages import AverageLayout, AverageStream
+from edge.features.feature_extractor import FeatureExtractor, Gap, PlacedBlock
 from edge.features.feature_stream import FeatureBlock
 from edge.features.frontend import DCASE, PANNS, FrontEnd, mels_below
-from edge.features.hearing import Gap, Heard, Hearing
 from edge.features.logmel_backbone import LogMelBackbone
 from edge.judgement.judge import AVERAGES, Judge
 from edge.judgement.long_average import LongAverage
@@ -59,11 +59,11 @@ def laid(
 ) -> Timeline:
     """The timeline of pushing arrays and losing numbers of samples."""
     detector = LateDetector(lag_blocks)
-    hearing = Hearing(LogMelBackbone(front_end), front_end.sample_rate_hz, 8000.0, lag_blocks=lag_blocks)
+    extractor = FeatureExtractor(LogMelBackbone(front_end), front_end.sample_rate_hz, 8000.0, lag_blocks=lag_blocks)
     timeline = Timeline({"late": 1, **({AVERAGES: layout.width} if layout else {})}, 200)
     judge = Judge(detector, timeline, layout=layout, long_average=long_average)
     for step in [*steps, None]:
-        for one in hearing.finish() if step is None else hearing.lose(step) if isinstance(step, int) else hearing.push(step):
+        for one in extractor.finish() if step is None else extractor.lose(step) if isinstance(step, int) else extractor.push(step):
             if isinstance(one, Gap):
                 timeline.lose(timeline.cells, one.until_cell)
             else:
@@ -73,10 +73,10 @@ def laid(
 
 def averages_of(front_end: FrontEnd, sound: Float32, layout: AverageLayout) -> Float32:
     """Of all cells of a stretch of sound, by a stream of their own."""
-    hearing, stream = Hearing(LogMelBackbone(front_end), front_end.sample_rate_hz, 8000.0, lag_blocks=0), AverageStream(layout)
+    extractor, stream = FeatureExtractor(LogMelBackbone(front_end), front_end.sample_rate_hz, 8000.0, lag_blocks=0), AverageStream(layout)
     rows = []
-    for one in [*hearing.push(sound), *hearing.finish()]:
-        assert isinstance(one, Heard)
+    for one in [*extractor.push(sound), *extractor.finish()]:
+        assert isinstance(one, PlacedBlock)
         rows.append(stream.push(one.block, one.cells)[real_cells(one.block.first_cell, one.cells)])
     return np.concatenate(rows)
 

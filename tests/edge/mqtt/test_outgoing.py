@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from edge.mqtt.message import Message
+from edge.message import Message
 from edge.mqtt.outgoing import ANSWERS_CAPACITY, TRANSIENT_CAPACITY, Outgoing, Ticket
 from edge.outbox.outbox import Outbox
 

@@ -14,7 +14,7 @@ from edge.audio.block import Block
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.node.health import InferenceTimes
-from edge.node.listening import ListenerLike
+from edge.node.listener_like import ListenerLike
 from edge.node.source_publisher import SourcePublisher
 from edge.node.source_worker import SourceWorker
 from tests.edge.node.tiny_daemon import LoudnessListener, make_bundle
@@ -109,5 +109,5 @@ def make_worker(
     """A worker on a scripted source, and what it says."""
     said = Said()
     bundle = make_bundle(folder / "pump1.auscult")
-    voice = SourcePublisher("pump1", cast(Publisher, said), Topics("test"))
-    return SourceWorker(source, bundle, make_listener, voice, InferenceTimes()), said
+    publisher = SourcePublisher("pump1", cast(Publisher, said), Topics("test"))
+    return SourceWorker(source, bundle, make_listener, publisher, InferenceTimes()), said

@@ -13,6 +13,7 @@ from edge.judgement.event import Event
 from edge.judgement.window import Window
 from edge.node.availability import NO_NUMBERS
 from edge.node.progress import UNSCORED_S
+from edge.node.source_report import source_health
 from tests.edge.node.scripted_source import RATE_HZ, ScriptedSource, make_worker, noise
 from tests.edge.node.tiny_daemon import LoudnessListener
 
@@ -32,7 +33,7 @@ def test_worker_microphone_without_a_number_is_offline_until_it_is_well(tmp_path
     while worker.step():
         pass
     assert said.of("availability") == ["offline"]
-    assert worker.health.reason == NO_NUMBERS
+    assert source_health(worker).reason == NO_NUMBERS
     source.steps = [noise(1.0)]
     worker.step()
     assert said.of("availability") == ["offline", "online"]

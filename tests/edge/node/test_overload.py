@@ -21,6 +21,7 @@ from edge.node import stream
 from edge.node.daemon import Daemon
 from edge.node.health import HealthReporter, InferenceTimes
 from edge.node.source_publisher import SourcePublisher
+from edge.node.source_report import source_health
 from edge.node.source_worker import SourceWorker
 from edge.sources import FileSource, Microphone
 from tests.edge.node.scripted_source import RATE_HZ, Said
@@ -49,8 +50,8 @@ def test_overloaded_worker_sheds_the_slow_source_and_the_quick_one_loses_nothing
     inference = InferenceTimes()
 
     def make_worker(name: str, device: str, listener: type[LoudnessListener]) -> SourceWorker:
-        voice = SourcePublisher(name, cast(Publisher, said), Topics("test"))
-        return SourceWorker(Microphone(name, device, rate_hz=RATE_HZ), bundle, listener, voice, inference)
+        publisher = SourcePublisher(name, cast(Publisher, said), Topics("test"))
+        return SourceWorker(Microphone(name, device, rate_hz=RATE_HZ), bundle, listener, publisher, inference)
 
     slow, quick = make_worker("slow", MICROPHONE, SlowListener), make_worker("quick", SPARE_MICROPHONE, LoudnessListener)
     workers = {"slow": slow, "quick": quick}
@@ -63,11 +64,11 @@ def test_overloaded_worker_sheds_the_slow_source_and_the_quick_one_loses_nothing
             if not daemon._take_turn():
                 time.sleep(0.01)
         # It hears about a third, in whole stretches, and what it hears is of now.
-        assert 1.0 < slow.health.shed_s < 9.0
-        assert slow.health.shed_s % HOP_S == pytest.approx(0.0, abs=1e-6)
-        assert slow.health.lost_s == slow.health.shed_s
+        assert 1.0 < source_health(slow).shed_s < 9.0
+        assert source_health(slow).shed_s % HOP_S == pytest.approx(0.0, abs=1e-6)
+        assert source_health(slow).lost_s == source_health(slow).shed_s
         assert slow.source.waiting_s < 3.0 + SLOWNESS * 0.5 + 0.5
-        assert (quick.health.lost_s, quick.health.shed_s) == (0.0, 0.0)
+        assert (source_health(quick).lost_s, source_health(quick).shed_s) == (0.0, 0.0)
         assert len(said.of("quick/score")) > 2 * len(said.of("slow/score"))
     finally:
         for worker in workers.values():
@@ -93,9 +94,9 @@ def test_overloaded_worker_sheds_files_in_real_time_and_never_those_that_wait(
     said = Said()
     workers = {}
     for name in ("a", "b", "c", "d", "e"):
-        voice = SourcePublisher(name, cast(Publisher, said), Topics("test"))
+        publisher = SourcePublisher(name, cast(Publisher, said), Topics("test"))
         worker = workers[name] = SourceWorker(
-            FileSource(name, [file], realtime=realtime, loop=realtime), bundle, Heavy, voice, InferenceTimes()
+            FileSource(name, [file], realtime=realtime, loop=realtime), bundle, Heavy, publisher, InferenceTimes()
         )
         worker.clock._now = lambda: now[0]
         worker.open()
@@ -105,19 +106,19 @@ def test_overloaded_worker_sheds_files_in_real_time_and_never_those_that_wait(
     while now[0] < begun_s + 60.0 if realtime else not all(worker.finished for worker in workers.values()):
         if not daemon._take_turn():
             now[0] += 0.01
-        warned += [worker.health.warnings for worker in workers.values()]
+        warned += [source_health(worker).warnings for worker in workers.values()]
     scores = said.of("score")
     for name, worker in workers.items():
         heard = [score for score in scores if score["source"] == name]
-        assert len(heard) * HOP_S == pytest.approx(60.0 - worker.health.shed_s - worker.source.waiting_s, abs=2 * HOP_S)
-        assert worker.health.lost_s == worker.health.shed_s
+        assert len(heard) * HOP_S == pytest.approx(60.0 - source_health(worker).shed_s - worker.source.waiting_s, abs=2 * HOP_S)
+        assert source_health(worker).lost_s == source_health(worker).shed_s
     lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     if not realtime:
-        assert {worker.health.shed_s for worker in workers.values()} == {0.0}
+        assert {source_health(worker).shed_s for worker in workers.values()} == {0.0}
         assert (lines, [warnings for warnings in warned if warnings]) == ([], [])
         assert now[0] - begun_s == pytest.approx(5 * 0.5 * 60.0, abs=0.1)
         return
-    assert all(25.0 < worker.health.shed_s < 40.0 for worker in workers.values())  # 1 - 1 / 2.5 of 60 s is 36 s
+    assert all(25.0 < source_health(worker).shed_s < 40.0 for worker in workers.values())  # 1 - 1 / 2.5 of 60 s is 36 s
     latest_ms = max(score["latency_ms"] for score in scores)
     assert 2000.0 < latest_ms < 1000.0 * (stream.MOST_LAG_S + 1.0)  # it waits, and no longer than it may
     assert any("inference is slower than the sound" in warning for warnings in warned for warning in warnings)

@@ -94,7 +94,7 @@ def test_keep_private_narrows_what_an_earlier_version_left_and_says_so_once(
     assert {name: found[name] for name in others} == dict.fromkeys(others, 0o666)
     assert [found[name] for name in ("state", "state/scores", "srv", "var")] == [0o700, 0o700, 0o777, 0o777]
     assert len(caplog.records) == 3
-    assert "state: others could read 4 files or folders of an earlier version; only this user can now" in caplog.text
+    assert "state: others could read 4 files or folders in it; only this user can now" in caplog.text
     assert os.umask(0) == 0o077
     keep_private(config)
     assert len(caplog.records) == 3

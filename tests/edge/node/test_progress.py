@@ -28,6 +28,7 @@ from edge.mqtt.connection import Connection
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.settings import BrokerSettings
 from edge.node.progress import Progress
+from edge.node.source_report import source_health
 from edge.node.source_worker import SourceWorker
 from edge.node.systemd_notify import SystemdNotifier
 from edge.outbox.outbox import Outbox
@@ -126,7 +127,7 @@ def test_progress_microphone_that_is_away_is_no_stall(watched: Watched, tmp_path
     worker.open()
     watched.progress.workers = {"pump1": worker}
     watched.pass_time(500, worker)
-    assert worker.health.reason == "usb: gone"
+    assert source_health(worker).reason == "usb: gone"
     assert watched.is_fed()
 
 

@@ -30,6 +30,7 @@ from edge.node.daemon import Daemon
 from edge.node.health import HealthReporter, InferenceTimes
 from edge.node.shared import SharedError
 from edge.node.source_publisher import SourcePublisher
+from edge.node.source_report import source_health
 from edge.node.source_worker import SourceWorker
 from tests.broker import HOST, Broker
 from tests.edge.node.scripted_source import RATE_HZ, Said, ScriptedSource, make_worker, noise
@@ -79,7 +80,7 @@ def test_worker_error_that_nobody_foresaw_interrupts_the_source_which_begins_ane
     worker.open()
     assert [worker.step(), worker.step()] == [True, True]
     told = f"failed unexpectedly ({type(error).__name__}: {' '.join(str(error).split())}); the log has the details"
-    assert (worker.health.availability, worker.health.reason, worker.health.warnings) == ("offline", told, [told])
+    assert (source_health(worker).availability, source_health(worker).reason, source_health(worker).warnings) == ("offline", told, [told])
     assert not worker.finished
     opened, closed = said.of("event")
     assert (opened["type"], closed["type"], closed["interrupted"]) == ("opened", "closed", True)
@@ -98,7 +99,7 @@ def test_worker_error_that_nobody_foresaw_interrupts_the_source_which_begins_ane
     assert [event["seq"] for event in said.of("event")] == [1, 2, 3, 4]
     assert not said.of("event")[3]["interrupted"]
     assert len(said.of("score")) == 2 + 4
-    assert (worker.health.availability, worker.health.warnings) == ("online", [told])
+    assert (source_health(worker).availability, source_health(worker).warnings) == ("online", [told])
 
 
 def test_worker_error_again_and_again_is_one_line_until_the_source_has_worked_for_a_while(
@@ -121,7 +122,7 @@ def test_worker_error_again_and_again_is_one_line_until_the_source_has_worked_fo
         source.steps = [noise(1.0)] * after
         for _ in range(after):
             worker.step()
-        assert worker.health.availability == "offline"
+        assert source_health(worker).availability == "offline"
         settle(worker, source)
 
     worker.open()
@@ -133,7 +134,7 @@ def test_worker_error_again_and_again_is_one_line_until_the_source_has_worked_fo
     worker.keeper._opened_s -= source_keeper.LASTING_S
     source.steps = [noise(1.0)]
     worker.step()
-    assert worker.health.warnings == []
+    assert source_health(worker).warnings == []
     fail(1)
     fail(2)
     assert waits == [0, 1, 2, 0, 1]
@@ -142,7 +143,7 @@ def test_worker_error_again_and_again_is_one_line_until_the_source_has_worked_fo
     assert all("failed unexpectedly (RuntimeError: no kernel)" in line for line in lines)
 
 
-@pytest.mark.parametrize("place", ["make", "open", "read", "voice", "close"])
+@pytest.mark.parametrize("place", ["make", "open", "read", "publish", "close"])
 def test_worker_error_anywhere_in_its_turn_is_its_own(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     error = ZeroDivisionError("nobody foresaw")
     source = ScriptedSource(
@@ -158,26 +159,26 @@ def test_worker_error_anywhere_in_its_turn_is_its_own(place: str, tmp_path: Path
         return LoudnessListener(rate_hz)
 
     worker, said = make_worker(source, tmp_path, make_listener)
-    if place == "voice":
-        level, calls = worker.voice.level, iter([error])
+    if place == "publish":
+        level, calls = worker.publisher.level, iter([error])
 
         def tell(*arguments: Any) -> None:
             for one in calls:
                 raise one
             level(*arguments)
 
-        monkeypatch.setattr(worker.voice, "level", tell)
+        monkeypatch.setattr(worker.publisher, "level", tell)
     if place == "close":
         monkeypatch.setattr(source, "close", fail_with(error))
         source.steps = [noise(1.0), DeviceError("usb", "gone")]
     worker.open()
     while source.steps and worker.keeper.is_open:
         worker.step()
-    assert (worker.finished, worker.health.availability) == (False, "offline")
+    assert (worker.finished, source_health(worker).availability) == (False, "offline")
     settle(worker, source)
     source.steps = [noise(1.0)]
     assert worker.step()
-    assert worker.health.availability == "online"
+    assert source_health(worker).availability == "online"
     assert said.of("availability")[-2:] == ["offline", "online"]
 
 
@@ -219,7 +220,7 @@ def test_daemon_other_sources_do_not_notice_an_error_of_one(tmp_path: Path) -> N
         while any(cast(ScriptedSource, worker.source).steps for worker in workers.values()) and time.monotonic() < deadline_s:
             daemon._take_turn()
         heard.append(heard_of(said, "good"))
-        assert workers["good"].health.availability == "online"
+        assert source_health(workers["good"]).availability == "online"
     assert heard[0] == heard[1]
     assert len([topic for topic, _ in heard[0] if topic.endswith("/score")]) == 8
 
@@ -307,8 +308,8 @@ def test_worker_error_while_the_bundle_is_changed_is_its_own_and_the_new_bundle_
     worker.step()
     bundle = make_bundle(tmp_path / "new.auscult")
     worker.change_bundle(bundle, LoudnessListener, None)
-    assert (worker.health.availability, worker.bundle) == ("offline", bundle)
+    assert (source_health(worker).availability, worker.bundle) == ("offline", bundle)
     settle(worker, source)
     source.steps = [noise(1.0)]
     worker.step()
-    assert worker.health.availability == "online"
+    assert source_health(worker).availability == "online"

@@ -21,7 +21,7 @@ def info(folder: Path, set_for: float | None) -> SourceInfo:
         bundle=SimpleNamespace(manifest=msgspec.structs.replace(bundle.manifest, threshold=threshold), sha256=bundle.sha256),
         source=SimpleNamespace(device="a microphone"),
         rate_hz=16000,
-        voice=SimpleNamespace(attendant=None),
+        publisher=SimpleNamespace(control=None),
     )
     return source_info(cast(SourceWorker, worker))
 

@@ -13,6 +13,7 @@ from edge import clock
 from edge.audio.block import Block
 from edge.errors import AudioError, BundleError, DeviceError
 from edge.node import source_keeper
+from edge.node.source_report import source_health, source_info
 from edge.node.source_worker import SourceWorker
 from edge.node.stream import MOST_LAG_S
 from tests.edge.node.scripted_source import RATE_HZ, ScriptedSource, make_worker, noise
@@ -41,15 +42,15 @@ def test_worker_device_that_is_not_there_is_offline_with_a_reason_and_comes_late
     worker, said = make_worker(source, tmp_path)
     worker.open()
     assert said.of("availability") == ["offline"]
-    assert worker.health.reason == 'device "usb": no such input device'
-    assert (worker.health.rate_hz, worker.health.lost_s, worker.health.lag_s) == (None, 0.0, None)
-    assert worker.info.rate_hz == 0
+    assert source_health(worker).reason == 'device "usb": no such input device'
+    assert (source_health(worker).rate_hz, source_health(worker).lost_s, source_health(worker).lag_s) == (None, 0.0, None)
+    assert source_info(worker).rate_hz == 0
     settle(worker, source)
-    assert worker.health.reason == 'device "usb": no such input device'
+    assert source_health(worker).reason == 'device "usb": no such input device'
     settle(worker, source)
     assert worker.step()
     assert said.of("availability") == ["offline", "online"]
-    health = worker.health
+    health = source_health(worker)
     assert (health.reason, health.rate_hz) == (None, RATE_HZ)
     assert len(said.of("score")) == 3
 
@@ -86,7 +87,7 @@ def test_worker_stream_that_fails_ends_alone_and_closes_its_event(tmp_path: Path
     assert [event["type"] for event in said.of("event")] == ["opened", "closed"]
     assert said.of("state") == ["OFF", "ON", "OFF"]
     assert said.of("availability") == ["offline", "online", "offline"]
-    assert worker.health.reason == str(damaged)
+    assert source_health(worker).reason == str(damaged)
     assert f"pump1: {damaged}; this source has ended" in caplog.messages
     assert not worker.step()
 
@@ -99,7 +100,7 @@ def test_worker_device_that_comes_back_with_another_rate_begins_a_new_stream(tmp
     worker.step()
     settle(worker, source)
     source.steps = [noise(1.5, 0.9, 8000)]
-    assert worker.health.rate_hz == 8000
+    assert source_health(worker).rate_hz == 8000
     assert worker.step()
     events = said.of("event")
     assert [event["type"] for event in events] == ["opened", "closed", "opened"]
@@ -120,7 +121,7 @@ def test_worker_device_whose_new_rate_the_bundle_does_not_take_is_offline(tmp_pa
     worker.step()
     settle(worker, source)
     source.steps = [noise(1.0)]
-    assert worker.health.reason == "pump1.auscult: 8000 Hz is too low"
+    assert source_health(worker).reason == "pump1.auscult: 8000 Hz is too low"
     settle(worker, source)
     worker.step()
     assert said.of("availability") == ["offline", "online", "offline", "online"]
@@ -133,14 +134,14 @@ def test_worker_overload_sheds_the_oldest_in_whole_hops_and_says_so(tmp_path: Pa
     shed = []
     for _ in range(12):  # each block takes twice as long as it lasts: one more waits behind it
         source.waiting_s += 1.0
-        before_s = worker.health.shed_s
+        before_s = source_health(worker).shed_s
         worker.step()
         source.waiting_s -= 0.5
-        shed.append(worker.health.shed_s - before_s)
+        shed.append(source_health(worker).shed_s - before_s)
         assert source.waiting_s <= MOST_LAG_S
     # Of a backlog of 5.5 s one hop is kept, beside the half second that is read.
     assert [round(part, 3) for part in shed] == [0.0] * 9 + [5.0, 0.0, 0.0]
-    assert worker.health.lost_s == worker.health.shed_s == 5.0
+    assert source_health(worker).lost_s == source_health(worker).shed_s == 5.0
     assert [score["lost_s"] for score in said.of("score")] == [0.0] * 9 + [5.0, 0.0, 0.0]
     assert "inference is slower than the sound; 5.00 s were left out" in caplog.text
 
@@ -153,7 +154,7 @@ def test_worker_suspension_of_the_machine_is_lost_sound(tmp_path: Path, monkeypa
     monkeypatch.setattr(clock, "suspended_s", lambda: before_s + 7200.0)
     worker.step()
     worker.step()
-    assert worker.health.lost_s == pytest.approx(7200.0, abs=0.01)
+    assert source_health(worker).lost_s == pytest.approx(7200.0, abs=0.01)
     assert [score["lost_s"] for score in said.of("score")] == [0.0, pytest.approx(7200.0, abs=0.01), 0.0]
 
 
@@ -166,12 +167,12 @@ def test_worker_outage_is_told_to_the_listener_while_it_lasts_and_counted_once(t
     assert worker._stream is not None
     worker._stream.position._block_at_s -= 100.0
     worker.step()
-    assert worker.health.lost_s == pytest.approx(99.0, abs=0.9)  # one second is left for the source to tell
+    assert source_health(worker).lost_s == pytest.approx(99.0, abs=0.9)  # one second is left for the source to tell
     source.steps = [noise(0.5, lost_samples=101 * RATE_HZ)]
     settle(worker, source)
     settle(worker, source)
     worker.step()
-    assert worker.health.lost_s == pytest.approx(101.0, abs=0.01)
+    assert source_health(worker).lost_s == pytest.approx(101.0, abs=0.01)
     assert [score["lost_s"] for score in said.of("score")] == [0.0, pytest.approx(101.0, abs=0.01)]
 
 
@@ -188,7 +189,7 @@ def test_worker_signal_that_is_no_sound_is_offline_with_its_reason_and_then_open
     for _ in range(5):
         worker.step()
     assert said.of("availability") == ["offline", "online", "offline"]
-    assert reason in (worker.health.reason or "")
+    assert reason in (source_health(worker).reason or "")
     for _ in range(56):
         worker.step()
     source.steps = [noise(1.0)]
@@ -204,7 +205,7 @@ def test_worker_clipping_and_drift_are_warnings_of_a_source_that_is_online(tmp_p
     worker.open()
     worker.step()
     worker.clock._drift.slope = 0.002
-    health = worker.health
+    health = source_health(worker)
     assert health.availability == "online"
     assert health.clipped_fraction == pytest.approx(0.05, abs=0.01)
     assert health.measured_rate_hz == pytest.approx(15968.1)
@@ -227,7 +228,7 @@ def test_worker_device_that_hangs_while_it_is_opened_holds_nobody_up(tmp_path: P
     worker, said = make_worker(source, tmp_path)
     worker.open()
     assert not worker.step()
-    assert worker.health.reason == "scripted does not answer"
+    assert source_health(worker).reason == "scripted does not answer"
     answers.set()
     settle(worker, source)
     while worker.step():

@@ -16,6 +16,7 @@ from edge.mqtt.topics import Topics
 from edge.node import source_keeper, source_worker
 from edge.node.health import InferenceTimes
 from edge.node.source_publisher import SourcePublisher
+from edge.node.source_report import source_health
 from edge.node.source_worker import SourceWorker
 from edge.sources import Microphone
 from tests.broker import HOST, Broker
@@ -30,8 +31,8 @@ def listening(broker: Broker, folder: Path) -> Iterator[SourceWorker]:
     publisher = Publisher(BrokerSettings(HOST, "auscult-test", broker.port), topics.status)
     publisher.start()
     bundle = make_bundle(folder / "pump1.auscult")
-    voice = SourcePublisher("pump1", publisher, topics)
-    worker = SourceWorker(Microphone("pump1", MICROPHONE), bundle, LoudnessListener, voice, InferenceTimes())
+    source_publisher = SourcePublisher("pump1", publisher, topics)
+    worker = SourceWorker(Microphone("pump1", MICROPHONE), bundle, LoudnessListener, source_publisher, InferenceTimes())
     worker.open()
     over = threading.Event()
 
@@ -76,6 +77,6 @@ def test_source_worker_microphone_unplugged_is_offline_until_it_is_back(
             subscriber.wait_for(
                 lambda s: s.texts("/availability")[-2:] == ["offline", "online"] and len(s.texts("/availability")) == 4, 20.0
             )
-            assert worker.health.lost_s > 0.4
+            assert source_health(worker).lost_s > 0.4
             wait_until(lambda: any(json.loads(text)["lost_s"] > 0.4 for text in subscriber.texts("/score")))
         subscriber.wait_for(lambda s: s.texts("/availability")[-1] == "offline")

@@ -21,6 +21,7 @@ from edge.clips.clip_folder import ClipFolder
 from edge.clips.clip_writer import ClipWriter
 from edge.clips.source_clips import SourceClips
 from edge.commands.run import configure_logging
+from edge.config.make_source import make_source
 from edge.config.schema import CommandsConfig, FilesConfig, SourceConfig, StdinConfig
 from edge.console.cli import guarded
 from edge.judgement.event import Event
@@ -38,7 +39,6 @@ from edge.node.source_publisher import SourcePublisher
 from edge.node.source_worker import SourceWorker
 from edge.outbox.outbox import Outbox
 from edge.remote.remote import Remote
-from edge.sources import make_source
 
 HOP_S = 0.5
 LOUD = 0.5  # the peak that is the alarm threshold
@@ -160,16 +160,16 @@ def main(settings: dict[str, Any]) -> int:
     else:
         source = make_source("pump1", SourceConfig(bundle=bundle.path, stdin=StdinConfig(rate_hz=settings["rate_hz"])))
     inference = InferenceTimes()
-    attendant = remote.attendant("pump1") if remote is not None else None
+    control = remote.control("pump1") if remote is not None else None
     clips = SourceClips("pump1", 0.5, 0.5, clip_writer) if clip_writer is not None else None
-    voice = SourcePublisher("pump1", publisher, topics, attendant, clips)
+    source_publisher = SourcePublisher("pump1", publisher, topics, control, clips)
 
     def make_listener(rate_hz: int) -> LoudnessListener:
         listener = LoudnessListener(rate_hz)
         listener.move_threshold(remote.moved("pump1", bundle.sha256) if remote is not None else None)
         return listener
 
-    worker = SourceWorker(source, bundle, make_listener, voice, inference)
+    worker = SourceWorker(source, bundle, make_listener, source_publisher, inference)
     commands = remote.health if remote is not None else None
     health = HealthReporter(inference, bundle.path.parent, commands, clip_writer.report if clip_writer is not None else None)
     daemon = Daemon("test", {"pump1": worker}, publisher, topics, health, 0.5, remote=remote, clip_writer=clip_writer)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.mqtt.message import Message
+from edge.message import Message
 from edge.outbox.outbox import Outbox
 
 SOURCES = ("pump1", "fan2")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import sqlite3
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from edge import private_files
-from edge.outbox import high_water, ledger_file
+from edge.message import Message
+from edge.outbox import disk, high_water, ledger_file
 from edge.outbox.disk import READ_ONLY
 from edge.outbox.ledger import Ledger
 from edge.outbox.outbox import Outbox
@@ -201,7 +204,7 @@ def test_outbox_card_that_turns_read_only_gives_no_seq_twice(
     with monkeypatch.context() as patch:  # as ext4 does when the card fails: nothing can be written any more, marks neither
         patch.setattr(Ledger, "write", lambda *_: (_ for _ in ()).throw(sqlite3.OperationalError("disk I/O error")))
         patch.setattr(high_water, "_write", write_in_memory_only)
-        patch.setattr(os, "ST_RDONLY", os.statvfs(site.state).f_flag | 1)
+        patch.setattr(disk, "_check_writable", lambda _: (_ for _ in ()).throw(OSError(errno.EROFS, "Read-only file system")))
         for _ in range(5):
             site.put(outbox, "pump1")
         site.deliver(outbox)
@@ -263,4 +266,128 @@ def test_outbox_message_that_rots_on_the_card_is_counted_and_the_others_come(sit
     assert outbox.report().dropped == 2
     site.deliver(outbox)
     assert site.consumers[0].processed == ["message 1", "message 2", "message 5", "message 6"]
+    outbox.close()
+
+
+def fail(*_: object) -> None:
+    raise sqlite3.OperationalError("disk I/O error")
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_outbox_that_cannot_be_read_any_more_is_overtaken_in_another_epoch(
+    site: Site, monkeypatch: pytest.MonkeyPatch, restarts: bool
+) -> None:
+    outbox = site.open()
+    texts = [site.put(outbox, "pump1") for _ in range(250)]  # more than are kept in memory
+    with monkeypatch.context() as patch:
+        for name in ("write", "read"):
+            patch.setattr(Ledger, name, fail)
+        patch.setattr(disk, "open_ledger", fail)
+        for _ in range(3):
+            texts.append(site.put(outbox, "pump1"))
+            site.now_s += disk.RETRY_S
+        site.deliver(outbox)
+        texts += [site.put(outbox, "pump1") for _ in range(3)]
+        site.deliver(outbox)
+        assert set(texts[-6:]) < set(site.consumers[0].processed)
+        assert outbox.report().epoch_reason == "what waits in the outbox cannot be read any more"
+    if restarts:
+        kill(site, outbox)
+        outbox = site.open()
+    site.now_s += disk.RETRY_S
+    site.deliver(outbox)
+    assert sorted(site.consumers[0].processed) == sorted(texts)
+    outbox.close()
+
+
+def test_outbox_that_was_overtaken_when_a_message_was_made_counts_it_anew(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox = site.open()
+    for _ in range(150):
+        site.put(outbox, "pump1")
+    seq, epoch = outbox.next_seq("pump1"), outbox.epoch.id
+    with monkeypatch.context() as patch:
+        for name in ("write", "read"):
+            patch.setattr(Ledger, name, fail)
+        patch.setattr(disk, "open_ledger", fail)
+        site.deliver(outbox)
+        payload = json.dumps({"source": "pump1", "epoch": epoch, "seq": seq, "text": "late"}).encode()
+        outbox.put(Message("event", payload), "pump1", seq, closes=False)
+        outbox.work()
+        site.deliver(outbox)
+    assert site.consumers[0].processed[-1] == "late"
+    assert outbox.epoch.id != epoch
+    outbox.close()
+
+
+def make_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_full_folder(path: Path) -> None:
+    path.mkdir()
+    (path / "something").touch()
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("make", [make_pipe, Path.mkdir, make_full_folder, lambda path: path.symlink_to("nowhere")])
+def test_outbox_with_something_else_in_place_of_a_mark_starts_and_counts_on(
+    site: Site, make: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    last = put(site, 3)
+    marks = [*site.state.glob("*.high-water-2"), *site.memory.glob("*.high-water")]
+    for mark in marks:
+        mark.unlink()
+        make(mark)
+    make(site.memory / "auscult-0123.high-water")
+    outbox = site.open()
+    assert outbox.next_seq("pump1") > last
+    text = site.put(outbox, "pump1")
+    site.deliver(outbox)
+    assert site.consumers[0].processed[-1] == text
+    assert (make is make_full_folder) == (f"{marks[0]}: Directory not empty" in caplog.text)
+    outbox.close()
+
+
+def test_outbox_that_was_copied_gives_no_number_twice(site: Site) -> None:
+    put(site, 5)
+    shutil.copytree(site.state, site.folder / "copy" / "state")
+    other = Site(site.folder / "copy", site.now_s)
+    shutil.copytree(site.memory, other.memory)
+    keys = []
+    for here in (site, other, site, other):
+        outbox = Outbox(here.state / NAME, clock=lambda: site.now_s, wall=lambda: START_S + site.now_s, memory=site.memory)
+        outbox.open(own_thread=False)
+        site.put(outbox, "pump1")
+        keys.append((outbox.epoch.id, outbox.next_seq("pump1") - 1))
+        outbox.close()
+    assert len(set(keys)) == 4
+    assert keys[0][0] == keys[2][0] != keys[1][0] == keys[3][0]  # each of the two counts on by itself
+
+
+def test_outbox_that_cannot_be_read_at_the_start_loses_nothing_uncounted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(site, 10)
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "open_ledger", fail)
+        outbox = site.open()
+        for _ in range(3):
+            site.put(outbox, "pump1")
+        outbox._disk.close()  # type: ignore[union-attr]
+    outbox = site.open()
+    assert (outbox.depth, outbox.report().dropped) == (10, 3)
+    outbox.close()
+
+
+def test_outbox_that_could_not_be_read_and_is_gone_is_counted_with_what_came_since(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(site, 10)
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "open_ledger", fail)
+        outbox = site.open()
+        for _ in range(3):
+            site.put(outbox, "pump1")
+        outbox._disk.close()  # type: ignore[union-attr]
+    for path in site.state.glob(f"{NAME}*"):
+        if "high-water" not in path.name:
+            path.unlink()
+    outbox = site.open()
+    assert (outbox.depth, outbox.report().dropped) == (0, 13)
     outbox.close()

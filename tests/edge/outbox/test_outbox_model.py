@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from edge.mqtt.message import Message
+from edge.message import Message
 from edge.outbox import queue
 from edge.outbox.entry import Entry
 from edge.outbox.ledger import Ledger

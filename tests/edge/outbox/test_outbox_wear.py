@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.mqtt.message import Message
+from edge.message import Message
 from edge.outbox.disk import FORGET_DELAY_S
 from edge.outbox.outbox import Outbox
 

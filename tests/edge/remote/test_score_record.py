@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from edge.remote import score_record as module
+from edge.remote.background_writer import Job, Then
 from edge.remote.score_record import BIN_S, FILES_KEPT, ScoreRecord
-from edge.remote.scribe import Job, Then
 
 SHA = "0123456789abcdef" * 4
 

@@ -17,8 +17,10 @@ import pytest
 from edge.audio.block import Block
 from edge.config.schema import CommandsConfig
 from edge.judgement.event import Event
+from edge.mqtt.payloads import SourceInfo
 from edge.mqtt.subscription import Delivery
 from edge.mqtt.topics import Topics
+from edge.node.source_report import source_health, source_info
 from edge.node.source_worker import SourceWorker
 from edge.remote import inbox
 from edge.remote.remote import Remote
@@ -37,13 +39,17 @@ class Site:
         self.worker: SourceWorker
         self.said: Said
         self.worker, self.said = make_worker(self.source, folder)
-        self.worker.voice.attendant = self.remote.attendant("pump1")
+        self.worker.publisher.control = self.remote.control("pump1")
         self.is_reloading = False
         self.workers = {"pump1": self.worker}
         self.on_done: list[Callable[[str | None], None]] = []
         self.answers: list[dict[str, Any]] = []
         self.remote.serve(self, "test", folder / "config.yaml", lambda _topic, payload: self.answers.append(json.loads(payload)))
         self.worker.open()
+
+    def source_infos(self) -> dict[str, SourceInfo]:
+        """As the daemon's."""
+        return {name: source_info(worker) for name, worker in self.workers.items()}
 
     def request_reload(self, on_done: Callable[[str | None], None]) -> None:
         """As the daemon's."""
@@ -112,7 +118,7 @@ def test_recalibrate_moves_the_scores_at_once_and_closes_the_event_that_is_open(
     assert site.said.of("state")[-1] == "OFF"
     site.hear([0.3])
     assert site.said.of("score")[-1]["score"] == pytest.approx(0.3 / 0.5 / factor, rel=1e-3)
-    assert site.worker.info.threshold_factor == factor
+    assert source_info(site.worker).threshold_factor == factor
     assert site.ask("recalibrate-threshold", source="pump1", reset=True)["threshold_factor"] == 1.0
     site.hear([0.3])
     assert site.said.of("score")[-1]["score"] == pytest.approx(0.6, rel=1e-3)
@@ -120,7 +126,7 @@ def test_recalibrate_moves_the_scores_at_once_and_closes_the_event_that_is_open(
 
 def test_recalibrate_sound_of_a_snoozed_event_is_left_out_and_the_event_cannot_be_marked(site: Site) -> None:
     site.hear(normal(3700))
-    assert site.ask("snooze", source="pump1", minutes=60)["snoozed_until"] == site.worker.health.snoozed_until
+    assert site.ask("snooze", source="pump1", minutes=60)["snoozed_until"] == source_health(site.worker).snoozed_until
     site.hear([0.8] * 10 + normal(100))
     assert site.said.of("event") == []
     answer = site.ask("recalibrate-threshold", source="pump1")
@@ -183,8 +189,8 @@ def test_recalibrate_within_an_event_leaves_out_all_of_it(site: Site) -> None:
 def test_recalibrate_after_a_kill_within_an_event_leaves_out_all_that_was_heard_of_it(site: Site, tmp_path: Path) -> None:
     site.hear(normal(3000))
     site.hear([0.9] * 600)
-    assert site.worker.voice.attendant is not None
-    site.worker.voice.attendant.record.save()  # as it does every ten minutes
+    assert site.worker.publisher.control is not None
+    site.worker.publisher.control.record.save()  # as it does every ten minutes
     site.remote.close()  # a command that is not answered yet would be all that a kill takes
     again = Site(tmp_path)
     again.hear(normal(700, 5))
@@ -200,7 +206,7 @@ def test_recalibrate_event_that_a_snooze_has_cut_is_left_out_to_its_end_and_no_f
     site.hear([0.9] * 200)
     site.ask("snooze", source="pump1", minutes=0)
     opened = site.said.of("event")[0]["id"]
-    site.worker.voice.event(Event(opened, 2, "updated", 3700.0, 3810.0, 1.8, 0.001, (), 0.0))  # told again, under another id
+    site.worker.publisher.event(Event(opened, 2, "updated", 3700.0, 3810.0, 1.8, 0.001, (), 0.0))  # told again, under another id
     site.hear([0.9] * 200 + normal(300))
     assert [event["type"] for event in site.said.of("event")] == ["opened", "closed", "opened", "closed"]
     answer = site.ask("recalibrate-threshold", source="pump1")
@@ -210,8 +216,8 @@ def test_recalibrate_event_that_a_snooze_has_cut_is_left_out_to_its_end_and_no_f
 
 def test_recalibrate_without_the_file_of_events_uses_no_older_sound(site: Site, tmp_path: Path) -> None:
     site.hear([*normal(3700), *[0.9] * 20, *normal(60)])
-    assert site.worker.voice.attendant is not None
-    site.worker.voice.attendant.finish()
+    assert site.worker.publisher.control is not None
+    site.worker.publisher.control.finish()
     site.remote.close()
     (tmp_path / "state" / "events.jsonl").unlink()
     again = Site(tmp_path)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from edge.config.make_source import make_source, open_source
 from edge.config.schema import FilesConfig, MicrophoneConfig, SourceConfig, StdinConfig
 from edge.errors import AudioError
-from edge.sources import FileSource, Microphone, StdinSource, make_source, open_source
+from edge.sources import FileSource, Microphone, StdinSource
 
 BUNDLE = Path("pump1.auscult")
 

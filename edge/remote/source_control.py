@@ -1,4 +1,4 @@
-"""What the node does with a source besides listening to it, so that commands can ask for it: hush, remember, record."""
+"""What the node does with a source besides listening to it, so that commands can ask for it: snooze, remember events, record scores."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from edge.judgement.threshold import Moved
 from edge.judgement.window import Window
 from edge.mqtt.encoding import Stamp, timestamp
 from edge.remote.adjustments import Adjustments
+from edge.remote.background_writer import Write, at_once
 from edge.remote.event_memory import EventMemory, KnownEvent
-from edge.remote.hush import Hush
 from edge.remote.score_record import ScoreRecord
-from edge.remote.scribe import Write, at_once
+from edge.remote.snooze_filter import SnoozeFilter
 from edge.remote.snoozes import Snoozes
 
 
-class Attendant:
+class SourceControl:
     """Of one source. Used by the worker's thread alone."""
 
     def __init__(
@@ -30,12 +30,12 @@ class Attendant:
         self._snoozes = snoozes
         self._events = events
         self._adjustments = adjustments
-        self._hush = Hush(lambda: snoozes.is_snoozed(source))
+        self._filter = SnoozeFilter(lambda: snoozes.is_snoozed(source))
         self._record: ScoreRecord | None = None
         self._bundle_sha256 = ""
         self._window_s = 0.0
 
-    def attend(self, bundle: Bundle) -> None:
+    def use(self, bundle: Bundle) -> None:
         """This bundle listens from now on, or to a new stream. Its scores are its own, so each has a record of its own."""
         if self._record is None or bundle.sha256 != self._bundle_sha256:
             if self._record is not None:
@@ -78,7 +78,7 @@ class Attendant:
 
     def event(self, event: Event, stamp: Stamp) -> Event | None:
         """Remember what the tracker says of an event; return what is to be published of it, None for nothing."""
-        told = self._hush.pass_on(event)
+        told = self._filter.pass_on(event)
         if event.type != "updated" or (told is not None and told.type == "opened"):
             self._remember(event, told, stamp)
         if event.type == "closed":  # it may have been told under two ids, before and after a snooze
@@ -87,11 +87,11 @@ class Attendant:
 
     def snooze(self) -> Event | None:
         """A snooze begins: the end of the event that is open, to be published; None without one."""
-        return self._hush.begin()
+        return self._filter.begin()
 
     def interrupt(self) -> None:
         """Nobody listens any more: the event that is open ends without its tracker."""
-        self._hush.begin()
+        self._filter.begin()
 
     def finish(self) -> None:
         """The stream is over."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from edge.audio.recent import Recent
 from edge.bundles.bundle import Bundle
 from edge.features.frontend import BLOCK_FRAMES, front_end_named
 from edge.judgement.event import Event
 from edge.judgement.window import Window
-from edge.node.listening import ListenerLike
-from edge.node.recent import Recent
+from edge.node.listener_like import ListenerLike
 
 PIECE_S = 0.5  # is fed at a time, so that the listener that is at work is not kept from it
 
 
-class Successor:
+class StandbyListener:
     """Hears what the other has heard lately, without a word, and is at the same place of the stream then.
 
     While all of the stream is still known, it says what it would have said had it heard it from the beginning, bit for bit. Later the

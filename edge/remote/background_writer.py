@@ -27,12 +27,12 @@ def nobody(_problem: Problem) -> None:
 
 
 def at_once(job: Job, then: Then) -> None:
-    """Do a job here and now, for whoever has no scribe."""
+    """Do a job here and now, for whoever has no writer."""
     then(job())
 
 
-class Scribe:
-    """Does one job after the other. All methods are for the worker's thread; only the jobs themselves run in the scribe's own."""
+class BackgroundWriter:
+    """Does one job after the other. All methods are for the worker's thread; only the jobs themselves run in the writer's own."""
 
     def __init__(self) -> None:
         self._waiting: SimpleQueue[tuple[Job, Then] | None] = SimpleQueue()
@@ -44,7 +44,7 @@ class Scribe:
         """Have a job done; returns at once. `poll` calls `then`."""
         if self._thread is None:
             self._waiting = SimpleQueue()
-            self._thread = threading.Thread(target=self._run, args=(self._waiting,), name="scribe", daemon=True)
+            self._thread = threading.Thread(target=self._run, args=(self._waiting,), name="writer", daemon=True)
             self._thread.start()
         self._left += 1
         self._waiting.put((job, then))

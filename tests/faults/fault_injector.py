@@ -14,7 +14,7 @@ SETTLED_S = 0.3  # of real time: after it a broker has handed on and saved what 
 NOTICE_S = 30.0  # how long a disk stays full for the daemon to notice, which it does when it has something to write
 
 
-class Mischief:
+class FaultInjector:
     """Does things to a plant. What cannot be done at the moment returns False, and is asked for again."""
 
     def __init__(self, plant: Plant, seconds: float) -> None:

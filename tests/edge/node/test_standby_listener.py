@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from edge.audio.block import Block
+from edge.audio.recent import Recent
 from edge.judgement.window import Window
-from edge.node.recent import Recent
-from edge.node.successor import Successor
+from edge.node.standby_listener import StandbyListener
 from edge.pipeline import Listener
 from tests.bundles import RATE_HZ, CalibratedMachine, Float32
 from tests.edge.node.scripted_source import RATE_HZ as RATE_16K_HZ
@@ -28,18 +28,18 @@ def windows_of(machine: CalibratedMachine, parts: list[Part]) -> list[Window]:
 
 
 def succeeding(machine: CalibratedMachine, parts: list[Part], capacity_s: float) -> list[Window]:
-    """What a successor says that begins after three quarters of the parts, and hears the last of them after it has caught up."""
+    """What a standby says that begins after three quarters of the parts, and hears the last of them after it has caught up."""
     recent = Recent(round(capacity_s * RATE_HZ))
-    successor = Successor(Listener(machine.model, RATE_HZ), machine.model.bundle, RATE_HZ, recent)
+    standby = StandbyListener(Listener(machine.model, RATE_HZ), machine.model.bundle, RATE_HZ, recent)
     begins = 3 * len(parts) // 4
     for index, part in enumerate(parts):
         recent.add(part)
         if index in (begins, begins + 1):
-            successor.catch_up()
-    assert successor.behind_s > 0.0
-    successor.catch_up()
-    assert successor.behind_s == 0.0
-    return successor.windows
+            standby.catch_up()
+    assert standby.behind_s > 0.0
+    standby.catch_up()
+    assert standby.behind_s == 0.0
+    return standby.windows
 
 
 def blocks(samples: Float32, seconds: float = 0.3) -> list[Part]:
@@ -96,13 +96,13 @@ def test_worker_that_changes_its_bundle_has_heard_what_came_while_the_successor_
     worker.open()
     worker.step()
     assert worker.listening is not None
-    successor = Successor(LoudnessListener(RATE_16K_HZ), worker.bundle, RATE_16K_HZ, worker.listening.recent)
-    successor.catch_up()
+    standby = StandbyListener(LoudnessListener(RATE_16K_HZ), worker.bundle, RATE_16K_HZ, worker.listening.recent)
+    standby.catch_up()
     worker.step()  # an event opens
     worker.step()
-    assert successor.behind_s == pytest.approx(1.8)
+    assert standby.behind_s == pytest.approx(1.8)
     other = replace(worker.bundle, sha256="1" * 64)
-    worker.change_bundle(other, LoudnessListener, successor)
+    worker.change_bundle(other, LoudnessListener, standby)
     worker.step()
     worker.finish()
     whole, expected = make_worker(ScriptedSource([noise(1.2), noise(0.9, 0.9), noise(0.9, 0.9), noise(2.0)]), tmp_path)

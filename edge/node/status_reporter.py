@@ -10,6 +10,7 @@ from edge.mqtt.payloads import SCHEMA_VERSION, InfoPayload, ReloadHealth
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.node.health import HealthReporter
+from edge.node.source_report import source_health, source_info
 from edge.node.source_worker import SourceWorker
 from edge.version import VERSION
 
@@ -17,7 +18,7 @@ CHANGE_INTERVAL_S = 1.0  # `health` also comes when a source or the broker goes 
 CLOCK_SET_S = 1.0  # less is the work of NTP
 
 
-class Bulletin:
+class StatusReporter:
     """Publishes `info` when it says something new, and `health` every `interval_s` and when something has changed."""
 
     def __init__(self, node: str, publisher: Publisher, topics: Topics, health: HealthReporter, interval_s: float) -> None:
@@ -46,7 +47,7 @@ class Bulletin:
         self._told_availabilities = _availabilities(workers)
         link = self._publisher.link
         self._told_connections = link.connections
-        sources = {name: worker.health for name, worker in workers.items()}
+        sources = {name: source_health(worker) for name, worker in workers.items()}
         self._publisher.retain(self._topics.health, encode(self._health.report(sources, self._publisher.report(), link, reload)))
 
     def _tell_info(self, workers: Mapping[str, SourceWorker]) -> None:
@@ -58,7 +59,7 @@ class Bulletin:
             node=self._node,
             version=VERSION,
             started_at=timestamp(self._started_wall_s),
-            sources={name: worker.info for name, worker in workers.items()},
+            sources={name: source_info(worker) for name, worker in workers.items()},
         )
         if info != self._told_info:
             self._told_info = info

@@ -1,4 +1,4 @@
-"""Native audio in, features out, with the gaps taken out: what the daemon, `auscult score` and calibration hear alike."""
+"""Native audio in, features out, with the gaps taken out: the same for the daemon, `auscult score` and calibration."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class PlacedBlock:
     """Eight cells of an unbroken stretch of sound."""
 
     segment: int  # counts the stretches
@@ -37,7 +37,7 @@ class Gap:
     until_cell: int
 
 
-class Hearing:
+class FeatureExtractor:
     """Resamples, cuts at gaps, and computes features, for one source.
 
     Every stretch of sound starts on a cell boundary of the stream and has states of its own, primed by its own beginning;
@@ -60,7 +60,7 @@ class Hearing:
         self.samples = 0  # native, pushed or lost, since the stream began
         self._start_segment()
 
-    def push(self, samples: Float32) -> Iterator[Heard | Gap]:
+    def push(self, samples: Float32) -> Iterator[PlacedBlock | Gap]:
         """Take mono audio at the native rate, shape = (n,) float32; digital silence and what is not a number count as lost.
 
         Each block is to be used before the next.
@@ -68,7 +68,7 @@ class Hearing:
         for part in self._gaps.push(samples):
             yield from self._lose(part) if isinstance(part, int) else self._hear(part)
 
-    def lose(self, samples: int) -> Iterator[Heard | Gap]:
+    def lose(self, samples: int) -> Iterator[PlacedBlock | Gap]:
         """So many native samples were lost here."""
         if samples > 0:
             yield from self._hear(self._gaps.interrupt())
@@ -79,7 +79,7 @@ class Hearing:
         """Native samples since the stream began, pushed or lost, those included of which it is not known yet whether they are a gap."""
         return self.samples + self._gaps.held
 
-    def finish(self) -> Iterator[Heard | Gap]:
+    def finish(self) -> Iterator[PlacedBlock | Gap]:
         """The stream ends."""
         yield from self._hear(self._gaps.flush())
         yield from self._end_segment()
@@ -90,7 +90,7 @@ class Hearing:
         self._features = FeatureStream(self._source, self._bandwidth_hz, self._stopwatch, self._lag_blocks)
         self._is_empty = True
 
-    def _hear(self, samples: Float32) -> Iterator[Heard]:
+    def _hear(self, samples: Float32) -> Iterator[PlacedBlock]:
         self.samples += len(samples)
         if self._skip_samples:
             skipped = min(self._skip_samples, len(samples))
@@ -102,7 +102,7 @@ class Hearing:
                 resampled = self._resampler.push(samples)
             yield from self._told(self._features.push(resampled))
 
-    def _lose(self, samples: int) -> Iterator[Heard | Gap]:
+    def _lose(self, samples: int) -> Iterator[PlacedBlock | Gap]:
         if not self._is_empty:
             yield from self._end_segment()
             self._start_segment()
@@ -112,18 +112,20 @@ class Hearing:
         self._skip_samples = round(self._base_cell * cell_samples) - self.samples
         yield Gap(self._base_cell)
 
-    def _end_segment(self) -> Iterator[Heard]:
+    def _end_segment(self) -> Iterator[PlacedBlock]:
         yield from self._told(self._features.push(self._resampler.finish()))
         yield from self._told(self._features.finish())
 
-    def _told(self, blocks: Iterator[FeatureBlock]) -> Iterator[Heard]:
+    def _told(self, blocks: Iterator[FeatureBlock]) -> Iterator[PlacedBlock]:
         for block in blocks:
-            yield Heard(self._segment, self._base_cell, block, self._features.cells)
+            yield PlacedBlock(self._segment, self._base_cell, block, self._features.cells)
 
 
-def hear_file(path: Path, channel: Channel, source: FeatureSource, bandwidth_hz: float, lag_blocks: int = 1) -> Iterator[Heard | Gap]:
-    """Hear a recording from its beginning to its end; each block is to be used before the next."""
-    hearing = Hearing(source, audio_info(path).rate_hz, bandwidth_hz, lag_blocks=lag_blocks)
+def file_features(
+    path: Path, channel: Channel, source: FeatureSource, bandwidth_hz: float, lag_blocks: int = 1
+) -> Iterator[PlacedBlock | Gap]:
+    """Extract the features of a recording, from its beginning to its end; each block is to be used before the next."""
+    extractor = FeatureExtractor(source, audio_info(path).rate_hz, bandwidth_hz, lag_blocks=lag_blocks)
     for samples in read_blocks(path, channel):
-        yield from hearing.push(samples)
-    yield from hearing.finish()
+        yield from extractor.push(samples)
+    yield from extractor.finish()

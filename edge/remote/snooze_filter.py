@@ -9,7 +9,7 @@ from edge.judgement.event import Event
 from edge.judgement.ulid import new_ulid
 
 
-class Hush:
+class SnoozeFilter:
     """Stands between the tracker of events and what is published of them.
 
     An event that is open when a snooze begins is closed there. One that lasts beyond the end of a snooze is opened then, with its next

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.node import device_health
+from edge import device_health
 
 
 def write(path: Path, text: str) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.judgement.event import Event
-from edge.remote.hush import Hush
+from edge.remote.snooze_filter import SnoozeFilter
 
 
 class Switch:
@@ -21,19 +21,19 @@ def event(name: str, kind: Any) -> Event:
     return Event(name, 1, kind, 1.0, 2.0, 1.5, 0.01, (), 0.0)
 
 
-def hush() -> tuple[Hush, Switch]:
+def snooze_filter() -> tuple[SnoozeFilter, Switch]:
     snoozed, ids = Switch(), iter("XYZ")
-    return Hush(snoozed, lambda: next(ids)), snoozed
+    return SnoozeFilter(snoozed, lambda: next(ids)), snoozed
 
 
 def test_hush_without_a_snooze_passes_all_on() -> None:
-    quiet, _ = hush()
+    quiet, _ = snooze_filter()
     for message in (event("A", "opened"), event("A", "updated"), event("A", "closed"), event("B", "opened")):
         assert quiet.pass_on(message) == message
 
 
 def test_hush_event_that_is_open_is_closed_and_its_end_not_told_again() -> None:
-    quiet, snoozed = hush()
+    quiet, snoozed = snooze_filter()
     opened = event("A", "opened")
     quiet.pass_on(opened)
     snoozed.on = True
@@ -46,7 +46,7 @@ def test_hush_event_that_is_open_is_closed_and_its_end_not_told_again() -> None:
 
 
 def test_hush_event_within_the_snooze_is_never_told() -> None:
-    quiet, snoozed = hush()
+    quiet, snoozed = snooze_filter()
     snoozed.on = True
     assert quiet.begin() is None
     assert [quiet.pass_on(event("A", kind)) for kind in ("opened", "updated")] == [None, None]
@@ -55,7 +55,7 @@ def test_hush_event_within_the_snooze_is_never_told() -> None:
 
 
 def test_hush_event_that_outlasts_the_snooze_is_opened_then() -> None:
-    quiet, snoozed = hush()
+    quiet, snoozed = snooze_filter()
     snoozed.on = True
     quiet.pass_on(event("A", "opened"))
     snoozed.on = False
@@ -65,7 +65,7 @@ def test_hush_event_that_outlasts_the_snooze_is_opened_then() -> None:
 
 
 def test_hush_event_whose_first_part_was_told_goes_on_under_another_id() -> None:
-    quiet, snoozed = hush()
+    quiet, snoozed = snooze_filter()
     quiet.pass_on(event("A", "opened"))
     snoozed.on = True
     quiet.begin()
@@ -78,7 +78,7 @@ def test_hush_event_whose_first_part_was_told_goes_on_under_another_id() -> None
 @given(st.lists(st.sampled_from(["event", "snooze", "wake"]), max_size=40), st.data())
 def test_hush_whoever_listens_hears_of_whole_events_only(steps: list[str], data: st.DataObject) -> None:
     snoozed, count, tracker = Switch(), 0, None
-    quiet = Hush(snoozed)
+    quiet = SnoozeFilter(snoozed)
     heard: list[Event] = []
     for step in steps:
         if step == "event":

@@ -6,21 +6,21 @@ import contextlib
 import socket
 
 
-class Bell:
-    """Any thread rings; the one that waits has `reader` among what it waits for."""
+class Wakeup:
+    """Any thread wakes another; the one that waits has `reader` among what it waits for."""
 
     def __init__(self) -> None:
         self.reader, self._writer = socket.socketpair()
         self.reader.setblocking(False)
         self._writer.setblocking(False)
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Wake the thread; harmless when it is awake, or gone."""
         with contextlib.suppress(OSError):  # full, and then it is about to look; or closed
             self._writer.send(b"\0")
 
-    def silence(self) -> None:
-        """Forget how often it rang."""
+    def drain(self) -> None:
+        """Forget how often somebody has called `wake`."""
         with contextlib.suppress(BlockingIOError):
             while self.reader.recv(4096):
                 pass

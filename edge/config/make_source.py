@@ -1,0 +1,36 @@
+"""A source as its section of config.yaml describes it."""
+
+from __future__ import annotations
+
+from edge.config.schema import SourceConfig
+from edge.sources import FileSource, Microphone, Source, StdinSource
+
+
+def make_source(name: str, settings: SourceConfig) -> Source:
+    """The source that a section of config.yaml describes, not opened yet."""
+    if microphone := settings.microphone:
+        return Microphone(
+            name,
+            microphone.device,
+            host_api=microphone.host_api,
+            rate_hz=microphone.rate_hz,
+            channels=microphone.channels,
+            channel=microphone.channel,
+        )
+    if files := settings.files:
+        return FileSource(name, files.paths, realtime=files.realtime, loop=files.loop, channel=files.channel)
+    if stdin := settings.stdin:
+        return StdinSource(name, rate_hz=stdin.rate_hz, channels=stdin.channels, sample_format=stdin.format, channel=stdin.channel)
+    raise ValueError(f"source {name} has no input")  # edge.config.load refuses such a section
+
+
+def open_source(name: str, settings: SourceConfig) -> Source:
+    """Make a source and open it.
+
+    Raises
+    ------
+    DeviceError, AudioError : see the source's `open`
+    """
+    source = make_source(name, settings)
+    source.open()
+    return source

@@ -1,0 +1,36 @@
+"""What the daemon needs of a listener, so that tests can have one that is scripted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.judgement.event import Event
+from edge.judgement.event_tracker import EventSettings
+from edge.judgement.threshold import Moved
+from edge.judgement.window import Window
+
+
+class ListenerLike(Protocol):
+    """What is needed of `edge.pipeline.Listener`."""
+
+    def push(self, samples: NDArray[np.float32]) -> Sequence[Window | Event]:
+        """Add samples (samples,) at the native rate; return what they completed."""
+
+    def lose(self, samples: int) -> Sequence[Window | Event]:
+        """Count samples that were lost; return what came to its end before them."""
+
+    def finish(self) -> Sequence[Window | Event]:
+        """The stream is over; return what was still open."""
+
+    def end_event(self) -> Sequence[Window | Event]:
+        """Close the event that is open, and go on."""
+
+    def set_events(self, settings: EventSettings) -> None:
+        """Judge by other rules from now on when an event opens and closes."""
+
+    def move_threshold(self, moved: Moved | None) -> Sequence[Window | Event]:
+        """Judge by another threshold from now on; return the end of the event that is open."""

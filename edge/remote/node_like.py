@@ -1,0 +1,60 @@
+"""What commands need of the node that carries them out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from edge.bundles.bundle import Bundle
+from edge.clips.source_clips import SourceClips
+from edge.judgement.threshold import Moved
+from edge.mqtt.payloads import SourceInfo
+from edge.remote.source_control import SourceControl
+
+
+class PublisherLike(Protocol):
+    """What is needed of `edge.node.source_publisher.SourcePublisher`."""
+
+    @property
+    def control(self) -> SourceControl | None:
+        """What commands may ask for."""
+
+    @property
+    def clips(self) -> SourceClips | None:
+        """The clips of the source, if any are kept."""
+
+    def snooze(self) -> None:
+        """A snooze begins: the event that is open ends here."""
+
+
+class SourceLike(Protocol):
+    """What is needed of `edge.node.source_worker.SourceWorker`."""
+
+    @property
+    def bundle(self) -> Bundle:
+        """What listens."""
+
+    @property
+    def publisher(self) -> PublisherLike:
+        """What publishes."""
+
+    def move_threshold(self, moved: Moved | None) -> None:
+        """Judge by another threshold from now on, None for the bundle's own."""
+
+
+class NodeLike(Protocol):
+    """What is needed of `edge.node.daemon.Daemon`."""
+
+    @property
+    def workers(self) -> Mapping[str, SourceLike]:
+        """The sources by name."""
+
+    @property
+    def is_reloading(self) -> bool:
+        """Whether a reload is under way."""
+
+    def source_infos(self) -> dict[str, SourceInfo]:
+        """What `info` says of each source."""
+
+    def request_reload(self, on_done: Callable[[str | None], None]) -> None:
+        """Read the configuration again."""
