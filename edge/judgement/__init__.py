@@ -1,1 +1,1 @@
-"""What a detector's word amounts to: a timeline, windows with a score, regions, events."""
+"""From the deviations of a detector to windows with a score, regions and events."""

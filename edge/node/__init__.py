@@ -1,1 +1,1 @@
-"""The daemon of one node: sources at work, what they publish, and how the device fares."""
+"""The daemon of one node: its sources, what they publish, and the health of the device."""

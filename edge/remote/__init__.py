@@ -1,1 +1,1 @@
-"""Commands over MQTT: what may be asked of the node, what it answers, and what it keeps for that."""
+"""Commands over MQTT: the requests that a node accepts, its answers, and what it stores for them."""
