@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.config.strict_yaml import MAXIMUM_BYTES, dotted, parse_yaml, read_yaml
@@ -108,12 +108,14 @@ def _problem_or_none(read: Callable[[], object]) -> str | None:
     return None
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=" \n\t:-[]{}&*!|>'\"%@`#?,abc01.~<=on", max_size=60))
 def test_parse_any_text_gives_a_document_or_one_line(text: str) -> None:
     problem = _problem_or_none(lambda: parse_yaml(text, PATH))
     assert problem is None or re.fullmatch(r"config\.yaml(:\d+)?: .+", problem)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_read_any_bytes_give_a_document_or_one_line(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yaml"
