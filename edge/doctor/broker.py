@@ -9,10 +9,13 @@ from dataclasses import replace
 from edge.config.credentials import is_out_of_reach
 from edge.config.schema import MqttConfig
 from edge.doctor.finding import Finding, fail, ok, warn
+from edge.errors import AuscultError
 from edge.mqtt.connection import Connection
 from edge.mqtt.message import Message
 from edge.mqtt.refusal import ConnectError, PostponedError, RefusedError
 from edge.mqtt.settings import BrokerSettings
+from edge.mqtt.subscription import Delivery, Subscription
+from edge.mqtt.topics import Topics
 
 CHECK = "broker"
 ANSWER_WAIT_S = 5.0
@@ -66,6 +69,36 @@ def check_broker(mqtt: MqttConfig, node: str) -> Finding:
     if mqtt.password_file is not None and mqtt.password_file.stat().st_mode & stat.S_IROTH:
         return warn(CHECK, f"{told}; everybody on this device may read {mqtt.password_file}", f"sudo chmod o= {mqtt.password_file}")
     return ok(CHECK, told)
+
+
+def retained(mqtt: MqttConfig, node: str, wait_s: float) -> dict[str, str]:
+    """Return what the broker keeps of a node itself by topic: `status`, `info` and `health`, as far as they come within `wait_s`.
+
+    Raises
+    ------
+    AuscultError : the broker cannot be reached, or will not have us
+    """
+    topics = Topics(node, mqtt.base_topic)
+    wanted = {topics.status, topics.info, topics.health}
+    found: dict[str, str] = {}
+
+    def deliver(delivery: Delivery) -> None:
+        if delivery.topic in wanted:
+            found[delivery.topic] = delivery.payload.decode(errors="replace")
+
+    settings = BrokerSettings.from_config(mqtt)
+    settings = replace(settings, client_id=settings.client_id + SUFFIX)
+    tls = None if settings.tls is None else settings.tls.context()
+    try:
+        connection = Connection(settings, None, tls, Subscription(f"{mqtt.base_topic}/{node}/+", deliver))
+        connection.open()
+        give_up_s = time.monotonic() + wait_s
+        while wanted - found.keys() and time.monotonic() < give_up_s:
+            connection.step(0.1)
+    except ConnectError as error:
+        raise AuscultError(settings.endpoint, str(error)) from error
+    connection.close()
+    return found
 
 
 def _refusal(connection: Connection, topic: str) -> str | None:

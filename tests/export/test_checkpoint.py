@@ -85,7 +85,7 @@ def test_load_checkpoint_of_another_precision_becomes_single(tmp_path: Path, sto
     loaded, exact = load_checkpoint(_saved(tmp_path, convert), PANNS), load_checkpoint(_saved(tmp_path), PANNS)
     for name, values in loaded.items():
         assert values.dtype == exact[name].dtype
-        np.testing.assert_allclose(values, exact[name], rtol=0.01, atol=1e-4)
+        np.testing.assert_allclose(values.astype(np.float64), exact[name].astype(np.float64), rtol=0.01, atol=1e-4)
 
 
 @pytest.mark.parametrize(
