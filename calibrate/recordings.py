@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from edge.audio.audio_file import audio_info, read_blocks
 from edge.audio.channels import Channel
-from edge.audio.level_meter import Level, LevelMeter
+from edge.audio.level_meter import SILENT_DBFS, Level, LevelMeter
+from edge.audio.loudest_channel import louder_channel
 from edge.audio.resampler import Resampler
 from edge.errors import AudioError
 from edge.features.frontend import FLOOR_DB, FrontEnd, mel_edges_hz
 from edge.features.logmel import LogMel
 
 MIN_RECORDING_S = 0.5  # less does not tell the level of a recording
-SILENT_DBFS = -80.0  # a 16-bit converter's last two bits
 MAX_CLIPPED_FRACTION = 1e-3
 MAX_DEAD_FRACTION = 0.1  # of a recording's seconds
 # White noise of the last of 16 bits (-101 dBFS) shows as -90 dB in the log-mel spectrum, whatever the microphone heard.
@@ -100,6 +100,7 @@ class _Measurement:
 
     def __init__(self, path: Path, front_end: FrontEnd, channel: Channel) -> None:
         self._path = path
+        self._channel = channel
         self._front_end = front_end
         self._rate_hz = audio_info(path).rate_hz
         self._samples = 0
@@ -145,7 +146,7 @@ class _Measurement:
             dbfs=dbfs,
             clipped_fraction=clipped,
             bandwidth_hz=self._bandwidth_hz(),
-            findings=tuple(_findings(seconds, dbfs, clipped, dead)),
+            findings=tuple(self._findings(seconds, dbfs, clipped, dead)),
             spectrum_db=spectrum_db,
             digest=self._hash.hexdigest(),
         )
@@ -168,16 +169,16 @@ class _Measurement:
             return min(self._rate_hz / 2.0, upper_hz)
         return float(edges_hz[highest + 1])  # where the next band begins, which carries nothing: this one is filled only up to there
 
-
-def _findings(seconds: float, dbfs: float | None, clipped: float, dead: float) -> Iterator[Finding]:
-    if seconds < MIN_RECORDING_S:
-        yield Finding(Problem.TOO_SHORT, f"lasts {seconds:.2f} s, and {MIN_RECORDING_S} s are the least")
-    if dbfs is None or dbfs < SILENT_DBFS:
-        yield Finding(Problem.SILENT, "silent" if dbfs is None else f"silent ({dbfs:.0f} dBFS)")
-    elif dead > MAX_DEAD_FRACTION:
-        yield Finding(Problem.DROPOUTS, f"no signal in {dead:.2f} of its time")
-    if clipped > MAX_CLIPPED_FRACTION:
-        yield Finding(Problem.CLIPPED, f"clipped: {clipped:.2g} of its samples are at full scale")
+    def _findings(self, seconds: float, dbfs: float | None, clipped: float, dead: float) -> Iterator[Finding]:
+        if seconds < MIN_RECORDING_S:
+            yield Finding(Problem.TOO_SHORT, f"lasts {seconds:.2f} s, and {MIN_RECORDING_S} s are the least")
+        if dbfs is None or dbfs < SILENT_DBFS:
+            found = "silent" if dbfs is None else f"silent ({dbfs:.0f} dBFS)"
+            yield Finding(Problem.SILENT, found + louder_channel(self._path, self._channel))
+        elif dead > MAX_DEAD_FRACTION:
+            yield Finding(Problem.DROPOUTS, f"no signal in {dead:.2f} of its time")
+        if clipped > MAX_CLIPPED_FRACTION:
+            yield Finding(Problem.CLIPPED, f"clipped: {clipped:.2g} of its samples are at full scale")
 
 
 def _mean(weighted: list[tuple[float, float]]) -> float:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from calibrate.recordings import SILENT_DBFS
-from edge.audio.level_meter import Level
+from edge.audio.level_meter import SILENT_DBFS, Level
 
 CLIPPED_FRACTION = 1e-4  # of a second: five samples at 48 kHz; a machine that knocks may touch full scale once
 DEAD_AFTER_S = 2

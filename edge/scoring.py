@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge.audio.audio_file import AudioInfo, audio_info, read_blocks
 from edge.audio.channels import Channel
+from edge.audio.loudest_channel import louder_channel
 from edge.errors import AudioError
 from edge.judgement.event import Event
 from edge.judgement.window import Window
@@ -43,7 +44,7 @@ def score_file(model: Model, path: Path, channel: Channel = 0) -> FileScore:
     windows = tuple(result for result in listen(Listener(model, info.rate_hz), path, channel) if isinstance(result, Window))
     scores = [window.score for window in windows if window.score is not None]
     if not scores:
-        raise AudioError(path, TOO_SILENT)
+        raise AudioError(path, TOO_SILENT + louder_channel(path, channel))
     return FileScore(path, max(scores), info.seconds, windows)
 
 

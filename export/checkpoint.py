@@ -22,6 +22,7 @@ from export.architecture import SOURCES, Shape, Source, checkpoint_shapes
 from export.random_trunk import random_parameters
 from export.trunk import trunk_shapes
 
+_PARALLEL = "module."  # before every name, when the network was trained on several cards and saved in its wrapper
 _BATCHES_TRACKED = "num_batches_tracked"
 
 
@@ -89,6 +90,8 @@ def _model(checkpoint: object, path: Path) -> Mapping[str, Any]:
     model = checkpoint.get("model") if isinstance(checkpoint, dict) else None
     if not isinstance(model, dict) or not all(isinstance(name, str) for name in model):
         raise CheckpointError(path, "has no parameters under the key 'model'; give the checkpoint file as it was downloaded")
+    if all(name.startswith(_PARALLEL) for name in model):
+        return {name.removeprefix(_PARALLEL): value for name, value in model.items()}
     return model
 
 

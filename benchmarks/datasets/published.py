@@ -59,7 +59,7 @@ class Found:
 
 
 def find_machines(root: Path, source: Source, parse: Parse) -> Found:
-    """Look through a folder and all below it for the recordings of a dataset. Files that are not WAV, FLAC or OGG do not count.
+    """Look through a folder and all below it for the recordings of a dataset. Files that are not audio do not count.
 
     Raises
     ------

@@ -14,8 +14,16 @@ from numpy.typing import NDArray
 from edge.audio.channels import Channel, channel_problem, to_mono
 from edge.audio.gaps import LOUDEST
 from edge.errors import AudioError
+from edge.stderr import c_stderr
 
-SUFFIXES = (".wav", ".flac", ".ogg")
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".caf", ".oga", ".opus", ".rf64", ".w64")
+_FOREIGN = (
+    ".3gp",
+    ".aac",
+    ".amr",
+    ".m4a",
+    ".wma",
+)  # sound that cannot be read here: found all the same, so that it is not missed in silence
 _ENDLESS = 1 << 62  # libsndfile's length of a file whose header does not say, as an encoder that wrote to a pipe leaves it
 _COUNTING_SAMPLES = 1 << 18
 
@@ -37,7 +45,7 @@ class AudioInfo:
 
 
 def find_audio_files(paths: Iterable[str | Path]) -> list[Path]:
-    """Files as they are given; folders become the WAV, FLAC and OGG files in them and below, sorted by path.
+    """Files as they are given; folders become the audio files in them and below, sorted by path.
 
     Raises
     ------
@@ -50,7 +58,7 @@ def find_audio_files(paths: Iterable[str | Path]) -> list[Path]:
                 raise AudioError(path, "cannot be read: Permission denied")
             inside = sorted(file for file in path.rglob("*") if _is_audio(file.relative_to(path)) and file.is_file())
             if not inside:
-                raise AudioError(path, "no WAV, FLAC or OGG file in this folder")
+                raise AudioError(path, "no audio file (WAV, FLAC, OGG, MP3) in this folder")
             found += inside
         elif path.exists():
             found.append(path)
@@ -68,7 +76,7 @@ def _is_dir(path: Path) -> bool:
 
 def _is_audio(relative: Path) -> bool:
     # Hidden: what macOS leaves beside each file ("._fan.wav"), and recordings that are still being written.
-    return relative.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in relative.parts)
+    return relative.suffix.lower() in SUFFIXES + _FOREIGN and not any(part.startswith(".") for part in relative.parts)
 
 
 def audio_info(path: str | Path) -> AudioInfo:
@@ -97,18 +105,34 @@ def read_blocks(path: str | Path, channel: Channel = 0, block_samples: int = 327
     ------
     AudioError : missing, not audio, empty, damaged, without that channel, or with samples that are not numbers
     """
+    for samples in read_frames(path, channel, block_samples):
+        yield to_mono(samples, channel)
+
+
+def read_frames(path: str | Path, wanted: Channel = "mix", block_samples: int = 32768) -> Iterator[NDArray[np.float32]]:
+    """Read all channels of a file that has the `wanted` one, as `read_blocks` reads that one: (samples, channels) float32."""
     path = Path(path)
     with _open(path) as file:
-        if problem := channel_problem(channel, file.channels):
+        if problem := channel_problem(wanted, file.channels):
             raise AudioError(path, problem)
         read = 0
         while len(samples := _read(file, path, block_samples)):
             read += len(samples)
-            yield to_mono(samples, channel)
+            yield samples
         if not read:
             raise AudioError(path, "holds no sound")
         if read < file.frames < _ENDLESS:
             raise AudioError(path, f"damaged: ends after {read / file.samplerate:.2f} of {file.frames / file.samplerate:.2f} s")
+
+
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # has no types
+    """A file that is read from its beginning to its end. soundfile would otherwise seek to where it is after every block.
+
+    That fails at the end of a FLAC file whose header does not say how long it is, and makes an MP3 decoder start anew.
+    """
+
+    def seekable(self) -> bool:
+        return False
 
 
 def _open(path: Path) -> soundfile.SoundFile:
@@ -119,23 +143,31 @@ def _open(path: Path) -> soundfile.SoundFile:
     try:
         with path.open("rb"):  # the operating system says why it cannot be opened; libsndfile says "System error"
             pass
-        return soundfile.SoundFile(os.fsencode(path))  # a name need not be UTF-8
+        with c_stderr().silenced():  # libmpg123 prints what it thinks of a file
+            return _Forward(os.fsencode(path))  # a name need not be UTF-8
     except OSError as error:
         raise AudioError(path, f"cannot be read: {error.strerror}") from error
     except TypeError as error:  # soundfile takes *.raw for headerless and asks for its format
         raise AudioError(path, "has no header; give raw PCM to a stdin source") from error
     except soundfile.LibsndfileError as error:
-        raise AudioError(path, f"not a WAV, FLAC or OGG file ({_reason(error)})") from error
+        raise AudioError(path, _unreadable(path, _reason(error))) from error
 
 
 def _read(file: soundfile.SoundFile, path: Path, samples: int) -> NDArray[np.float32]:
     try:
-        block: NDArray[np.float32] = file.read(samples, dtype="float32", always_2d=True)  # (samples, channels)
+        with c_stderr().silenced():
+            block: NDArray[np.float32] = file.read(samples, dtype="float32", always_2d=True)  # (samples, channels)
     except soundfile.LibsndfileError as error:
         raise AudioError(path, f"damaged ({_reason(error)}); copy or record it again") from error
     if not (np.abs(block) < LOUDEST).all():  # one of them would silence a streaming network for ever
         raise AudioError(path, "holds samples that are not sound (NaN, infinite or far beyond full scale); record or convert it again")
     return block
+
+
+def _unreadable(path: Path, reason: str) -> str:
+    if (suffix := path.suffix.lower()) in _FOREIGN:
+        return f"{suffix[1:].upper()} files cannot be read; convert it to WAV or FLAC first, for example with ffmpeg"
+    return f"not a WAV, FLAC or OGG file ({reason})"
 
 
 def _reason(error: soundfile.LibsndfileError) -> str:

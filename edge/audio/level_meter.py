@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+SILENT_DBFS = -80.0  # a 16-bit converter's last two bits
 CLIPPED = 32766 / 32768  # both ends of a 16-bit converter; wider ones that clip lie above it too
 
 

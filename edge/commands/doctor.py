@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from edge.console.output import printable
 from edge.doctor.examination import examine
 from edge.doctor.finding import Finding
 from edge.doctor.sandbox import take_state_folder
+from edge.doctor.support import check_new, default_name, support_parts, write_archive
+from edge.errors import UserError
 
 CHECK_WIDTH = 18  # most names fit; a longer one moves its own line only
 EXAMPLE = """example:
@@ -26,11 +30,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Check this node: software, clock, temperature, settings, sources, bundles, broker, disk and processor."
     parser.epilog = EXAMPLE
     parser.add_argument("--config", type=Path, default=Path("config.yaml"), metavar="FILE", help="the configuration (default: %(default)s)")
+    parser.add_argument(
+        "--support",
+        type=Path,
+        nargs="?",
+        const=default_name(),
+        metavar="FILE",
+        help="write one archive for who helps: findings, versions, configuration without secrets, manifests, health and log; no sound",
+    )
+    parser.add_argument("--yes", action="store_true", help="write it without asking")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print the findings (default: %(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Examine the node; a line is printed as soon as it is known."""
+    if arguments.support is not None:
+        check_new(arguments.support)
+        if not arguments.yes and not sys.stdin.isatty():
+            raise UserError("--support", "asks before it writes, and standard input is no terminal; add --yes")
     logging.getLogger("auscult").addHandler(logging.NullHandler())  # the findings say it, in one line each
     take_state_folder()
     findings: list[Finding] = []
@@ -41,4 +58,25 @@ def run(arguments: argparse.Namespace) -> int:
     is_well = all(finding.verdict != "FAIL" for finding in findings)
     if arguments.format == "json":
         print(json.dumps({"ok": is_well, "checks": [asdict(finding) for finding in findings]}, indent=2))
+    if arguments.support is not None:
+        _support(arguments, findings)
     return 0 if is_well else 1
+
+
+def _support(arguments: argparse.Namespace, findings: Sequence[Finding]) -> None:
+    """Show what the archive would hold, ask, and write it."""
+    parts = support_parts(arguments.config, findings)
+    for part in parts:
+        _tell(f"{part.bytes:>9}  {part.name}")
+    _tell("No sound, user, password or key is in it. What could not be had is in missing.txt.")
+    if not arguments.yes:
+        print(f"Write {arguments.support}? [y/N] ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            _tell("Nothing was written.")
+            return
+    write_archive(arguments.support, parts)
+    _tell(f"Written to {arguments.support}. Look through it before you send it: unzip -p {arguments.support} | less")
+
+
+def _tell(line: str) -> None:
+    print(printable(line), file=sys.stderr)  # the findings alone go to standard output

@@ -70,15 +70,19 @@ def run(arguments: argparse.Namespace) -> int:
     """Score every file; one that cannot be scored is told on stderr and costs the exit code, not the others' results."""
     trust = Trust.of(arguments.trusted_key, require_signature=bool(arguments.trusted_key))
     model = Model.load(arguments.bundle, trust=trust)
-    code = 0
-    for path in progress(find_audio_files(arguments.paths), label="scoring"):
+    paths = find_audio_files(arguments.paths)
+    code = unscored = 0
+    for path in progress(paths, label="scoring"):
         try:
             result = score_file(model, path, arguments.channel)
         except UserError as error:  # this file's: unreadable, or too narrow for the bundle
             print(f"auscult: {error}", file=sys.stderr)
             code = error.exit_code
+            unscored += 1
             continue
         print(_line(result) if arguments.format == "jsonl" else _text(result), flush=True)
+    if unscored and len(paths) > 1:
+        print(f"auscult: {unscored} of {len(paths)} files could not be scored", file=sys.stderr)
     return code
 
 

@@ -135,7 +135,8 @@ def _advice(path: KeyPath, expected: inspect.Type, found: object) -> str:
     if isinstance(inner, inspect.VarTupleType) and isinstance(found, str):
         return "; write it in brackets: [...]"
     if isinstance(inner, inspect.IntType | inspect.FloatType | inspect.BoolType) and isinstance(found, str):
-        return "; without quotes or unit"
+        is_padded = re.fullmatch(r"[-+]?0\d+", found) and not isinstance(inner, inspect.BoolType)
+        return "; without leading zeros" if is_padded else "; without quotes or unit"
     return ""
 
 

@@ -39,7 +39,7 @@ class FilesConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True
     paths: Annotated[
         tuple[Path, ...],
         Meta(min_length=1, description="a list of files or folders"),
-        meaning("Audio files, or folders of them, played in this order."),
+        meaning("Audio files (WAV, FLAC, OGG, MP3), or folders of them, played in this order."),
     ]
     realtime: Annotated[bool, meaning("`true` plays at the speed of the recording; `false` as fast as possible.")] = False
     loop: Annotated[bool, meaning("`true` starts again after the last file.")] = False

@@ -7,6 +7,7 @@ forgets line numbers, and expands nested aliases without a bound.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,11 +61,21 @@ def dotted(path: KeyPath) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader in which a date stays text: no setting is a date, and an impossible one (2026-13-45) raises deep inside PyYAML."""
+    """SafeLoader in which a number is what a reader takes for one, and a date stays text.
+
+    To YAML 1.1 060 is 48 and 1:30 is 90; here both are text, as is 0x3c. No setting is a date, and an impossible one (2026-13-45) raises
+    deep inside PyYAML.
+    """
 
 
+_NUMBERS = {
+    "tag:yaml.org,2002:int": re.compile(r"[-+]?(0|[1-9][0-9]*)\Z"),
+    "tag:yaml.org,2002:float": re.compile(
+        r"[-+]?((0|[1-9][0-9]*)\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\Z|[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z"
+    ),
+}
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    first: [(tag, _NUMBERS.get(tag, pattern)) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 
@@ -108,7 +119,7 @@ def parse_yaml(text: str, path: Path) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = error.problem or error.context or "not valid YAML"
-        hint = "; indent with spaces, not tabs" if "'\\t'" in problem else ""
+        hint = "; write spaces in place of the tab" if "'\\t'" in problem else ""
         raise ConfigError(f"{path}:{mark.line + 1 if mark else 1}", f"not valid YAML: {problem}{hint}") from error
     except yaml.YAMLError as error:  # a ReaderError: control characters
         line = text.count("\n", 0, getattr(error, "position", 0)) + 1

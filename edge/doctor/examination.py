@@ -78,7 +78,7 @@ def examine_config(config: Config) -> Iterator[Finding]:
     bundles = {source.bundle: BundleCheck(source.bundle) for source in config.sources.values()}
     for path, bundle in bundles.items():
         yield bundle.look(config, {name: rates_hz[name] for name, source in config.sources.items() if source.bundle == path})
-    yield examined("broker", lambda: check_broker(config.mqtt))
+    yield examined("broker", lambda: check_broker(config.mqtt, config.node))
     yield examined("outbox", lambda: check_outbox(config.outbox_path, config.outbox.capacity_mb))
     if config.clips.enabled:
         yield examined("clips", lambda: check_clips(config.clips_folder, config.clips.capacity_mb))

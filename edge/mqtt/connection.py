@@ -108,7 +108,7 @@ class Connection:
         self._client.on_subscribe = self._on_subscribe
         self._connack: ReasonCode | None = None
         self._goodbye: ReasonCode | None = None
-        self._largest_packet = 2**28
+        self.largest_packet = 2**28  # bytes; what MQTT has no more of
         self._answers: list[Answer] = []
         self._socket: object = None  # paho forgets its own before anybody can ask it what went wrong
         self.window = WINDOW
@@ -166,7 +166,7 @@ class Connection:
         ValueError
             when MQTT has no such message: a wildcard in its topic, say.
         """
-        if len(message.payload) + len(message.topic) + 16 > self._largest_packet:
+        if len(message.payload) + len(message.topic) + 16 > self.largest_packet:
             return None
         properties = None
         if self._is_v5 and message.expiry_s is not None:
@@ -245,7 +245,7 @@ class Connection:
     def _on_connect(self, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, properties: Properties | None) -> None:
         self._connack = reason
         self.window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
-        self._largest_packet = getattr(properties, "MaximumPacketSize", self._largest_packet)
+        self.largest_packet = getattr(properties, "MaximumPacketSize", self.largest_packet)
 
     def _on_publish(self, _client: paho.Client, _data: Any, mid: int, reason: ReasonCode, _properties: Properties | None) -> None:
         self._answers.append(Answer(mid, reason.value, reason.getName().lower() if reason.is_failure else None))

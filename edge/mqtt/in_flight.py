@@ -7,7 +7,7 @@ import time
 
 from edge.mqtt.connection import Answer, Connection
 from edge.mqtt.outgoing import Outgoing, Ticket
-from edge.mqtt.refusal import TRANSIENT, ConnectError
+from edge.mqtt.refusal import NOT_AUTHORIZED, TRANSIENT, ConnectError
 
 LOG = logging.getLogger("auscult.mqtt")
 ACKNOWLEDGE_TIMEOUT_S = 30.0
@@ -20,6 +20,7 @@ class InFlight:
         self._connection = connection
         self._outgoing = outgoing
         self._tickets: dict[int, tuple[Ticket, float]] = {}  # by packet id: what, and since when
+        self._dropped_topics: set[str] = set()
 
     @property
     def has_room(self) -> bool:
@@ -33,16 +34,12 @@ class InFlight:
             try:
                 packet_id = connection.publish(ticket.message)
             except ValueError as error:  # one message that cannot be sent must not hold up all others, on this connection and the next
-                LOG.error("%.200r: no such message can be sent (%s); dropped", ticket.message.topic, error)
-                if ticket.message.qos:
-                    self._outgoing.acknowledged(ticket, refused=True)
-                continue
-            if ticket.message.qos == 0:
+                self._drop(ticket, f"no such message can be sent ({error})")
                 continue
             if packet_id is None:
-                LOG.error("%s: the broker takes no message of %d bytes; dropped", ticket.message.topic, len(ticket.message.payload))
-                self._outgoing.acknowledged(ticket, refused=True)
-            else:
+                size, most = len(ticket.message.payload), connection.largest_packet
+                self._drop(ticket, f"{size} bytes, and the broker takes packets of at most {most}; raise its max_packet_size")
+            elif ticket.message.qos:
                 self._tickets[packet_id] = (ticket, time.monotonic())
 
     def settle(self, answers: list[Answer]) -> None:
@@ -54,7 +51,18 @@ class InFlight:
             if answer.code in TRANSIENT:
                 raise ConnectError(f"the broker does not take messages now ({answer.refusal})")
             if answer.refusal is not None:
-                LOG.error("%s: the broker refused the message (%s)", ticket.message.topic, answer.refusal)
-            self._outgoing.acknowledged(ticket, refused=answer.refusal is not None)
+                advice = "; check its access rules (ACL)" if answer.code == NOT_AUTHORIZED else ""
+                self._drop(ticket, f"the broker refused the message ({answer.refusal}){advice}")
+            else:
+                self._outgoing.acknowledged(ticket, refused=False)
         if self._tickets and time.monotonic() - next(iter(self._tickets.values()))[1] > ACKNOWLEDGE_TIMEOUT_S:
             raise ConnectError(f"the broker has not acknowledged a message for {ACKNOWLEDGE_TIMEOUT_S:.0f} s")
+
+    def _drop(self, ticket: Ticket, why: str) -> None:
+        """Give a message up. Of a topic other than events it is said once: `health` comes every minute."""
+        topic = ticket.message.topic
+        if ticket.entry is not None or topic not in self._dropped_topics:
+            LOG.error("%.200r: %s; dropped", topic, why)
+        self._dropped_topics.add(topic)
+        if ticket.message.qos:
+            self._outgoing.acknowledged(ticket, refused=True)

@@ -119,7 +119,7 @@ class Link:
             return failure
         return ContestedError(
             f"the connection is lost again and again right after it was made: another client may have our client id '{client_id}'; "
-            "give each node its own `node` name or mqtt.client_id"
+            "give each node its own `node` name or mqtt.client_id. Or the broker takes no packets as large as ours: see its max_packet_size"
         )
 
     def _slowly_s(self, times: int, longest_s: float) -> float:

@@ -107,7 +107,7 @@ def test_read_fleet_manifest_takes_a_backbone_file_beside_it(folder: Path, tmp_p
         ("../x,pump1,,", "column unit: '../x' must be at most 64 letters, digits, _ and -: it names the bundle"),
         ("pump1,,,", "column recordings: empty; name a folder or a file with normal sound of pump1"),
         ("pump1,pump9,,", "column recordings: {folder}/pump9: no such file or folder; paths begin in {folder}"),
-        ("pump1,empty,,", "column recordings: {folder}/empty: no WAV, FLAC or OGG file in this folder"),
+        ("pump1,empty,,", "column recordings: {folder}/empty: no audio file (WAV, FLAC, OGG, MP3) in this folder"),
         ("pump1,pump1;pump1/0.wav,,", "column recordings: {folder}/pump1/0.wav is named twice; once is enough"),
         ("pump1,short,,", "column recordings: 1.0 s of sound of pump1, and 10 s are the least; record more"),
         (

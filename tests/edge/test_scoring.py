@@ -68,6 +68,14 @@ def test_score_file_without_enough_sound_is_refused(
         score_file(machine.model, tmp_path / "a.wav")
 
 
+def test_score_file_with_a_silent_channel_names_the_loudest(machine: CalibratedMachine, tmp_path: Path) -> None:
+    sound = machine.samples[: 3 * RATE_HZ]
+    soundfile.write(tmp_path / "a.wav", np.stack([np.zeros_like(sound), sound / 10, sound], axis=1), RATE_HZ)
+    with pytest.raises(AudioError, match=r"a\.wav: holds too little sound .*; its channel 2 is the loudest, at -\d+ dBFS: --channel 2$"):
+        score_file(machine.model, tmp_path / "a.wav")
+    assert score_file(machine.model, tmp_path / "a.wav", 2).score > 0.0
+
+
 def test_score_file_that_is_too_narrow_is_refused(machine: CalibratedMachine, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "narrow.wav", machine.samples[:32000], 16000)
     with pytest.raises(BundleError, match=r"narrow\.wav carries only 8000 Hz"):

@@ -67,6 +67,27 @@ def test_load_checkpoint_of_the_real_form_gives_the_trunk(tmp_path: Path, source
         np.testing.assert_array_equal(array, checkpoint["model"][source.prefix + name].numpy())
 
 
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_load_checkpoint_saved_on_several_cards_is_the_same(tmp_path: Path, source: Any) -> None:
+    checkpoint = generate_checkpoint(source, seed=3)
+    checkpoint["model"] = {f"module.{name}": value for name, value in checkpoint["model"].items()}
+    torch.save(checkpoint, tmp_path / "parallel.pth")
+    parallel, plain = load_checkpoint(tmp_path / "parallel.pth", source), load_checkpoint(_saved(tmp_path, source=source), source)
+    assert parallel.keys() == plain.keys()
+    assert all(np.array_equal(parallel[name], plain[name]) for name in plain)
+
+
+@pytest.mark.parametrize("stored", [torch.float16, torch.bfloat16, torch.float64])
+def test_load_checkpoint_of_another_precision_becomes_single(tmp_path: Path, stored: torch.dtype) -> None:
+    def convert(model: Model) -> None:
+        model.update({name: value.to(stored) for name, value in model.items() if value.is_floating_point()})
+
+    loaded, exact = load_checkpoint(_saved(tmp_path, convert), PANNS), load_checkpoint(_saved(tmp_path), PANNS)
+    for name, values in loaded.items():
+        assert values.dtype == exact[name].dtype
+        np.testing.assert_allclose(values.astype(np.float64), exact[name].astype(np.float64), rtol=0.01, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

@@ -165,7 +165,9 @@ def test_mimii_unzipped_twice_is_refused(tmp_path: Path) -> None:
 def test_mimii_that_is_not_there_is_one_line_with_the_place_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none: no such folder; download MIMII from https://zenodo.org/records/3384388") as missing:
         read_mimii(tmp_path / "none")
-    with pytest.raises(UserError, match=r"no MIMII here \(no WAV, FLAC or OGG file in this folder\); download it from") as empty:
+    with pytest.raises(
+        UserError, match=r"no MIMII here \(no audio file \(WAV, FLAC, OGG, MP3\) in this folder\); download it from"
+    ) as empty:
         read_mimii(tmp_path)
     recording(tmp_path / "song.wav")
     with pytest.raises(UserError, match=r"no MIMII here \(1 recordings, none named like 6_dB_fan/fan/id_00/normal/00000000.wav\)") as other:

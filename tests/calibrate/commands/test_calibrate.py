@@ -164,7 +164,7 @@ def test_calibrate_without_recordings_or_a_place_for_the_bundle_is_one_line(
     output = tmp_path / "b.auscult"
     missing = tmp_path / "missing"
     for given, where, problem in (
-        (tmp_path / "empty", output, f"{tmp_path / 'empty'}: no WAV, FLAC or OGG file in this folder"),
+        (tmp_path / "empty", output, f"{tmp_path / 'empty'}: no audio file (WAV, FLAC, OGG, MP3) in this folder"),
         (tmp_path / "missing", output, f"{tmp_path / 'missing'}: no such file or folder"),
         (recordings, tmp_path / "missing" / "b.auscult", f"there is no folder {missing}; make it first, or give --output another"),
         (recordings, recordings / "0.wav", "0.wav: exists and is not a bundle; give --output another name"),

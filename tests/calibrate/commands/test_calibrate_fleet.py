@@ -17,6 +17,7 @@ import soundfile
 
 from edge.bundles.bundle import Bundle
 from edge.console.cli import run_command
+from tests.odd_audio import m4a, piped_flac
 
 ROOT = Path(__file__).parents[3]
 RATE_HZ = 16000
@@ -62,6 +63,25 @@ def test_calibrate_fleet_in_json_gives_each_units_bundle(site: Path, capsys: pyt
         assert Bundle.read(path).manifest.detector.parameters["seed"] == number
     assert len(result["bundles"]) == 3
     assert len({Bundle.read(path).manifest.created_at for path in (site / "new" / "bundles").glob("*.auscult")}) == 1
+
+
+def test_calibrate_fleet_with_odd_recordings_learns_from_what_holds_sound(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = site / "recordings" / "pump2"
+    noise = (0.05 * np.random.default_rng(7).standard_normal(8 * RATE_HZ)).astype(np.float32)
+    mostly_silent = np.where(np.arange(len(noise)) < len(noise) // 4, noise, np.float32(0.0))
+    piped_flac(folder / "piped.flac", noise, RATE_HZ)
+    piped_flac(folder / "silent.flac", np.zeros_like(noise), RATE_HZ)
+    soundfile.write(folder / "mostly-silent.wav", mostly_silent, RATE_HZ)
+    soundfile.write(folder / "second.wav", np.stack([np.zeros_like(noise), noise], axis=1), RATE_HZ)
+    m4a(folder / "phone.m4a")
+    assert calibrate("--manifest", "fleet.csv", "--output-dir", "b", "--bad-recordings", "drop", "--format", "json") == 0
+    printed = capsys.readouterr()
+    pump2 = json.loads(printed.out)["bundles"][1]
+    assert pump2["recordings"] == 5
+    assert [Path(file).name for file in pump2["dropped"]] == ["phone.m4a", "second.wav", "silent.flac"]
+    assert "phone.m4a: left out: M4A files cannot be read" in printed.err
+    assert "second.wav: left out: silent; its channel 1 is the loudest, at -26 dBFS: --channel 1" in printed.err
+    assert "mostly-silent.wav: no signal in 0.75 of its time" in printed.err
 
 
 def test_calibrate_fleet_whose_rows_say_whether_the_level_counts(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

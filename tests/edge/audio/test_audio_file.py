@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge.audio.audio_file import audio_info, find_audio_files, read_blocks
 from edge.errors import AudioError
+from tests.odd_audio import damaged_mp3, m4a, piped_flac
 
 RATE_HZ = 16000
 
@@ -67,7 +67,7 @@ def test_find_audio_files_keeps_files_and_sorts_folders(tmp_path: Path) -> None:
 def test_find_audio_files_missing_or_without_sound_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match="nowhere: no such file or folder"):
         find_audio_files([tmp_path / "nowhere"])
-    with pytest.raises(AudioError, match="no WAV, FLAC or OGG file in this folder"):
+    with pytest.raises(AudioError, match=r"no audio file \(WAV, FLAC, OGG, MP3\) in this folder"):
         find_audio_files([tmp_path])
 
 
@@ -153,13 +153,71 @@ def test_find_audio_files_that_may_not_be_read_says_so(tmp_path: Path) -> None:
         (tmp_path / "private").chmod(0o700)
 
 
-def test_audio_info_length_missing_from_the_header_is_counted(tmp_path: Path) -> None:
-    path = tmp_path / "piped.flac"
-    wav = write(tmp_path / "pump.wav", noise(70_000, 1))
-    try:
-        # sox cannot go back in a pipe to write the length
-        path.write_bytes(subprocess.run(["sox", wav, "-t", "flac", "-"], check=True, capture_output=True).stdout)
-    except FileNotFoundError:
-        pytest.skip("sox is not installed")
+def test_read_blocks_flac_written_to_a_pipe_is_read_and_its_length_counted(tmp_path: Path) -> None:
+    samples = noise(70_000, 2)
+    path = piped_flac(tmp_path / "piped.flac", samples, RATE_HZ)
     assert audio_info(path).samples == 70_000
-    assert len(whole(path)) == 70_000
+    np.testing.assert_array_equal(whole(path), whole(write(tmp_path / "whole.flac", samples)))
+
+
+def test_read_blocks_flac_written_to_a_pipe_that_ends_too_soon_is_damaged(tmp_path: Path) -> None:
+    path = piped_flac(tmp_path / "piped.flac", noise(70_000, 1), RATE_HZ)
+    path.write_bytes(path.read_bytes()[:-100])
+    for use in (audio_info, whole):
+        with pytest.raises(AudioError, match=r"piped\.flac: damaged"):
+            use(path)
+
+
+def test_read_blocks_of_an_mp3_file_leaves_stderr_to_auscult(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = damaged_mp3(tmp_path / "fan.mp3", noise(70_000, 1), RATE_HZ)
+    assert len(whole(path)) == audio_info(path).samples
+    assert capfd.readouterr() == ("", "")
+
+
+def test_read_blocks_of_an_mp3_file_gives_the_same_for_any_block_size(tmp_path: Path) -> None:
+    path = write(tmp_path / "fan.mp3", noise(70_000, 1))
+    np.testing.assert_array_equal(np.concatenate(list(read_blocks(path, 0, 1000))), np.concatenate(list(read_blocks(path, 0, 70_000))))
+
+
+def test_find_audio_files_finds_what_cannot_be_read_too_so_that_it_is_named(tmp_path: Path) -> None:
+    path = m4a(tmp_path / "monday.M4A")
+    assert find_audio_files([tmp_path]) == [path]
+    with pytest.raises(AudioError, match=r"monday\.M4A: M4A files cannot be read; convert it to WAV or FLAC first"):
+        audio_info(path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "form", "subtype"),
+    [
+        ("aiff", "AIFF", "PCM_24"),
+        ("aif", "AIFF", "PCM_16"),
+        ("caf", "CAF", "ALAC_16"),
+        ("rf64", "RF64", "PCM_16"),
+        ("w64", "W64", "DOUBLE"),
+        ("wav", "WAVEX", "PCM_32"),
+        ("wav", "WAV", "PCM_U8"),
+        ("wav", "WAV", "DOUBLE"),
+        ("wav", "WAV", "ULAW"),
+        ("wav", "WAV", "IMA_ADPCM"),
+        ("wav", "RF64", "PCM_16"),
+    ],
+)
+def test_read_blocks_reads_what_recorders_write(tmp_path: Path, suffix: str, form: str, subtype: str) -> None:
+    samples = (0.3 * np.sin(2 * np.pi * 440 * np.arange(30_300) / RATE_HZ)).astype(np.float32)
+    path = tmp_path / f"fan.{suffix}"
+    soundfile.write(path, samples, RATE_HZ, format=form, subtype=subtype)
+    assert find_audio_files([tmp_path]) == [path]
+    read = np.concatenate(list(read_blocks(path, 0, 4096)))
+    assert len(read) == audio_info(path).samples  # ADPCM fills its last block up
+    np.testing.assert_allclose(read[100:30_300], samples[100:], atol=0.02)  # after which ADPCM has found its step
+
+
+@pytest.mark.parametrize("data_size", [0xFFFFFFFF, 0x7FFFFFFF])
+@pytest.mark.parametrize("riff_size", [0, 36, 0xFFFFFFFF])
+def test_read_blocks_reads_wav_whose_sizes_nobody_entered(tmp_path: Path, riff_size: int, data_size: int) -> None:
+    path = write(tmp_path / "fan.wav", noise(70_000, 1))
+    content = bytearray(path.read_bytes())
+    at = content.index(b"data") + 4
+    content[4:8], content[at : at + 4] = riff_size.to_bytes(4, "little"), data_size.to_bytes(4, "little")
+    path.write_bytes(content)
+    assert len(whole(path)) == audio_info(path).samples == 70_000

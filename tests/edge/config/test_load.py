@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,17 @@ MISTAKES = [  # (config, line, what is said of it)
     (PLAIN + 'log: {level: "\\ud800"}\n', 9, "an escaped character that does not exist (\\ud800 to \\udfff); write it out"),
     (PLAIN + 'log: {level: "\\UFFFFFFFF"}\n', 9, "not valid YAML: an escaped character that does not exist; write it out"),
     (PLAIN + "node: other\n", 9, "node: written twice (first on line 1); keep one of them"),
+    (_with_mqtt("  port: 01883\n"), 4, "mqtt.port: expected a port from 1 to 65535, found text: 01883; without leading zeros"),
+    (
+        _with_mqtt("  keepalive_s: 060\n"),
+        4,
+        "mqtt.keepalive_s: expected whole seconds from 5 to 3600, found text: 060; without leading zeros",
+    ),
+    (
+        _with_mqtt("  keepalive_s: 1:00\n"),
+        4,
+        "mqtt.keepalive_s: expected whole seconds from 5 to 3600, found text: 1:00; without quotes or unit",
+    ),
     (_with_mqtt('  port: "18"\n'), 4, "mqtt.port: expected a port from 1 to 65535, found text: 18; without quotes or unit"),
     (_with_mqtt("  port: 0\n"), 4, "mqtt.port: expected a port from 1 to 65535, found a number: 0"),
     (_with_mqtt("  port: 18.5\n"), 4, "mqtt.port: expected a port from 1 to 65535, found a number: 18.5"),
@@ -393,3 +405,27 @@ def test_load_commands_and_clips_are_off_unless_asked_for(tmp_path: Path) -> Non
     assert (config.commands.enabled, config.clips.enabled) == (False, False)
     assert config.commands.allow == ("snooze", "mark", "reload", "recalibrate-threshold", "snapshot", "info")
     assert _load(tmp_path, PLAIN + "commands: {enabled: true, allow: [info]}\n").commands.allow == ("info",)
+
+
+@pytest.mark.parametrize(
+    "as_saved", [lambda text: "\ufeff" + text, lambda text: text.replace("\n", "\r\n"), lambda text: text.replace("\n", "\r")]
+)
+def test_load_config_saved_by_another_editor_is_the_same(tmp_path: Path, as_saved: Callable[[str], str]) -> None:
+    (tmp_path / "saved.yaml").write_bytes(as_saved(PLAIN).encode())
+    assert load_config(tmp_path / "saved.yaml") == _load(tmp_path, PLAIN)
+
+
+def test_load_config_utf_16_says_how_to_save_it(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_bytes(PLAIN.encode("utf-16"))
+    with pytest.raises(ConfigError, match=r"config\.yaml:1: not UTF-8 text; save the file as UTF-8"):
+        load_config(tmp_path / "config.yaml")
+
+
+def test_load_config_names_of_digits_are_text(tmp_path: Path) -> None:
+    config = _load(tmp_path, PLAIN.replace("workshop", "007").replace("pump1:", "010:"))
+    assert (config.node, list(config.sources)) == ("007", ["010"])
+
+
+@pytest.mark.parametrize(("written", "meant"), [("yes", True), ("no", False), ("On", True), ("off", False)])
+def test_load_config_yes_and_no_are_true_and_false(tmp_path: Path, written: str, meant: bool) -> None:
+    assert _load(tmp_path, f"{PLAIN}clips:\n  enabled: {written}\n").clips.enabled is meant

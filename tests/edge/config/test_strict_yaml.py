@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.config.strict_yaml import MAXIMUM_BYTES, dotted, parse_yaml, read_yaml
@@ -38,9 +38,18 @@ def test_parse_duplicate_key_names_both_lines() -> None:
     assert _problem("a:\n  b: 1\n  c: 2\n  b: 3\n") == "config.yaml:4: a.b: written twice (first on line 2); keep one of them"
 
 
-@pytest.mark.parametrize("key", ["on", "off", "yes", "No", "1", "1.5", "null", "~", "0x10"])
+@pytest.mark.parametrize("key", ["on", "off", "yes", "No", "1", "1.5", "null", "~", "-7"])
 def test_parse_key_that_is_not_text_asks_for_quotes(key: str) -> None:
     assert _problem(f"a:\n  {key}: 1\n") == f'config.yaml:2: the key {key} is not text to YAML; write "{key}" in quotes'
+
+
+@pytest.mark.parametrize("written", ["007", "-010", "08", "0x10", "0o10", "0b1", "1_000", "1:30", "1:30.5", "1_0.5"])
+def test_parse_number_that_is_another_one_to_yaml_stays_text(written: str) -> None:
+    assert parse_yaml(f"a: {written}\n", PATH).data == {"a": written}
+
+
+def test_parse_numbers() -> None:
+    assert parse_yaml("[0, -7, +1883, 0.5, -.5, 2., 1.5e+3]", PATH).data == [0, -7, 1883, 0.5, -0.5, 2.0, 1500.0]
 
 
 def test_parse_date_stays_text() -> None:
@@ -52,7 +61,7 @@ def test_parse_date_stays_text() -> None:
     [
         ("a: [\n", 2, "not valid YAML"),
         ("a: 1\nb: c: d\n", 2, "mapping values are not allowed here"),
-        ("a:\n\tb: 1\n", 2, "indent with spaces"),
+        ("a:\n\tb: 1\n", 2, "write spaces in place of the tab"),
         ("a: 1\n b: 2\n", 2, "not valid YAML"),
         ("a: 'x\n", 2, "not valid YAML"),
         ("a: 1\nb: \x01\n", 2, "control character"),
@@ -60,7 +69,9 @@ def test_parse_date_stays_text() -> None:
         ("a: 1\nb: *nobody\n", 2, "undefined alias"),
         ("a: 1\nb: !!python/object/apply:os.system [x]\n", 2, "tag"),
         ("a: !secret x\n", 1, "the tag !secret means nothing here"),
-        ("a: 1\nb: 0x_\n", 2, "not a value"),
+        ("a: 1\nb: !!int 0x_\n", 2, "not a value"),
+        ("a:\t1\n", 1, "write spaces in place of the tab"),
+        ("a: 1\t\n", 1, "write spaces in place of the tab"),
         ("a: .nan\n", 1, "not a finite number"),
         ("a: -.inf\n", 1, "not a finite number"),
         ("? [a]\n: 1\n", 1, "a key must be text"),
@@ -97,12 +108,14 @@ def _problem_or_none(read: Callable[[], object]) -> str | None:
     return None
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=" \n\t:-[]{}&*!|>'\"%@`#?,abc01.~<=on", max_size=60))
 def test_parse_any_text_gives_a_document_or_one_line(text: str) -> None:
     problem = _problem_or_none(lambda: parse_yaml(text, PATH))
     assert problem is None or re.fullmatch(r"config\.yaml(:\d+)?: .+", problem)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_read_any_bytes_give_a_document_or_one_line(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yaml"

@@ -308,3 +308,46 @@ def test_publisher_message_that_mqtt_cannot_say_is_told_and_holds_up_no_other(br
         assert publisher.link.connections == 1
     assert caplog.text.count("no such message can be sent") == 4
     assert "'auscult/test/+/state': no such message can be sent (Publish topic cannot contain wildcards.); dropped" in caplog.text
+
+
+def test_publisher_broker_of_small_packets_is_told_of_each_topic_once_and_of_each_event(
+    make_broker: MakeBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker = make_broker(lines=["max_packet_size 300"])
+    with broker.subscriber() as subscriber, running(settings_of(broker)) as publisher:
+        for _ in range(3):
+            publisher.retain("auscult/test/health", b"x" * 400)
+            publisher.send("auscult/test/pump1/score", b"x" * 400)
+        queue(publisher, 1, 2, filling=400)
+        queue(publisher, 3)
+        subscriber.wait_for(lambda _: numbers(subscriber) == [3])
+        wait_until(lambda: publisher.idle)
+    told = [record.getMessage() for record in caplog.records if "max_packet_size" in record.getMessage()]
+    topics = sorted(line.partition(":")[0].strip("'") for line in told)
+    assert topics == ["auscult/test/health", EVENT, EVENT, "auscult/test/pump1/score"]
+    assert "'auscult/test/health': 400 bytes, and the broker takes packets of at most 300; raise its max_packet_size; dropped" in told
+
+
+def test_publisher_broker_that_lets_nothing_through_is_told_with_a_remedy(
+    make_broker: MakeBroker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "acl").write_text("topic read #\n", encoding="utf-8")
+    (tmp_path / "acl").chmod(0o600)
+    with running(settings_of(make_broker(lines=[f"acl_file {tmp_path / 'acl'}"]))) as publisher:
+        for _ in range(3):
+            publisher.retain("auscult/test/health", b"{}")
+        wait_until(lambda: publisher.idle and "health" in caplog.text)
+    line = "'auscult/test/health': the broker refused the message (not authorized); check its access rules (ACL); dropped"
+    assert caplog.text.count(line) == 1
+
+
+def test_publisher_broker_without_ipv4_is_reached(make_broker: MakeBroker) -> None:
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+        port = probe.getsockname()[1]
+    make_broker(lines=[f"listener {port} ::1"])
+    with running(BrokerSettings("::1", "auscult-test", port)) as publisher:
+        wait_until(lambda: publisher.link.connections == 1)
