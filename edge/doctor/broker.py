@@ -10,8 +10,8 @@ from edge.config.credentials import is_out_of_reach
 from edge.config.schema import MqttConfig
 from edge.doctor.finding import Finding, fail, ok, warn
 from edge.errors import AuscultError
+from edge.message import Message
 from edge.mqtt.connection import Connection
-from edge.mqtt.message import Message
 from edge.mqtt.refusal import ConnectError, PostponedError, RefusedError
 from edge.mqtt.settings import BrokerSettings
 from edge.mqtt.subscription import Delivery, Subscription
