@@ -1,7 +1,7 @@
 # Each target does its own set-up: on a bare Debian or Raspberry Pi OS, `make demo` and `make test` are enough.
 #
 #   make demo       calibrate on a synthesised machine, inject faults, show the alerts that a subscriber receives
-#   make test       the tests; SLOW=1 adds the slow ones, ARGS="-k ring" goes to pytest
+#   make test       the tests, in two processes; SLOW=1 adds the slow ones, ARGS="-k ring" goes to pytest, WORKERS=0 is for --pdb
 #   make check      format, lint, types, import directions, tests
 #   make fix        what ruff can mend by itself
 #   make bench      milliseconds of one core per second of audio, on this machine
@@ -20,6 +20,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 SLOW ?=
+WORKERS ?= 2
 export PYTHON
 
 .PHONY: help demo test check lint fix bench fuzz test-faults lock setup install uninstall clean
@@ -47,7 +48,7 @@ demo: $(VENV)/.demo
 	@$(BIN)/auscult demo $(ARGS)
 
 test: setup
-	@PATH="$$PATH:/usr/sbin:/sbin" $(BIN)/python -m pytest $(if $(SLOW),-m "") $(ARGS)
+	@PATH="$$PATH:/usr/sbin:/sbin" $(BIN)/python -m pytest --numprocesses $(WORKERS) $(if $(SLOW),-m "") $(ARGS)
 
 # Four targets, so that `make -k lint` (CI) shows what all of them find.
 .PHONY: lint-format lint-code lint-types lint-imports
