@@ -60,7 +60,7 @@ def main() -> int:
         control(root, minor, arguments.arch)
         arguments.output.mkdir(parents=True, exist_ok=True)
         package = arguments.output / f"auscult_{version(minor)}_{arguments.arch}.deb"
-        run("dpkg-deb", "--root-owner-group", "-Zxz", "--build", root, package, what="dpkg-deb")
+        run("dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", root, package, what="dpkg-deb")
     print(package)
     return 0
 
@@ -109,8 +109,9 @@ def environment_of(root: Path, minor: int, machine: str, folder: Path) -> None:
     for platform in platforms(machine):
         target += ["--platform", platform]
     run(*pip, *target, "-r", lock, what="the packages of requirements/base.lock (no package index, or a clock that is wrong)")
-    run(*pip, wheel, what="the wheel of this checkout")
     shutil.rmtree(packages / "bin", ignore_errors=True)  # pip writes programs for the interpreter that runs it
+    run(*pip, wheel, what="the wheel of this checkout")
+    shutil.rmtree(packages / "bin")
     for file in packages.rglob("*"):
         if file.is_file():
             file.chmod(0o644)
@@ -215,7 +216,7 @@ def compressed(path: Path, text: str) -> None:
 
 def run(*command: str | Path, what: str) -> None:
     """Run a program; its failure is one line that follows what it said itself."""
-    if subprocess.run(command, stdout=subprocess.DEVNULL).returncode:
+    if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
         raise SystemExit(f"auscult: cannot build {what}: see above")
 
 
