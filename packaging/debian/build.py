@@ -68,7 +68,9 @@ def main() -> int:
 def parse() -> argparse.Namespace:
     """The command line; the defaults are those of this machine."""
     parser = argparse.ArgumentParser(description="Build the Debian package.")
-    parser.add_argument("--arch", choices=MACHINES, default=own_architecture(), help="Debian's name of the processor (default: %(default)s)")
+    parser.add_argument(
+        "--arch", choices=MACHINES, default=own_architecture(), help="Debian's name of the processor (default: %(default)s)"
+    )
     versions = [f"3.{minor}" for minor in MINORS]
     parser.add_argument("--python", choices=versions, default=own_python(versions), help="the distribution's (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=ROOT / "dist", metavar="DIR", help="where to (default: %(default)s)")
