@@ -60,7 +60,16 @@ def main() -> int:
         control(root, minor, arguments.arch)
         arguments.output.mkdir(parents=True, exist_ok=True)
         package = arguments.output / f"auscult_{version(minor)}_{arguments.arch}.deb"
-        run("dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", root, package, what="dpkg-deb")
+        run(
+            "dpkg-deb",
+            "--root-owner-group",
+            "-Zxz",
+            "-z1",
+            "--build",
+            root,
+            package,
+            failed="dpkg-deb could not build the package, for the reason above",
+        )
     print(package)
     return 0
 
@@ -110,20 +119,21 @@ def environment_of(root: Path, minor: int, machine: str, folder: Path) -> None:
     target = ["--implementation", "cp", "--python-version", f"3.{minor}", "--only-binary", ":all:", "--require-hashes"]
     for platform in platforms(machine):
         target += ["--platform", platform]
-    run(*pip, *target, "-r", lock, what="the packages of requirements/base.lock (no package index, or a clock that is wrong)")
+    reason = "for the reason above; often it is the network, or a clock that is wrong (date)"
+    run(*pip, *target, "-r", lock, failed=f"pip could not fetch requirements/base.lock for {machine} and Python 3.{minor}, {reason}")
     shutil.rmtree(packages / "bin", ignore_errors=True)  # pip writes programs for the interpreter that runs it
-    run(*pip, wheel, what="the wheel of this checkout")
+    run(*pip, wheel, failed="the wheel of this checkout could not be built, for the reason above")
     shutil.rmtree(packages / "bin")
     for file in packages.rglob("*"):
         if file.is_file():
             file.chmod(0o644)
     (home / "pyvenv.cfg").write_text(f"home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.{minor}\n", encoding="utf-8")
     (home / "bin").mkdir()
-    (home / "bin" / f"python3.{minor}").symlink_to(f"/usr/bin/python3.{minor}")
+    (home / "bin" / f"python3.{minor}").symlink_to(f"../../../bin/python3.{minor}")
     (home / "bin" / "python3").symlink_to(f"python3.{minor}")
     (home / "bin" / "python").symlink_to("python3")
     program = home / "bin" / "auscult"
-    program.write_text(f"#!{PREFIX}/bin/python3\nimport sys\n\nfrom auscult import main\n\nsys.exit(main())\n", encoding="utf-8")
+    program.write_text(f'#!/bin/sh\nexec {PREFIX}/bin/python3 -I -m auscult "$@"\n', encoding="utf-8")
     program.chmod(0o755)
     (root / "usr" / "bin").mkdir()
     (root / "usr" / "bin" / "auscult").symlink_to("../lib/auscult/bin/auscult")
@@ -138,7 +148,7 @@ def own_wheel(folder: Path) -> Path:
     for name in ("pyproject.toml", "README.md", "LICENSE", "auscult.py"):
         shutil.copy(ROOT / name, copy)
     build = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    run(*build, "--wheel-dir", folder, copy, what="the wheel of this checkout")
+    run(*build, "--wheel-dir", folder, copy, failed="the wheel of this checkout could not be built, for the reason above")
     return folder / f"auscult-{VERSION}-py3-none-any.whl"
 
 
@@ -216,10 +226,10 @@ def compressed(path: Path, text: str) -> None:
     path.write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
-def run(*command: str | Path, what: str) -> None:
-    """Run a program; its failure is one line that follows what it said itself."""
+def run(*command: str | Path, failed: str) -> None:
+    """Run a program; exits with the line `failed`, after what it said itself."""
     if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
-        raise SystemExit(f"auscult: cannot build {what}: see above")
+        raise SystemExit(f"auscult: {failed}")
 
 
 if __name__ == "__main__":
