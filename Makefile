@@ -1,7 +1,7 @@
 # Each target does its own set-up: on a bare Debian or Raspberry Pi OS, `make demo` and `make test` are enough.
 #
 #   make demo       calibrate on a synthesised machine, inject faults, show the alerts that a subscriber receives
-#   make test       the tests; SLOW=1 adds the slow ones, ARGS="-k ring" goes to pytest
+#   make test       the tests, in two processes; SLOW=1 adds the slow ones, ARGS="-k ring" goes to pytest, WORKERS=0 is for --pdb
 #   make check      format, lint, types, import directions, tests
 #   make fix        what ruff can mend by itself
 #   make bench      milliseconds of one core per second of audio, on this machine
@@ -12,6 +12,8 @@
 #                   broker, daemon, network, sound device, disk and clock fail at random while 40 faults are played, for 7 minutes;
 #                   ARGS="--seed 1" for the same again, ARGS=--short for a minute of it; ARGS=--long for a day of four machines at ten
 #                   times their speed, with slow and read-only disks and too little memory, ARGS="--long --hours 2" for two hours of it
+#   make dist       wheel and source distribution in dist/, checked
+#   make deb        a Debian package in dist/ for this machine; ARGS="--arch arm64 --python 3.13" for another
 #   make install    as root, on a device: /opt/auscult, /etc/auscult, the systemd unit; `make uninstall` takes it away again
 #
 # PYTHON names another interpreter (3.10 or newer), VENV another place for the virtual environment.
@@ -21,9 +23,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 SLOW ?=
+WORKERS ?= 2
 export PYTHON
 
-.PHONY: help demo test check lint fix docs bench fuzz test-faults lock setup install uninstall clean
+.PHONY: help demo test check lint fix docs bench fuzz test-faults lock dist deb setup install uninstall clean
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -52,7 +55,7 @@ demo: $(VENV)/.demo
 	@$(BIN)/auscult demo $(ARGS)
 
 test: setup
-	@PATH="$$PATH:/usr/sbin:/sbin" $(BIN)/python -m pytest $(if $(SLOW),-m "") $(ARGS)
+	@PATH="$$PATH:/usr/sbin:/sbin" $(BIN)/python -m pytest --numprocesses $(WORKERS) $(if $(SLOW),-m "") $(ARGS)
 
 # Four targets, so that `make -k lint` (CI) shows what all of them find.
 .PHONY: lint-format lint-code lint-types lint-imports
@@ -90,6 +93,15 @@ fuzz: $(VENV)/.dev
 lock: $(VENV)/.dev
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet uv
 	@$(BIN)/python .ci/lock.py
+
+dist: $(VENV)/.dev
+	@rm -rf dist/auscult-* build
+	@$(BIN)/python -m build --no-isolation >/dev/null
+	@$(BIN)/python -m twine --no-color check --strict dist/auscult-*.whl dist/auscult-*.tar.gz
+	@$(BIN)/check-wheel-contents dist/auscult-*.whl
+
+deb: $(VENV)/.dev
+	@$(BIN)/python packaging/debian/build.py $(ARGS)
 
 test-faults: setup
 	@PATH="$$PATH:/usr/sbin:/sbin" $(BIN)/python -m tests.faults $(ARGS)

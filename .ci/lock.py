@@ -105,7 +105,7 @@ def resolve(source: Path, *options: str | Path) -> list[Pin]:
 def examine(package: dict[str, Any]) -> Pin:
     """Where the package is needed, and which of its wheels serve there."""
     marker = Marker(package["marker"]) if "marker" in package else None
-    places = [place for place in PLACES if marker is None or marker.evaluate(_environment(place))]
+    places = [place for place in PLACES if marker is None or marker.evaluate(environment(place))]
     pin = Pin(package["name"], package["version"], places)
     wheels = [(parse_wheel_filename(wheel["url"].rpartition("/")[2])[3], wheel["hashes"]["sha256"]) for wheel in package["wheels"]]
     for minor, machine in places:
@@ -139,7 +139,8 @@ def heading(name: str, *, leaves_out: bool) -> str:
     return f"{text}\nWithout PyTorch: install the build for the CPU yourself, or torch.lock beside this." if leaves_out else text
 
 
-def _environment(place: Place) -> dict[str, str]:
+def environment(place: Place) -> dict[str, str]:
+    """What the markers of requirements are evaluated with."""
     minor, machine = place
     return {
         "implementation_name": "cpython",
@@ -156,12 +157,16 @@ def _environment(place: Place) -> dict[str, str]:
     }
 
 
+def platforms(machine: str) -> list[str]:
+    """The platform tags of wheels that run there, with the oldest glibc."""
+    old = ["manylinux2014", "manylinux2010", "manylinux1"] if machine == "x86_64" else ["manylinux2014"]
+    return [f"{name}_{machine}" for name in (*(f"manylinux_2_{glibc}" for glibc in range(GLIBC_MINOR, 4, -1)), *old, "linux")]
+
+
 def _tags(minor: int, machine: str) -> set[Tag]:
     """All that pip takes on an interpreter of that version and the oldest glibc."""
-    old = ["manylinux2014", "manylinux2010", "manylinux1"] if machine == "x86_64" else ["manylinux2014"]
-    names = [*(f"manylinux_2_{glibc}" for glibc in range(GLIBC_MINOR, 4, -1)), *old, "linux"]
-    platforms = [f"{name}_{machine}" for name in names]
-    return {*cpython_tags((3, minor), platforms=platforms), *compatible_tags((3, minor), f"cp3{minor}", platforms)}
+    names = platforms(machine)
+    return {*cpython_tags((3, minor), platforms=names), *compatible_tags((3, minor), f"cp3{minor}", names)}
 
 
 def _marker(places: Sequence[Place]) -> str:

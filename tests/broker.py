@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -25,7 +26,8 @@ from tests.certificates import Authority
 HOST = "127.0.0.1"
 USERNAME = "node1"
 PASSWORD = "correct horse"
-TIMEOUT_S = 10.0
+PORTS = (10_000, 32_768)  # below Linux's ip_local_port_range
+TIMEOUT_S = 30.0  # on a busy machine; nobody waits for it otherwise
 _INSTALL = "sudo apt install mosquitto mosquitto-clients"
 
 
@@ -78,6 +80,15 @@ class Subscriber:
                 self._arrived.wait(left_s)
 
 
+def free_port() -> int:
+    """One that stays free while its broker is stopped: the kernel hands out only higher ones, to the clients of all tests at once."""
+    while True:
+        port = random.SystemRandom().randrange(*PORTS)  # not of the generator that Hypothesis sets to the same seed everywhere
+        with socket.socket() as probe:
+            if probe.connect_ex((HOST, port)) != 0:
+                return port
+
+
 class Broker:
     """One Mosquitto of one test; `stop` and `start` keep the port, and forget everything retained unless it is persistent."""
 
@@ -98,9 +109,7 @@ class Broker:
 
         A `persistent` one saves every change. `lines` are added to its configuration.
         """
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self._folder = folder
         self._authority = authority
         self._password = password

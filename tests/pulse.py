@@ -24,7 +24,7 @@ SPARE_MICROPHONE = "spare_microphone"  # always silent; "microphone" fits both
 SINK_RATE_HZ = 48000
 _SYSTEM_ALSA_CONFIG = "/usr/share/alsa/alsa.conf"
 _INSTALL = "sudo apt install pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins"
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 30.0
 
 
 class PulseServer:

@@ -6,7 +6,7 @@ The technician who asks sees all of them; the service sees no homes, has a /tmp 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from edge.config.schema import Config
 
 CHECK = "sandbox"
-UNIT = Path("/etc/systemd/system/auscult.service")  # where systemd/install puts it
+UNIT = "auscult.service"
+UNIT_FOLDERS = (Path("/etc/systemd/system"), Path("/usr/lib/systemd/system"))  # of `make install` and drop-ins; of the Debian package
 _STATE = Path("/var/lib")  # systemd's folder for every StateDirectory=
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))  # what ProtectHome= hides; see systemd.exec(5)
 _TEMPORARY = (Path("/tmp"), Path("/var/tmp"))  # what PrivateTmp= replaces
@@ -35,14 +36,14 @@ class Sandbox:
     writable: tuple[Path, ...]
 
     @classmethod
-    def of(cls, unit: Path) -> Sandbox:
-        """Read a unit and the drop-ins beside it.
+    def of(cls, folders: Sequence[Path]) -> Sandbox:
+        """Read the unit in the first of the folders that has it, and the drop-ins in all of them.
 
         Raises
         ------
-        OSError : a file cannot be read
+        OSError : a file cannot be read, or there is no unit
         """
-        settings = _settings(unit)
+        settings = _settings(folders)
         state = tuple(_STATE / name for name in settings.get("StateDirectory", ()))
         bound = _paths(settings, "BindPaths")
         return cls(
@@ -68,12 +69,12 @@ class Sandbox:
 
 def is_installed() -> bool:
     """Whether Auscult is a service on this node."""
-    return UNIT.is_file()
+    return any((folder / UNIT).is_file() for folder in UNIT_FOLDERS)
 
 
 def check_sandbox(config: Config) -> Finding:
     """Hold every file that `config` names against what the service may see and write."""
-    sandbox = Sandbox.of(UNIT)
+    sandbox = Sandbox.of(UNIT_FOLDERS)
     home = sandbox.state[0] if sandbox.state else _STATE
     for key, path in _read(config):
         if not sandbox.sees(path):
@@ -88,7 +89,7 @@ def check_sandbox(config: Config) -> Finding:
 def take_state_folder() -> None:
     """Look where the service looks: `sudo -u auscult` comes without the variable by which systemd tells it its folder."""
     with suppress(OSError):  # not installed, or not ours to read
-        for folder in Sandbox.of(UNIT).state:
+        for folder in Sandbox.of(UNIT_FOLDERS).state:
             if folder.stat().st_uid == os.geteuid():
                 os.environ.setdefault("STATE_DIRECTORY", str(folder))
 
@@ -114,10 +115,12 @@ def _written(config: Config) -> Iterator[tuple[str, Path]]:
         yield "clips.folder", config.clips.folder
 
 
-def _settings(unit: Path) -> dict[str, list[str]]:
+def _settings(folders: Sequence[Path]) -> dict[str, list[str]]:
     """Every setting with its words. An empty one takes back what came before, and a drop-in comes after the unit."""
     settings: dict[str, list[str]] = {}
-    for file in (unit, *sorted(unit.with_name(f"{unit.name}.d").glob("*.conf"))):
+    unit = next((folder / UNIT for folder in folders if (folder / UNIT).is_file()), folders[0] / UNIT)
+    drop_ins = {file.name: file for folder in reversed(folders) for file in (folder / f"{UNIT}.d").glob("*.conf")}
+    for file in (unit, *(drop_ins[name] for name in sorted(drop_ins))):
         for line in file.read_text(encoding="utf-8").splitlines():
             key, equals, value = line.partition("=")
             if equals and not key.startswith(("#", ";")):

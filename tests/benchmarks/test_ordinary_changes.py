@@ -59,7 +59,7 @@ def test_change_keeps_the_shape_leaves_the_recording_alone_and_repeats_itself(na
     assert not np.allclose(changed, recording, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", CHANGES.keys() - GAINS.keys())
+@pytest.mark.parametrize("name", [name for name in CHANGES if name not in GAINS])
 def test_change_with_another_seed_is_another(name: str) -> None:
     recording = machine(1.0)
     assert len({CHANGES[name](recording, RATE_HZ, random(seed)).tobytes() for seed in range(8)}) > 1

@@ -36,7 +36,7 @@ CHECKS = [
 @pytest.fixture(autouse=True)
 def no_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even on a device where Auscult is installed."""
-    monkeypatch.setattr(sandbox, "UNIT", tmp_path / "auscult.service")
+    monkeypatch.setattr(sandbox, "UNIT_FOLDERS", (tmp_path,))
 
 
 def doctor(*arguments: str) -> int:
@@ -95,7 +95,7 @@ def test_doctor_of_an_installed_service_looks_at_its_sandbox_too(
 ) -> None:
     monkeypatch.setattr(headroom, "cost_per_second", lambda *_: 0.02)
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
-    sandbox.UNIT.write_text("[Service]\nStateDirectory=auscult\nProtectSystem=strict\n", encoding="utf-8")
+    (tmp_path / sandbox.UNIT).write_text("[Service]\nStateDirectory=auscult\nProtectSystem=strict\n", encoding="utf-8")
     code, findings = examined(capsys, write_config(tmp_path, broker.port, machine.bundle, machine.recordings[0]))
     assert code == 1
     assert list(findings).index("sandbox") == list(findings).index("config") + 1

@@ -23,7 +23,7 @@ def unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "system" / "auscult.service"
     path.parent.mkdir()
     shutil.copy(SHIPPED, path)
-    monkeypatch.setattr(sandbox, "UNIT", path)
+    monkeypatch.setattr(sandbox, "UNIT_FOLDERS", (path.parent, tmp_path / "package"))
     return path
 
 
@@ -97,7 +97,7 @@ def test_sandbox_when_a_drop_in_shows_a_home_reaches_that_folder_only(unit: Path
 
 def test_sandbox_settings_that_a_drop_in_takes_back_are_off(unit: Path) -> None:
     drop_in(unit, "ProtectHome=no\nPrivateTmp=no\nProtectSystem=full\nStateDirectory=\nStateDirectory=listener")
-    found = Sandbox.of(unit)
+    found = Sandbox.of([unit.parent])
     assert found.state == (Path("/var/lib/listener"),)
     assert found.hidden == ()
     assert found.may_write(Path("/data/o.sqlite"))
@@ -116,3 +116,12 @@ def test_state_folder_is_taken_by_the_services_user_only(unit: Path, tmp_path: P
     assert os.environ["STATE_DIRECTORY"] == str(tmp_path / "auscult")
     unit.unlink()
     take_state_folder()  # no service here: nothing to know
+
+
+def test_sandbox_of_a_unit_of_the_debian_package_has_the_drop_ins_of_the_administrator(unit: Path) -> None:
+    package = unit.parent.with_name("package")
+    package.mkdir()
+    drop_in(unit, "ReadWritePaths=/data")
+    unit.rename(package / unit.name)
+    assert sandbox.is_installed()
+    assert check(outbox="/data/o.sqlite").found.endswith("writes to /var/lib/auscult, /data")
