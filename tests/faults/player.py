@@ -69,14 +69,26 @@ class Player:
             self._process = None
 
     def _feed(self, process: subprocess.Popen[bytes], from_s: float) -> None:
-        """Write the track, from a second of it on to its end, into the player; it takes it as it plays."""
+        """Write the track, from a second of it on to its end, into the player; it takes it as it plays.
+
+        A player that was kept from playing for longer than it holds goes on where the machine is by now, and was silent meanwhile.
+        """
         assert process.stdin is not None
-        left = 2 * round((self.track.seconds - from_s) * self.track.scene.rate_hz)
+        assert self.zero_s is not None
+        second_bytes = 2 * self.track.scene.rate_hz
+        held_s = LATENCY_MS / 1000.0 * self._pace.speed
+        written_s = from_s
         with contextlib.suppress(BrokenPipeError), process.stdin as pipe, self.track.scene.recording.open("rb") as file:
             file.seek(self.track.position(from_s))
-            while left > 0:
-                piece = file.read(min(PIECE_BYTES, left))
+            while written_s < self.track.seconds:
+                now_s = self._pace.now_s() - self.zero_s
+                if now_s > written_s + held_s:
+                    self.silent.append((self.zero_s + written_s, self.zero_s + now_s + held_s))
+                    written_s = now_s
+                    file.seek(self.track.position(now_s))
+                piece = file.read(min(PIECE_BYTES, 2 * round((self.track.seconds - written_s) * self.track.scene.rate_hz)))
                 if not piece:
                     file.seek(0)
                 pipe.write(piece)
-                left -= len(piece)
+                pipe.flush()
+                written_s += max(len(piece) / second_bytes, 0.0 if piece else 1e-9)

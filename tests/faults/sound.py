@@ -184,7 +184,7 @@ def _loss_problems(
     unjudged_s = stream.ended_s - stream.end_s
     # An outage is told in steps of ten seconds, and goes on until the device is tried again.
     is_outage = any(start_s < stream.ended_s and stop_s + OUTAGE_S > stream.end_s for start_s, stop_s in silent)
-    if unjudged_s > UNJUDGED_S + LATE_S * (speed - 1.0) + (OUTAGE_S if is_outage else 0.0):
+    if unjudged_s > UNJUDGED_S + 2.0 * LATE_S * (speed - 1.0) + (OUTAGE_S if is_outage else 0.0):
         yield f"{unjudged_s:.1f} s before its end were neither judged nor counted as lost"
 
 

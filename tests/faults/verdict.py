@@ -28,7 +28,8 @@ class Verdict:
     @property
     def starved(self) -> int:
         """How often a source ran out of memory, and was to be tried again."""
-        return sum(life.says("failed unexpectedly (MemoryError") for life in self.evidence.lives)
+        told = [line for life in self.evidence.lives for line in life.lines if "failed unexpectedly (MemoryError" in line]
+        return sum(" ERROR " in line for line in told)
 
     def table(self) -> Iterator[tuple[str, str]]:
         """Counts, as (what, how much)."""

@@ -94,7 +94,7 @@ def test_broker_of_compose_takes_its_configuration(tmp_path: Path, make_broker: 
     with subprocess.Popen(["mosquitto", "-c", tmp_path / "mosquitto.conf"], stderr=subprocess.PIPE, text=True) as broker:
         assert broker.stderr is not None
         assert any("running" in line for line in broker.stderr)
-        broker.terminate()
+        broker.kill()  # it may not listen to SIGTERM yet
 
 
 def healthcheck(folder: Path, watchdog_s: float) -> subprocess.Popen[str]:

@@ -68,7 +68,7 @@ def test_package_without_an_index_is_one_line_that_says_so(tmp_path: Path) -> No
     if shutil.which("dpkg-deb") is None:
         pytest.skip("dpkg-deb is not installed: not Debian")
     environment = os.environ | {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
-    command = [sys.executable, DEBIAN / "build.py", "--arch", "arm64", "--python", "3.13", "--output", tmp_path]
+    command: list[str | Path] = [sys.executable, DEBIAN / "build.py", "--arch", "arm64", "--python", "3.13", "--output", tmp_path]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("auscult: pip could not fetch requirements/base.lock for aarch64 and Python 3.13, ")
@@ -102,7 +102,7 @@ def test_package_passes_lintian_without_errors(package: Path) -> None:
 @pytest.mark.timeout(1200)
 def test_package_installs_is_verified_upgrades_and_is_purged(package: Path, tmp_path: Path) -> None:
     def in_a_copy(script: str) -> subprocess.CompletedProcess[str]:
-        command = ["unshare", "--mount", "/bin/sh", "-c", IN_A_COPY, "sh", tmp_path, package, script]
+        command: list[str | Path] = ["unshare", "--mount", "/bin/sh", "-c", IN_A_COPY, "sh", tmp_path, package, script]
         return subprocess.run(command, capture_output=True, text=True, timeout=500)
 
     if os.geteuid() != 0 or shutil.which("unshare") is None or in_a_copy("true").returncode:
@@ -152,7 +152,7 @@ def test_package_does_not_stand_beside_an_installation_by_make(package: Path, tm
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         pytest.skip("only root can install a package")
     script = "mkdir -p /etc/systemd/system; touch /etc/systemd/system/auscult.service; dpkg --install --force-depends /tmp/auscult.deb"
-    command = ["unshare", "--mount", "/bin/sh", "-c", IN_A_COPY, "sh", tmp_path, package, script]
+    command: list[str | Path] = ["unshare", "--mount", "/bin/sh", "-c", IN_A_COPY, "sh", tmp_path, package, script]
     done = subprocess.run(command, capture_output=True, text=True, timeout=500)
     if "mount:" in done.stderr:
         pytest.skip(f"no copy of this machine to be had: {done.stderr.splitlines()[-1]}")

@@ -38,7 +38,7 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in tracked():
         (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / "source" / name)
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "dist", folder / "source"]
+    command: list[str | Path] = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "dist", folder / "source"]
     subprocess.run(command, check=True, capture_output=True, timeout=110)
     return folder / "dist"
 
@@ -65,14 +65,25 @@ def test_distributions_pass_twine_check(distributions: Path) -> None:
 
 def test_wheel_passes_check_wheel_contents(distributions: Path) -> None:
     pytest.importorskip("check_wheel_contents")
-    command = [sys.executable, "-m", "check_wheel_contents", "--config", ROOT / "pyproject.toml", wheel_in(distributions)]
+    command: list[str | Path] = [sys.executable, "-m", "check_wheel_contents", "--config", ROOT / "pyproject.toml", wheel_in(distributions)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout
 
 
 def install(python: Path, *arguments: str | Path) -> None:
     """Install with pip; skip the test when there is no package index to install from."""
-    command = [python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet", "--retries", "1", *arguments]
+    command: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "--no-input",
+        "install",
+        "--quiet",
+        "--retries",
+        "1",
+        *arguments,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=500)
     if "(from versions: none)" in done.stderr:
         pytest.skip(f"no package index to be reached: {done.stderr.splitlines()[-1]}")
@@ -99,7 +110,7 @@ def test_wheel_installed_where_nothing_else_is_shows_the_demo(distributions: Pat
     install(python, "--require-hashes", "--only-binary", ":all:", "-r", ROOT / "requirements" / "demo.lock")
     install(python, "--no-deps", wheel_in(distributions))
     subprocess.run([python, "-I", "-m", "pip", "check"], check=True, timeout=100)
-    command = [environment / "bin" / "auscult", "demo", "--minutes", "6", "--output", "demo", "--format", "json"]
+    command: list[str | Path] = [environment / "bin" / "auscult", "demo", "--minutes", "6", "--output", "demo", "--format", "json"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=elsewhere, env={"PATH": "/usr/bin:/bin"}, timeout=600)
     assert done.returncode == 0, done.stderr
     assert [alert["injection"] for alert in json.loads(done.stdout)["alerts"]] == ["knock", "tone", "bearing"]

@@ -13,7 +13,7 @@ PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 
 
 def jobs() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    loaded: dict[str | bool, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
     assert loaded[True].keys() == {"push", "pull_request"}  # YAML 1.1 takes `on` for a truth value
     assert loaded["permissions"] == {"contents": "read"}
     found: dict[str, Any] = loaded["jobs"]
