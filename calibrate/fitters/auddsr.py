@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from argparse import Namespace, _ArgumentGroup
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.arguments import number, whole_number
 from calibrate.embeddings import Recording
+from calibrate.fitters.base_fitter import BaseFitter
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.normal_sound import NormalSound, require_log_mel_16k, stretches_of
+from calibrate.fitters.options import OptionFields, option
 from edge.audio.audio_file import audio_info, find_audio_files
 from edge.audio.channels import Channel
 from edge.detectors.auddsr import AUDDSR, MEMBER, AudDsr
@@ -33,8 +34,14 @@ MOST_CODES, MOST_CHANNELS = 2048, 64  # together as much as a network in a bundl
 SYNTHESIS_SEED = 1_000_000  # apart from the machines of tests
 
 
+def _count(name: str, default: int, least: int, meaning: str, most: int | None = None) -> Any:
+    """A field that an option asks for, a whole number."""
+    kind = whole_number(least, most)
+    return option(f"--auddsr-{name}", default, type=kind, metavar="N", help=f"{meaning} (default: %(default)s)")
+
+
 @dataclass(frozen=True, slots=True)
-class AudDsrSettings:
+class AudDsrSettings(OptionFields):
     """What may be chosen about an AudDSR; the schedule's defaults are the paper's."""
 
     detector: ClassVar[str] = AUDDSR
@@ -46,96 +53,50 @@ class AudDsrSettings:
     features: ClassVar[tuple[str, ...]] = (AUDDSR, EXCESS)
     clip_statistic: ClassVar[Literal["largest", "mean"]] = "mean"
 
-    autoencoder_steps: int = 20000
-    autoencoder_batch: int = 256
-    steps: int = 10000
-    batch: int = 16
-    learning_rate: float = 2e-4
-    codes: int = 512
-    channels: int = 64
-    synthesised_minutes: float = 10.0
+    autoencoder_steps: int = _count("autoencoder-steps", 20000, 1, "training steps of the first stage, which learns to encode sound")
+    autoencoder_batch: int = _count("autoencoder-batch", 256, 2, "excerpts in a step of the first stage")
+    steps: int = _count("steps", 10000, 1, "training steps of the second stage, which learns to find simulated faults")
+    batch: int = _count("batch", 16, 2, "excerpts in a step of the second stage")
+    learning_rate: float = option(
+        "--auddsr-learning-rate",
+        2e-4,
+        type=number(1e-6, 1.0),
+        metavar="R",
+        help="learning rate of both stages; shorter schedules need more, up to 0.002 (default: %(default)s)",
+    )
+    codes: int = _count("codes", 512, 4, f"codes in each of the two codebooks, up to {MOST_CODES}", MOST_CODES)
+    channels: int = _count("channels", 64, 4, f"channels of the features, and numbers in a code, up to {MOST_CHANNELS}", MOST_CHANNELS)
+    synthesised_minutes: float = option(
+        "--auddsr-synthesised-minutes",
+        10.0,
+        type=number(0.0),
+        metavar="N",
+        help="minutes of synthesised machines that the first stage learns in addition to the recordings (default: %(default)g)",
+    )
     seed: int = 0
     device: str = field(default="auto", metadata={"stored": False})
-    state: str | None = field(default=None, metadata={"stored": False})  # folder
-    general: str | None = field(default=None, metadata={"stored": False})  # folder
-    outliers: str | None = field(default=None, metadata={"stored": False})  # folder
+    general: str | None = option(
+        "--auddsr-general", None, stored=False, metavar="DIR", help="recordings of any machines, that the first stage learns too"
+    )
+    state: str | None = option(
+        "--auddsr-state", None, stored=False, metavar="DIR", help="keep the training here, and go on with it if it was stopped"
+    )
+    outliers: str | None = option(
+        "--outliers",
+        None,
+        stored=False,
+        metavar="DIR",
+        help="recordings of real faults, or of other machines, that the second stage learns to find as well",
+    )
 
     def fitter(self, backbone: AnyBackbone, bandwidth_hz: float, mode: Mode) -> AudDsrFitter:
         """A fitter with these settings; UserError when the backbone is not the log-mel that AudDSR takes."""
         require_log_mel_16k(self.detector, backbone)
         return AudDsrFitter(backbone, bandwidth_hz, self, mode)
 
-    @classmethod
-    def add_arguments(cls, group: _ArgumentGroup) -> None:
-        """Declare its options."""
-        default = cls()
-        counts = {
-            "autoencoder-steps": (default.autoencoder_steps, 1, "training steps of the first stage, which learns to encode sound"),
-            "autoencoder-batch": (default.autoencoder_batch, 2, "excerpts in a step of the first stage"),
-            "steps": (default.steps, 1, "training steps of the second stage, which learns to find simulated faults"),
-            "batch": (default.batch, 2, "excerpts in a step of the second stage"),
-            "codes": (default.codes, 4, f"codes in each of the two codebooks, up to {MOST_CODES}"),
-            "channels": (default.channels, 4, f"channels of the features, and numbers in a code, up to {MOST_CHANNELS}"),
-        }
-        most = {"codes": MOST_CODES, "channels": MOST_CHANNELS}
-        for name, (value, least, meaning) in counts.items():
-            group.add_argument(
-                f"--auddsr-{name}",
-                type=whole_number(least, most.get(name)),
-                default=value,
-                metavar="N",
-                help=f"{meaning} (default: %(default)s)",
-            )
-        group.add_argument(
-            "--auddsr-learning-rate",
-            type=number(1e-6, 1.0),
-            default=default.learning_rate,
-            metavar="R",
-            help="learning rate of both stages; shorter schedules need more, up to 0.002 (default: %(default)s)",
-        )
-        group.add_argument(
-            "--auddsr-synthesised-minutes",
-            type=number(0.0),
-            default=default.synthesised_minutes,
-            metavar="N",
-            help="minutes of synthesised machines that the first stage learns in addition to the recordings (default: %(default)g)",
-        )
-        group.add_argument("--auddsr-general", metavar="DIR", help="recordings of any machines, that the first stage learns too")
-        group.add_argument("--auddsr-state", metavar="DIR", help="keep the training here, and go on with it if it was stopped")
-        group.add_argument(
-            "--outliers",
-            metavar="DIR",
-            help="recordings of real faults, or of other machines, that the second stage learns to find as well",
-        )
 
-    @classmethod
-    def from_arguments(cls, arguments: Namespace) -> AudDsrSettings:
-        """The settings that options ask for."""
-        return cls(
-            autoencoder_steps=arguments.auddsr_autoencoder_steps,
-            autoencoder_batch=arguments.auddsr_autoencoder_batch,
-            steps=arguments.auddsr_steps,
-            batch=arguments.auddsr_batch,
-            learning_rate=arguments.auddsr_learning_rate,
-            codes=arguments.auddsr_codes,
-            channels=arguments.auddsr_channels,
-            synthesised_minutes=arguments.auddsr_synthesised_minutes,
-            seed=arguments.seed,
-            device=arguments.device,
-            state=arguments.auddsr_state,
-            general=arguments.auddsr_general,
-            outliers=arguments.outliers,
-        )
-
-
-class AudDsrFitter:
+class AudDsrFitter(BaseFitter[AudDsrSettings, AnyBackbone]):
     """Fits one AudDSR."""
-
-    def __init__(self, backbone: AnyBackbone, bandwidth_hz: float, settings: AudDsrSettings, mode: Mode = "stream") -> None:
-        self._backbone = backbone
-        self._bandwidth_hz = bandwidth_hz
-        self._settings = settings
-        self._mode: Mode = mode
 
     def fit(self, recordings: list[Recording]) -> FittedDetector:
         """Train on all folds but one, and measure on that."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from argparse import Namespace, _ArgumentGroup
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from calibrate.arguments import whole_number
 from calibrate.embeddings import Recording
+from calibrate.fitters.base_fitter import BaseFitter
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.normal_sound import NormalSound, require_log_mel_16k
+from calibrate.fitters.options import OptionFields, option
 from edge.detectors.autoencoder import AUTOENCODER, MEMBER, Autoencoder
 from edge.detectors.detector import EXCESS
 from edge.features.any_backbone import AnyBackbone
@@ -21,7 +22,7 @@ LEAST_DEVIATION = 0.1  # dB^2: of a band whose errors hardly differ, in a synthe
 
 
 @dataclass(frozen=True, slots=True)
-class AutoencoderSettings:
+class AutoencoderSettings(OptionFields):
     """What may be chosen about an autoencoder; the defaults are the baseline's."""
 
     detector: ClassVar[str] = AUTOENCODER
@@ -33,7 +34,13 @@ class AutoencoderSettings:
     features: ClassVar[tuple[str, ...]] = (AUTOENCODER, EXCESS)
     clip_statistic: ClassVar[Literal["largest", "mean"]] = "mean"
 
-    epochs: int = 100
+    epochs: int = option(
+        "--autoencoder-epochs",
+        100,
+        type=whole_number(1, 100_000),
+        metavar="N",
+        help="passes over the recordings in training (default: %(default)s, as published)",
+    )
     batch: int = 512
     seed: int = 0
     device: str = field(default="auto", metadata={"stored": False})
@@ -43,31 +50,9 @@ class AutoencoderSettings:
         require_log_mel_16k(self.detector, backbone)
         return AutoencoderFitter(backbone, bandwidth_hz, self, mode)
 
-    @classmethod
-    def add_arguments(cls, group: _ArgumentGroup) -> None:
-        """Declare its options."""
-        group.add_argument(
-            "--autoencoder-epochs",
-            type=whole_number(1, 100000),
-            default=cls().epochs,
-            metavar="N",
-            help="passes over the recordings in training (default: %(default)s, as published)",
-        )
 
-    @classmethod
-    def from_arguments(cls, arguments: Namespace) -> AutoencoderSettings:
-        """The settings that options ask for."""
-        return cls(epochs=arguments.autoencoder_epochs, seed=arguments.seed, device=arguments.device)
-
-
-class AutoencoderFitter:
+class AutoencoderFitter(BaseFitter[AutoencoderSettings, AnyBackbone]):
     """Fits one autoencoder."""
-
-    def __init__(self, backbone: AnyBackbone, bandwidth_hz: float, settings: AutoencoderSettings, mode: Mode = "stream") -> None:
-        self._backbone = backbone
-        self._bandwidth_hz = bandwidth_hz
-        self._settings = settings
-        self._mode: Mode = mode
 
     def fit(self, recordings: list[Recording]) -> FittedDetector:
         """Train on all folds but one, and measure on that."""

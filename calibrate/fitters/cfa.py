@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import Namespace, _ArgumentGroup
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -14,7 +13,9 @@ from numpy.typing import NDArray
 from calibrate.arguments import whole_number
 from calibrate.coreset import Reservoir
 from calibrate.embeddings import Recording, heard_blocks
+from calibrate.fitters.base_fitter import BaseFitter
 from calibrate.fitters.fitter import FittedDetector
+from calibrate.fitters.options import OptionFields, option
 from calibrate.fitters.trained import Trained, judged
 from calibrate.held_out import HeldOut
 from edge.console.progress import progress
@@ -24,7 +25,7 @@ from edge.errors import UserError
 from edge.features.any_backbone import AnyBackbone
 from edge.features.backbone import BLOCK_SHAPES, DEFAULT_BACKBONE
 from edge.features.feature_stream import FeatureBlock
-from edge.features.frontend import BLOCK_CELLS, CELL_MELS, mels_below
+from edge.features.frontend import BLOCK_CELLS
 from edge.judgement.heads import Mode
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ MOST_BLOCKS = 2048  # that are trained on: 11 minutes, in 120 MB; of more sound,
 
 
 @dataclass(frozen=True, slots=True)
-class CfaSettings:
+class CfaSettings(OptionFields):
     """What may be chosen about a CFA."""
 
     detector: ClassVar[str] = CFA
@@ -49,8 +50,20 @@ class CfaSettings:
     features: ClassVar[tuple[str, ...]] = (CFA, EXCESS)
     clip_statistic: ClassVar[Literal["largest", "mean"]] = "largest"
 
-    centres: int = 32  # per band
-    epochs: int = 30
+    centres: int = option(
+        "--cfa-centres",
+        32,
+        type=whole_number(NEAREST, 1000),
+        metavar="N",
+        help="centres of normal sound per mel band (default: %(default)s)",
+    )
+    epochs: int = option(
+        "--cfa-epochs",
+        30,
+        type=whole_number(1, 100_000),
+        metavar="N",
+        help="passes over the recordings in training (default: %(default)s, as published)",
+    )
     seed: int = 0
     device: str = field(default="auto", metadata={"stored": False})
 
@@ -60,39 +73,9 @@ class CfaSettings:
             raise UserError(f"--backbone {backbone.name}", f"has no features for cfa; leave it out to use {self.backbone}")
         return CfaFitter(backbone, bandwidth_hz, self, mode)
 
-    @classmethod
-    def add_arguments(cls, group: _ArgumentGroup) -> None:
-        """Declare its options."""
-        group.add_argument(
-            "--cfa-epochs",
-            type=whole_number(1, 100_000),
-            default=cls().epochs,
-            metavar="N",
-            help="passes over the recordings in training (default: %(default)s, as published)",
-        )
-        group.add_argument(
-            "--cfa-centres",
-            type=whole_number(NEAREST, 1000),
-            default=cls().centres,
-            metavar="N",
-            help="centres of normal sound per mel band (default: %(default)s)",
-        )
 
-    @classmethod
-    def from_arguments(cls, arguments: Namespace) -> CfaSettings:
-        """The settings that options ask for."""
-        return cls(centres=arguments.cfa_centres, epochs=arguments.cfa_epochs, seed=arguments.seed, device=arguments.device)
-
-
-class CfaFitter:
+class CfaFitter(BaseFitter[CfaSettings, AnyBackbone]):
     """Fits one CFA."""
-
-    def __init__(self, backbone: AnyBackbone, bandwidth_hz: float, settings: CfaSettings, mode: Mode = "stream") -> None:
-        self._backbone = backbone
-        self._bandwidth_hz = bandwidth_hz
-        self._settings = settings
-        self._mode: Mode = mode
-        self._bands = mels_below(backbone.front_end, bandwidth_hz) // CELL_MELS
 
     def fit(self, recordings: list[Recording]) -> FittedDetector:
         """Train on normal recordings, all but one fold of them, and judge that one.

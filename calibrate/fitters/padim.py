@@ -11,7 +11,6 @@ than held-out sound was, the more so the fewer clips there are; the order of cli
 
 from __future__ import annotations
 
-from argparse import Namespace, _ArgumentGroup
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -21,9 +20,11 @@ from numpy.typing import NDArray
 
 from calibrate.arguments import whole_number
 from calibrate.embeddings import EmbeddingStore, Recording
+from calibrate.fitters.base_fitter import BaseFitter
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.gaussians import Sums, Whitened, unit_scale, whiten
 from calibrate.fitters.loudness import fit_loudness
+from calibrate.fitters.options import OptionFields, option
 from calibrate.fitters.standard import laid_out, standardise
 from calibrate.folds import Folds
 from edge.console.progress import progress
@@ -35,7 +36,7 @@ from edge.errors import UserError
 from edge.features.any_backbone import AnyBackbone
 from edge.features.backbone import DEFAULT_BACKBONE
 from edge.features.feature_stream import FeatureBlock
-from edge.features.frontend import BLOCK_CELLS, CELL_MELS, mels_below
+from edge.features.frontend import BLOCK_CELLS
 from edge.judgement.heads import Mode
 
 Float32 = NDArray[np.float32]
@@ -47,7 +48,7 @@ SHORTEST_CLIP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class PadimSettings:
+class PadimSettings(OptionFields):
     """What may be chosen about a PaDiM."""
 
     detector: ClassVar[str] = PADIM
@@ -59,7 +60,14 @@ class PadimSettings:
     features: ClassVar[tuple[str, ...]] = (PADIM, EXCESS)
     clip_statistic: ClassVar[Literal["largest", "mean"]] = "largest"
 
-    dimensions: int = 100
+    dimensions: int = option(
+        "--padim-dimensions",
+        100,
+        type=whole_number(FEWEST_DIMENSIONS, MOST_DIMENSIONS),
+        metavar="N",
+        help=f"of CNN14's {CHANNELS} dimensions that are looked at, drawn at random; a bundle grows with their square "
+        "(default: %(default)s)",
+    )
     seed: int = 0
 
     def fitter(self, backbone: AnyBackbone, bandwidth_hz: float, mode: Mode) -> PadimFitter:
@@ -68,33 +76,12 @@ class PadimSettings:
             raise UserError(f"--backbone {backbone.name}", f"has no features for padim; leave it out to use {self.backbone}")
         return PadimFitter(backbone, bandwidth_hz, self, mode)
 
-    @classmethod
-    def add_arguments(cls, group: _ArgumentGroup) -> None:
-        """Declare its options."""
-        group.add_argument(
-            "--padim-dimensions",
-            type=whole_number(FEWEST_DIMENSIONS, MOST_DIMENSIONS),
-            default=cls().dimensions,
-            metavar="N",
-            help=f"of CNN14's {CHANNELS} dimensions that are looked at, drawn at random; a bundle grows with their square "
-            "(default: %(default)s)",
-        )
 
-    @classmethod
-    def from_arguments(cls, arguments: Namespace) -> PadimSettings:
-        """The settings that options ask for."""
-        return cls(dimensions=arguments.padim_dimensions, seed=arguments.seed)
-
-
-class PadimFitter:
+class PadimFitter(BaseFitter[PadimSettings, AnyBackbone]):
     """Fits one PaDiM."""
 
     def __init__(self, backbone: AnyBackbone, bandwidth_hz: float, settings: PadimSettings, mode: Mode = "stream") -> None:
-        self._backbone = backbone
-        self._bandwidth_hz = bandwidth_hz
-        self._settings = settings
-        self._mode: Mode = mode
-        self._bands = mels_below(backbone.front_end, bandwidth_hz) // CELL_MELS
+        super().__init__(backbone, bandwidth_hz, settings, mode)
         chosen = np.sort(default_rng(settings.seed).choice(CHANNELS, settings.dimensions, replace=False))
         self._dimensions = chosen.astype(np.int64)
         self._selection = Selection(self._dimensions, self._bands)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import Namespace, _ArgumentGroup
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -12,15 +11,16 @@ from numpy.typing import NDArray
 from calibrate.arguments import whole_number
 from calibrate.embeddings import EmbeddingStore, Recording, heard_blocks
 from calibrate.fitters.banks import BankFitter, BankKind
+from calibrate.fitters.base_fitter import BaseFitter
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.loudness import fit_loudness
+from calibrate.fitters.options import OptionFields, option
 from calibrate.folds import Folds
 from edge.detectors.detector import EXCESS
 from edge.detectors.embedding import Embedder, random_projection
 from edge.detectors.patchcore import FEATURES
 from edge.features.any_backbone import AnyBackbone
 from edge.features.backbone import BLOCK_SHAPES, DEFAULT_BACKBONE
-from edge.features.frontend import CELL_MELS, mels_below
 from edge.judgement.heads import Mode
 
 Float32 = NDArray[np.float32]
@@ -30,7 +30,7 @@ SMALLEST_CORESET, LARGEST_CORESET = 10, 5000  # patches; the candidates of more 
 
 
 @dataclass(frozen=True, slots=True)
-class PatchCoreSettings:
+class PatchCoreSettings(OptionFields):
     """What may be chosen about a PatchCore; the defaults serve every machine."""
 
     detector: ClassVar[str] = "patchcore"
@@ -39,46 +39,31 @@ class PatchCoreSettings:
     features: ClassVar[tuple[str, ...]] = FEATURES
     clip_statistic: ClassVar[Literal["largest", "mean"]] = "largest"
 
-    coreset: int = 500  # patches per band
-    banks: BankKind = "per-band"
+    coreset: int = option(
+        "--coreset",
+        500,
+        type=whole_number(SMALLEST_CORESET, LARGEST_CORESET),
+        metavar="N",
+        help="patches kept per mel band (default: %(default)s)",
+    )
+    banks: BankKind = option(  # noqa: RUF009  # it returns a field
+        "--banks",
+        "per-band",
+        choices=("per-band", "shared"),
+        help="a memory bank for each mel band, or one for all as published (default: %(default)s)",
+    )
     seed: int = 0
 
     def fitter(self, backbone: AnyBackbone, bandwidth_hz: float, mode: Mode) -> PatchCoreFitter:
         """A fitter with these settings."""
         return PatchCoreFitter(backbone, bandwidth_hz, self, mode)
 
-    @classmethod
-    def add_arguments(cls, group: _ArgumentGroup) -> None:
-        """Declare its options."""
-        group.add_argument(
-            "--coreset",
-            type=whole_number(SMALLEST_CORESET, LARGEST_CORESET),
-            default=cls().coreset,
-            metavar="N",
-            help="patches kept per mel band (default: %(default)s)",
-        )
-        group.add_argument(
-            "--banks",
-            choices=("per-band", "shared"),
-            default=cls().banks,
-            help="a memory bank for each mel band, or one for all as published (default: %(default)s)",
-        )
 
-    @classmethod
-    def from_arguments(cls, arguments: Namespace) -> PatchCoreSettings:
-        """The settings that options ask for."""
-        return cls(coreset=arguments.coreset, banks=arguments.banks, seed=arguments.seed)
-
-
-class PatchCoreFitter:
+class PatchCoreFitter(BaseFitter[PatchCoreSettings, AnyBackbone]):
     """Fits one PatchCore."""
 
     def __init__(self, backbone: AnyBackbone, bandwidth_hz: float, settings: PatchCoreSettings, mode: Mode = "stream") -> None:
-        self._backbone = backbone
-        self._bandwidth_hz = bandwidth_hz
-        self._settings = settings
-        self._mode: Mode = mode
-        self._bands = mels_below(backbone.front_end, bandwidth_hz) // CELL_MELS
+        super().__init__(backbone, bandwidth_hz, settings, mode)
         self._features = tuple(feature for feature in FEATURES if feature != "cnn14" or backbone.has_network)
 
     def fit(self, recordings: list[Recording]) -> FittedDetector:

@@ -10,7 +10,6 @@ of the map; by its largest cell 0.74, 0.74 and 0.78. With 6 excerpts in place of
 
 from __future__ import annotations
 
-from argparse import Namespace, _ArgumentGroup
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -20,7 +19,9 @@ from numpy.typing import NDArray
 
 from calibrate.arguments import whole_number
 from calibrate.embeddings import Recording, heard_blocks
+from calibrate.fitters.base_fitter import BaseFitter
 from calibrate.fitters.fitter import FittedDetector
+from calibrate.fitters.options import OptionFields, option
 from calibrate.fitters.trained import Trained, judged
 from calibrate.held_out import HeldOut
 from edge.console.progress import progress
@@ -29,7 +30,7 @@ from edge.detectors.stfpm import CARD_MEMBER, STFPM, STUDENT_MEMBER, Stfpm
 from edge.errors import UserError
 from edge.features.any_backbone import AnyBackbone
 from edge.features.backbone import DEFAULT_BACKBONE, Backbone
-from edge.features.frontend import BLOCK_CELLS, CELL_MELS, mels_below
+from edge.features.frontend import BLOCK_CELLS
 from edge.judgement.heads import Mode
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class StfpmSettings:
+class StfpmSettings(OptionFields):
     """What may be chosen about an STFPM."""
 
     detector: ClassVar[str] = STFPM
@@ -53,8 +54,12 @@ class StfpmSettings:
     features: ClassVar[tuple[str, ...]] = (STFPM, EXCESS)
     clip_statistic: ClassVar[Literal["largest", "mean"]] = "largest"
 
-    steps: int = 300
-    batch: int = 6  # excerpts of 1.92 s in each; 70 MB for every one
+    steps: int = option(
+        "--stfpm-steps", 300, type=whole_number(1, 1_000_000), metavar="N", help="training steps of the student (default: %(default)s)"
+    )
+    batch: int = option(  # 70 MB for every one
+        "--stfpm-batch", 6, type=whole_number(2, 1024), metavar="N", help="excerpts of 1.92 s in each step (default: %(default)s)"
+    )
     device: str = "auto"
     seed: int = 0
 
@@ -64,39 +69,9 @@ class StfpmSettings:
             raise UserError(f"--backbone {backbone.name}", f"has no network that a student could imitate; take {DEFAULT_BACKBONE}")
         return StfpmFitter(backbone, bandwidth_hz, self, mode)
 
-    @classmethod
-    def add_arguments(cls, group: _ArgumentGroup) -> None:
-        """Declare its options."""
-        group.add_argument(
-            "--stfpm-steps",
-            type=whole_number(1, 1_000_000),
-            default=cls().steps,
-            metavar="N",
-            help="training steps of the student (default: %(default)s)",
-        )
-        group.add_argument(
-            "--stfpm-batch",
-            type=whole_number(2, 1024),
-            default=cls().batch,
-            metavar="N",
-            help="excerpts of 1.92 s in each step (default: %(default)s)",
-        )
 
-    @classmethod
-    def from_arguments(cls, arguments: Namespace) -> StfpmSettings:
-        """The settings that options ask for."""
-        return cls(steps=arguments.stfpm_steps, batch=arguments.stfpm_batch, device=arguments.device, seed=arguments.seed)
-
-
-class StfpmFitter:
+class StfpmFitter(BaseFitter[StfpmSettings, Backbone]):
     """Fits one STFPM."""
-
-    def __init__(self, backbone: Backbone, bandwidth_hz: float, settings: StfpmSettings, mode: Mode = "stream") -> None:
-        self._backbone = backbone
-        self._bandwidth_hz = bandwidth_hz
-        self._settings = settings
-        self._mode: Mode = mode
-        self._bands = mels_below(backbone.front_end, bandwidth_hz) // CELL_MELS
 
     def fit(self, recordings: list[Recording]) -> FittedDetector:
         """Train on normal recordings, all but one fold of them, and judge that one."""
