@@ -133,7 +133,7 @@ def test_fit_steady_a_small_change_is_told_by_half_a_minute_where_ten_seconds_ha
         short = sum(steady.evidence(rows[-8 * WHOLE :]).values())
         long = steady.strongest_evidence(rows[-8 * WHOLE :], (means, len(rows)))
         assert sum(long.nats.values()) > short + 2.0
-        assert long.nats == steady.evidence(rows)
+        assert long.nats == pytest.approx(steady.evidence(rows), rel=1e-12)  # BLAS adds in another order where memory is aligned otherwise
         usual = MACHINE.rows(blocks, seed)
         assert sum(steady.strongest_evidence(usual[-8 * WHOLE :], (steady.sound.mean(usual), len(usual))).nats.values()) < short
 
