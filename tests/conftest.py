@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import os
 import shutil
 import signal
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -14,12 +16,28 @@ import edge.threads  # noqa: F401  # before anything imports numpy: faiss's wait
 
 pytest_plugins = ["tests.pulse", "tests.broker", "tests.bundles"]
 
-# A daemon that a test starts keeps its outbox here, and finds nothing that an earlier one has left.
-os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="auscult-tests-")
-atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
+# Daemons that tests start keep their outboxes and marks here.
 os.environ.pop("STATE_DIRECTORY", None)
-os.environ["RUNTIME_DIRECTORY"] = tempfile.mkdtemp(prefix="auscult-tests-run-")
-atexit.register(shutil.rmtree, os.environ["RUNTIME_DIRECTORY"], ignore_errors=True)
+_HOME = Path(tempfile.mkdtemp(prefix="auscult-tests-"))
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+_numbers = itertools.count()
+
+
+def _move_home() -> None:
+    home = _HOME / str(next(_numbers))
+    (home / "run").mkdir(parents=True)
+    os.environ["XDG_STATE_HOME"] = str(home)
+    os.environ["RUNTIME_DIRECTORY"] = str(home / "run")
+
+
+_move_home()  # for fixtures of a whole session
+
+
+@pytest.fixture(autouse=True)
+def _own_home() -> None:
+    """A test finds nothing that an earlier one has left."""
+    _move_home()
+
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would every program that they start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import auscult
 from benchmarks.commands.benchmark import BENCHMARKS
@@ -29,7 +31,11 @@ def exit_codes() -> str:
 
 def command_options() -> str:
     """The options and the example of each command."""
-    parsers = {name: command_parser(importlib.import_module(module), f"auscult {name}") for name, (module, _) in auscult.COMMANDS.items()}
+    with patch.dict(os.environ):
+        os.environ.pop("XDG_CACHE_HOME", None)  # a default of this computer's alone
+        parsers = {
+            name: command_parser(importlib.import_module(module), f"auscult {name}") for name, (module, _) in auscult.COMMANDS.items()
+        }
     shared = {_row(parsers[SHARED], action) for action in parsers[SHARED]._actions if action.option_strings}
     return "\n".join(section for parser in parsers.values() for section in _sections(parser, shared))
 

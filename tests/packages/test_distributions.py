@@ -102,7 +102,7 @@ def elsewhere() -> Iterator[Path]:
 @pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13"])
 def test_wheel_installed_where_nothing_else_is_shows_the_demo(distributions: Path, elsewhere: Path, version: str) -> None:
     interpreter = shutil.which(f"python{version}")
-    if interpreter is None:
+    if interpreter is None or subprocess.run([interpreter, "-I", "-c", ""], check=False, capture_output=True).returncode != 0:
         pytest.skip(f"Python {version} is not on this machine")
     environment = elsewhere / "environment"
     subprocess.run([interpreter, "-I", "-m", "venv", environment], check=True, capture_output=True, timeout=100)
