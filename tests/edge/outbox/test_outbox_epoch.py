@@ -364,7 +364,8 @@ def test_outbox_that_was_copied_gives_no_number_twice(site: Site) -> None:
     assert keys[0][0] == keys[2][0] != keys[1][0] == keys[3][0]  # each of the two counts on by itself
 
 
-def test_outbox_that_cannot_be_read_at_the_start_loses_nothing_uncounted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def put_unreadable(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten messages wait; a run that cannot read the file has three more in memory, and is killed."""
     put(site, 10)
     with monkeypatch.context() as patch:
         patch.setattr(disk, "open_ledger", fail)
@@ -372,19 +373,17 @@ def test_outbox_that_cannot_be_read_at_the_start_loses_nothing_uncounted(site: S
         for _ in range(3):
             site.put(outbox, "pump1")
         outbox._disk.close()  # type: ignore[union-attr]
+
+
+def test_outbox_that_cannot_be_read_at_the_start_loses_nothing_uncounted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_unreadable(site, monkeypatch)
     outbox = site.open()
     assert (outbox.depth, outbox.report().dropped) == (10, 3)
     outbox.close()
 
 
 def test_outbox_that_could_not_be_read_and_is_gone_is_counted_with_what_came_since(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(site, 10)
-    with monkeypatch.context() as patch:
-        patch.setattr(disk, "open_ledger", fail)
-        outbox = site.open()
-        for _ in range(3):
-            site.put(outbox, "pump1")
-        outbox._disk.close()  # type: ignore[union-attr]
+    put_unreadable(site, monkeypatch)
     for path in site.state.glob(f"{NAME}*"):
         if "high-water" not in path.name:
             path.unlink()
