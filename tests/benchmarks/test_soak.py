@@ -49,6 +49,9 @@ def test_daemon_is_weighed_while_it_hears_an_hour(broker: Broker, capsys: pytest
     assert document["hours"] >= 1.25
     assert len(document["weights"]) == 7
     assert all(40.0 < weight["rss_mb"] < 400.0 for weight in document["weights"])
-    assert len(document["files"]) == len(document["threads"]) == 1
+    assert len(document["threads"]) == 1
+    assert max(document["files"]) - min(document["files"]) <= 2, (
+        "a leak opens one per event or weighing; a state file just being written is not one"
+    )
     assert document["events"]["opened"] == document["events"]["closed"] > 20
     assert document["events"]["missing_seq"] == 0
