@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edge.errors import UserError
+from edge.errors import UserError, unreadable
 
 SLIP = 0.75  # so much alike are a column and what was meant
 
@@ -58,7 +58,7 @@ class FleetTable:
                     elif any(cell.strip() for cell in row):
                         yield reader.line_num, {column: cell.strip() for column, cell in zip(columns, row, strict=False)}
         except OSError as error:
-            raise UserError(self.path, f"cannot be read: {error.strerror or error}; --manifest takes a CSV file") from error
+            raise UserError(self.path, f"{unreadable(error)}; --manifest takes a CSV file") from error
         except (UnicodeDecodeError, csv.Error) as error:
             raise UserError(self.path, f"not a CSV file in UTF-8 ({error}); save the table as CSV UTF-8") from error
 

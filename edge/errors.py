@@ -32,6 +32,14 @@ class AuscultError(Exception):
         super().__init__(" ".join(f"{self.subject}: {self.problem}".split()))
 
 
+def unreadable(error: OSError) -> str:
+    """Return the problem of a file or folder that cannot be read and, where the user has no right to it, what to do."""
+    problem = f"cannot be read: {error.strerror or error}"
+    if isinstance(error, PermissionError):
+        problem += "; copy it to a folder that this user may read, or run the command as a user who may (sudo -u USER)"
+    return problem
+
+
 class UserError(AuscultError):
     """A mistake that the user can mend."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge.audio.channels import Channel, channel_problem, to_mono
 from edge.audio.gaps import LOUDEST
-from edge.errors import AudioError
+from edge.errors import AudioError, unreadable
 from edge.stderr import c_stderr
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".caf", ".oga", ".opus", ".rf64", ".w64")
@@ -55,7 +56,7 @@ def find_audio_files(paths: Iterable[str | Path]) -> list[Path]:
     for path in map(Path, paths):
         if _is_dir(path):
             if not os.access(path, os.R_OK | os.X_OK):  # looks empty to rglob
-                raise AudioError(path, "cannot be read: Permission denied")
+                raise AudioError(path, unreadable(PermissionError(errno.EACCES, os.strerror(errno.EACCES))))
             inside = sorted(file for file in path.rglob("*") if _is_audio(file.relative_to(path)) and file.is_file())
             if not inside:
                 raise AudioError(path, "no audio file (WAV, FLAC, OGG, MP3) in this folder")
@@ -71,7 +72,7 @@ def _is_dir(path: Path) -> bool:
     try:
         return path.is_dir()
     except OSError as error:  # a folder above it that may not be searched
-        raise AudioError(path, f"cannot be read: {error.strerror}") from error
+        raise AudioError(path, unreadable(error)) from error
 
 
 def _is_audio(relative: Path) -> bool:
@@ -146,7 +147,7 @@ def _open(path: Path) -> soundfile.SoundFile:
         with c_stderr().silenced():  # libmpg123 prints what it thinks of a file
             return _Forward(os.fsencode(path))  # a name need not be UTF-8
     except OSError as error:
-        raise AudioError(path, f"cannot be read: {error.strerror}") from error
+        raise AudioError(path, unreadable(error)) from error
     except TypeError as error:  # soundfile takes *.raw for headerless and asks for its format
         raise AudioError(path, "has no header; give raw PCM to a stdin source") from error
     except soundfile.LibsndfileError as error:

@@ -30,7 +30,7 @@ from edge.bundles.manifest import KIND, SCHEMA, Manifest, decode_manifest, encod
 from edge.bundles.npz import Arrays, decode_npz, encode_npz
 from edge.bundles.signature import SIGNATURE_BYTES, SigningKey, Trust
 from edge.bundles.stored_zip import MAXIMUM_MEMBER_BYTES, read_members, write_members
-from edge.errors import BundleError
+from edge.errors import BundleError, unreadable
 
 MANIFEST = "manifest.json"
 MAXIMUM_BYTES = 2 * MAXIMUM_MEMBER_BYTES
@@ -79,7 +79,7 @@ class Bundle:
         except ValueError as error:
             raise BundleError(path, str(error)) from error
         except OSError as error:
-            raise BundleError(path, f"cannot be read: {error.strerror or error}") from error
+            raise BundleError(path, unreadable(error)) from error
 
 
 def write_bundle(

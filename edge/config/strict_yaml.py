@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, unreadable
 
 MAXIMUM_BYTES = 256 * 1024
 MAXIMUM_VALUES = 20_000  # after aliases are expanded: a "billion laughs" file is tiny on disk
@@ -95,7 +95,7 @@ def read_yaml(path: Path) -> Document:
     except FileNotFoundError:
         raise ConfigError(path, "no such file; copy config.yaml from the project and edit it, or name yours with --config") from None
     except OSError as error:
-        raise ConfigError(path, f"cannot be read: {error.strerror or error}") from error
+        raise ConfigError(path, unreadable(error)) from error
     if len(content) > MAXIMUM_BYTES:
         raise ConfigError(path, f"larger than {MAXIMUM_BYTES // 1024} KB; this does not look like a configuration")
     try:

@@ -37,7 +37,7 @@ def check_broker(mqtt: MqttConfig, node: str) -> Finding:
         return warn(
             CHECK,
             f"the password is the service's credential {mqtt.password_file.name}, which only the service can read; not tried",
-            "see what the service says: journalctl -u auscult -n 20",
+            "see what the service says: sudo journalctl -u auscult -n 20",
         )
     settings = BrokerSettings.from_config(mqtt)
     tls = None if settings.tls is None else settings.tls.context()

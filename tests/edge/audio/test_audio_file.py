@@ -147,7 +147,7 @@ def test_find_audio_files_that_may_not_be_read_says_so(tmp_path: Path) -> None:
     (tmp_path / "private").chmod(0)
     try:
         for path in (tmp_path / "private", tmp_path / "private" / "fan.wav"):
-            with pytest.raises(AudioError, match="cannot be read: Permission denied"):
+            with pytest.raises(AudioError, match="cannot be read: Permission denied; copy it to a folder that this user may read"):
                 find_audio_files([path])
     finally:
         (tmp_path / "private").chmod(0o700)

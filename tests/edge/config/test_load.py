@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -311,13 +312,23 @@ def test_password_from_file_loses_its_newline_and_is_read_each_time(tmp_path: Pa
 
 def test_password_file_missing_or_empty_is_an_error_when_needed(tmp_path: Path) -> None:
     config = _load(tmp_path, _with_mqtt("  username: u\n  password_file: secret\n"))
-    with pytest.raises(ConfigError, match=r"secret: cannot read the broker's password .*No such file"):
+    with pytest.raises(
+        ConfigError, match=r"secret: cannot read the broker's password .*No such file .*; write the password into this file"
+    ):
         config.password()
     (tmp_path / "secret").write_text("\n")
     with pytest.raises(ConfigError, match="secret: is empty"):
         config.password()
     (tmp_path / "secret").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match="not UTF-8"):
+    with pytest.raises(ConfigError, match="not UTF-8 text; write the password into it again"):
+        config.password()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_password_file_that_may_not_be_read_names_the_command_that_opens_it(tmp_path: Path) -> None:
+    config = _load(tmp_path, _with_mqtt("  username: u\n  password_file: secret\n"))
+    (tmp_path / "secret").touch(0o000)
+    with pytest.raises(ConfigError, match=r"Permission denied; .*sudo chgrp auscult .*secret && sudo chmod 640 .*secret"):
         config.password()
 
 
