@@ -10,12 +10,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 
-from calibrate.arguments import number, whole_number
 from calibrate.checks import add_check_arguments
 from calibrate.detector_arguments import add_detector_arguments, fitter_settings
 from calibrate.fleet_manifest import CellError
 from calibrate.settings import CalibrationSettings
 from edge.audio.channels import parse_channel
+from edge.console.numbers import number, whole_number
 from edge.errors import AuscultError, UserError
 from edge.features.any_backbone import AnyBackbone, load_backbone
 

@@ -1,10 +1,11 @@
-"""Arguments and argument types that the benchmarks share."""
+"""Arguments that benchmarks share, each declared once."""
 
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
+
+from edge.console.numbers import whole_number
 
 
 def add_manifest_argument(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
@@ -25,48 +26,23 @@ def add_manifest_argument(parser: argparse.ArgumentParser, *, required: bool = T
     )
 
 
-def count(text: str) -> int:
-    """A whole number of 1 or more."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of 1 or more, not {text!r}")
-    return int(text)
+def add_units_argument(
+    parser: argparse.ArgumentParser, which: str = "only these", names: str = "a unit, dataset/unit or a whole dataset"
+) -> None:
+    """Say which machines to measure; `names` is what may be given."""
+    parser.add_argument("--units", nargs="+", metavar="UNIT", help=f"{which}: {names}")
 
 
-def seed(text: str) -> int:
-    """A whole number that a random generator takes."""
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"must be a whole number of 0 or more, not {text!r}")
-    return int(text)
+def add_repeats_argument(parser: argparse.ArgumentParser, then: str = "") -> None:
+    """Offer to draw the split of the normal recordings anew; `then` is what becomes of the draws."""
+    parser.add_argument(
+        "--repeats",
+        type=whole_number(1),
+        metavar="N",
+        help=f"draw N new fit and test halves of the normal files{then} (default: the manifest's split, once)",
+    )
 
 
-def above_zero(text: str) -> float:
-    """A finite number above 0."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not (math.isfinite(number) and number > 0):
-        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text!r}")
-    return number
-
-
-def decibels(text: str) -> float:
-    """A finite number."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"must be a number of decibels, not {text!r}")
-    return number
-
-
-def share(text: str) -> float:
-    """A part of a whole: more than 0, less than 1."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0.0 < number < 1.0:
-        raise argparse.ArgumentTypeError(f"must be a part of a whole, such as 0.5, not {text!r}")
-    return number
+def add_seed_argument(parser: argparse.ArgumentParser, meaning: str = "seed of every random choice") -> None:
+    """Offer a seed: the same one gives the same figures."""
+    parser.add_argument("--seed", type=whole_number(0), default=0, help=f"{meaning} (default: %(default)s)")

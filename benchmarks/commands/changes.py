@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.changes import MOST, ChangeResult, UnitResult, changes_of, files_of, measure_unit
-from benchmarks.commands.arguments import add_manifest_argument, count, seed
+from benchmarks.commands.arguments import add_manifest_argument, add_repeats_argument, add_seed_argument, add_units_argument
 from benchmarks.commands.system import add_system_arguments, system_document, system_settings
-from benchmarks.datasets.manifest import Unit, chosen_units, read_manifest, units
+from benchmarks.commands.units import measure_each, units_of
+from benchmarks.datasets.manifest import Unit, chosen_units
 from benchmarks.robustness import lacks, learn
 from benchmarks.steady_changes import KINDS, SteadyChange
 from benchmarks.steady_fan import TEST_CLIPS, steady_fan
 from calibrate.left_out import documents, left_out_lines
 from calibrate.metrics.sample import require_scikit_learn
+from edge.console.numbers import whole_number
+from edge.console.output import aligned, print_document
 from edge.console.progress import Progress
 from edge.errors import UserError
 
@@ -44,25 +46,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=f"in place of a manifest: a synthesised steady fan, 10 clips to learn from and {TEST_CLIPS} to test; takes some minutes",
     )
-    parser.add_argument("--units", nargs="+", metavar="UNIT", help="only these of the manifest: a unit, dataset/unit or a whole dataset")
+    add_units_argument(parser, "only these of the manifest")
     parser.add_argument(
         "--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND", help=f"of {', '.join(KINDS)} (default: all)"
     )
-    parser.add_argument(
-        "--repeats",
-        type=count,
-        metavar="N",
-        help="draw N new fit and test halves of the normal files, and pool them (default: the manifest's split, once)",
-    )
+    add_repeats_argument(parser, ", and pool them")
     parser.add_argument(
         "--most",
-        type=count,
+        type=whole_number(1),
         default=MOST,
         metavar="N",
         help="change no more recordings of a machine than these; all of its normal ones are scored as they are (default: %(default)s)",
     )
     add_system_arguments(parser)
-    parser.add_argument("--seed", type=seed, default=0, help="seed of every random choice (default: %(default)s)")
+    add_seed_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -71,31 +68,19 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.synthesised == (arguments.manifest is not None):
         raise UserError("--manifest", "give either the manifest of your recordings or --synthesised")
     learned = partial(learn, settings=system_settings(arguments))
-    results: dict[str, UnitResult] = {}
     with _units(arguments) as chosen:
         plans, skipped = _plans(chosen, arguments)
+        changes = {unit.key: asked for unit, asked in plans}
         files = sum(
-            files_of(unit, len(changes), repeats=arguments.repeats, most=arguments.most, seed=arguments.seed) for unit, changes in plans
+            files_of(unit, len(asked), repeats=arguments.repeats, most=arguments.most, seed=arguments.seed) for unit, asked in plans
         )
         with Progress("measuring steady changes", files) as bar:
-            for unit, changes in plans:
-                try:
-                    results[unit.key] = measure_unit(
-                        unit,
-                        changes,
-                        repeats=arguments.repeats,
-                        most=arguments.most,
-                        seed=arguments.seed,
-                        learn=learned,
-                        report=bar.update,
-                    )
-                except UserError as error:  # too little sound, an unreadable file: the other machines are measured all the same
-                    skipped[unit.key] = str(error)
+            measured = partial(
+                measure_unit, repeats=arguments.repeats, most=arguments.most, seed=arguments.seed, learn=learned, report=bar.update
+            )
+            results = measure_each([unit for unit, _ in plans], lambda unit: measured(unit, changes[unit.key]), skipped)
     document = _document(arguments, results, skipped)
-    if arguments.format == "json":
-        print(json.dumps(document, indent=2))
-    else:
-        print("\n".join(_text(document)))
+    print_document(document, arguments.format, lambda: _text(document))
     return 0
 
 
@@ -103,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _units(arguments: argparse.Namespace) -> Iterator[tuple[Unit, ...]]:
     """The chosen units; a synthesised one has its clips in a folder that goes away."""
     if arguments.manifest is not None:
-        yield chosen_units(units(read_manifest(arguments.manifest, arguments.without)), arguments.units)
+        yield units_of(arguments)
         return
     with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
         yield chosen_units((steady_fan(Path(folder), arguments.seed),), arguments.units, "what is synthesised")
@@ -176,14 +161,13 @@ def _text(document: Mapping[str, Any]) -> list[str]:
     for key, unit in document["units"].items():
         rows: list[Sequence[str]] = [COLUMNS]
         rows += [(one["kind"], one["what"], _size(one["size"], one["unit_of_size"]), *_figures(one)) for one in unit["changes"]]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         measures = {one["kind"]: one["unit_of_size"] for one in unit["changes"]}
         draws = f", {unit['draws']} draws" if unit["draws"] > 1 else ""
         lines += [
             f"{key}: {unit['fit_files']} files learned, {unit['normal_files']} normal ones scored{draws}; unchanged they score "
             f"{unit['mean_score']:.2f}, {unit['false_alarms']:.2f} of them alarm; heard is what scores above {unit['threshold']:.2f}",
             "",
-            *("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows),
+            *aligned(rows),
             "",
             *(f"smallest {way} of which half is heard: {_size(size, measures[way.split()[0]])}" for way, size in unit["smallest"].items()),
             "",

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.commands.arguments import seed
+from benchmarks.commands.arguments import add_seed_argument
 from benchmarks.compare import Comparison, compare, figures
+from edge.console.output import print_document
 from edge.errors import UserError
 
 
@@ -21,17 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example: auscult benchmark compare --before old/*.json --after new/*.json"
     parser.add_argument("--before", type=Path, nargs="+", required=True, metavar="JSON", help="results of one system")
     parser.add_argument("--after", type=Path, nargs="+", required=True, metavar="JSON", help="the same benchmarks of the other")
-    parser.add_argument("--seed", type=seed, default=0, help="seed of the bootstrap (default: %(default)s)")
+    add_seed_argument(parser, "seed of the bootstrap")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare and print."""
     before, after = (figures((str(path), _read(path)) for path in paths) for paths in (arguments.before, arguments.after))
     compared = compare(before, after, seed=arguments.seed)
-    if arguments.format == "json":
-        print(json.dumps({level: _document(comparison) for level, comparison in compared.items()}, indent=2))
-    else:
-        print("\n".join(_text(compared)))
+    document = {level: _document(comparison) for level, comparison in compared.items()}
+    print_document(document, arguments.format, lambda: _text(compared))
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import tempfile
@@ -12,9 +11,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks.commands.arguments import count, seed
+from benchmarks.commands.arguments import add_seed_argument
 from benchmarks.cost import Cost, Figure, measure_cost
 from benchmarks.fp32 import fp32_backbone
+from edge.console.numbers import whole_number
+from edge.console.output import print_document
 from edge.errors import UserError
 from edge.features.backbone import DEFAULT_BACKBONE, Backbone
 from edge.features.logmel_backbone import LOGMELS
@@ -35,9 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ONNX",
         help="the same backbone in fp32, as exported (default: made from the int8 one, which needs auscult[export])",
     )
-    parser.add_argument("--coreset", type=count, default=1000, help="patches per band of the detector (default: %(default)s)")
-    parser.add_argument("--repeats", type=count, default=7, metavar="N", help="measurements of each figure (default: %(default)s)")
-    parser.add_argument("--seed", type=seed, default=0, help="seed of the synthesised sound (default: %(default)s)")
+    parser.add_argument("--coreset", type=whole_number(1), default=1000, help="patches per band of the detector (default: %(default)s)")
+    parser.add_argument(
+        "--repeats", type=whole_number(1), default=7, metavar="N", help="measurements of each figure (default: %(default)s)"
+    )
+    add_seed_argument(parser, "seed of the synthesised sound")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -52,10 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
             fp32, int8, folder, backbone=arguments.backbone, coreset=arguments.coreset, repeats=arguments.repeats, seed=arguments.seed
         )
     document = _document(cost, arguments)
-    if arguments.format == "json":
-        print(json.dumps(document, indent=2))
-    else:
-        print("\n".join(_text(document)))
+    print_document(document, arguments.format, lambda: _text(document))
     return 0
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.commands.arguments import count, seed
+from benchmarks.commands.arguments import add_seed_argument
 from benchmarks.detectors import DetectorCost, measure_detector, record
 from calibrate.fitters import FITTERS
+from edge.console.numbers import whole_number
+from edge.console.output import print_document
 from edge.console.progress import progress
 from edge.errors import UserError
 
@@ -32,8 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = "example: auscult benchmark detectors --minutes 30 --detector patchcore,padim --format markdown"
     parser.add_argument("--detector", default=",".join(FITTERS), metavar="NAME[,NAME...]", help="which to measure (default: all)")
-    parser.add_argument("--minutes", type=count, default=10, metavar="MIN", help="minutes of recordings to fit on (default: %(default)s)")
-    parser.add_argument("--seed", type=seed, default=0, help="seed of the machine (default: %(default)s)")
+    parser.add_argument(
+        "--minutes", type=whole_number(1), default=10, metavar="MIN", help="minutes of recordings to fit on (default: %(default)s)"
+    )
+    add_seed_argument(parser, "seed of the machine")
     parser.add_argument("options", nargs="*", metavar="-- OPTION", help="options for `auscult calibrate`")
 
 
@@ -48,11 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
         costs = {
             name: measure_detector(name, recordings, heard, arguments.options) for name in progress(names, label="measuring detectors")
         }
-    if arguments.format == "json":
-        document = {name: asdict(cost) for name, cost in costs.items()}
-        print(json.dumps({"minutes": arguments.minutes, "options": arguments.options, "detectors": document}, indent=2))
-    else:
-        print("\n".join(_table(costs)))
+    measured = {name: asdict(cost) for name, cost in costs.items()}
+    document = {"minutes": arguments.minutes, "options": arguments.options, "detectors": measured}
+    print_document(document, arguments.format, lambda: _table(costs))
     return 0
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.commands.arguments import count, seed
+from benchmarks.commands.arguments import add_seed_argument
 from benchmarks.commands.envmix_arguments import add_envmix_arguments, envmix_of
 from benchmarks.commands.system import add_system_arguments, system_document, system_settings, systems
 from benchmarks.datasets.envmix import EnvMix
@@ -21,6 +21,8 @@ from calibrate.cluster import Failure
 from calibrate.left_out import documents, left_out_lines
 from calibrate.metrics.bootstrap import percentile_interval
 from calibrate.metrics.sample import require_scikit_learn
+from edge.console.numbers import whole_number
+from edge.console.output import aligned
 
 FORMATS = ("text", "markdown", "json")
 COLUMNS = tuple(next(iter(ENVMIX.values())))
@@ -40,13 +42,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = "example: auscult benchmark envmix --manifest recordings/manifest.csv --snr 6 0 -6 --repeats 5 --format json"
     add_envmix_arguments(parser)
-    parser.add_argument("--repeats", type=count, default=1, metavar="N", help="draws of halves, sounds and places (default: %(default)s)")
     parser.add_argument(
-        "--learn", type=count, metavar="N", help="learn from N recordings of a class at most, and test the same: a learning curve"
+        "--repeats", type=whole_number(1), default=1, metavar="N", help="draws of halves, sounds and places (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--learn", type=whole_number(1), metavar="N", help="learn from N recordings of a class at most, and test the same: a learning curve"
     )
     add_system_arguments(parser, several=True)
     add_job_arguments(parser)
-    parser.add_argument("--seed", type=seed, default=0, help="seed of every random choice (default: %(default)s)")
+    add_seed_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -147,8 +151,7 @@ def _table(document: Mapping[str, Any]) -> list[str]:
     if document["mean"] is not None:
         rows += [_row("mean", ratio, figures) for ratio, figures in document["snr"].items()]
         rows.append(_row("mean", "mean", document["mean"]))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = aligned(rows)
     lines += [line for one in document["classes"].values() for line in left_out_lines(one["left_out"], one["recordings"])]
     return lines + [f"skipped {name}: {reason}" for name, reason in document["skipped"].items()]
 

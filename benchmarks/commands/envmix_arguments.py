@@ -7,9 +7,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.commands.arguments import add_manifest_argument, decibels, share
+from benchmarks.commands.arguments import add_manifest_argument
 from benchmarks.datasets.envmix import EnvMix, envmix_of_folders, envmix_of_manifest
 from benchmarks.datasets.manifest import read_manifest
+from edge.console.numbers import number, number_above
 from edge.errors import UserError
 
 SNR_DB = (6.0, 0.0, -6.0)
@@ -23,7 +24,7 @@ def add_envmix_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--snr",
-        type=decibels,
+        type=number(),
         nargs="+",
         default=list(SNR_DB),
         metavar="DB",
@@ -36,7 +37,11 @@ def add_envmix_arguments(parser: argparse.ArgumentParser) -> None:
         help="ratios of powers while the added sound lasts, or over the whole recording: a short sound is then louder (default: sound)",
     )
     parser.add_argument(
-        "--share", type=share, default=0.5, metavar="PART", help="share of a class to learn from, where there are no folds (default: 0.5)"
+        "--share",
+        type=number_above(0, below=1),
+        default=0.5,
+        metavar="PART",
+        help="share of a class to learn from, where there are no folds (default: 0.5)",
     )
     parser.add_argument("--classes", nargs="+", metavar="CLASS", help="only these classes of normal sound (default: all)")
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.commands.arguments import seed
+from benchmarks.commands.arguments import add_seed_argument
 from benchmarks.commands.envmix_arguments import add_envmix_arguments, envmix_of
 from benchmarks.commands.system import add_system_arguments, system_document, system_settings, systems
 from benchmarks.datasets.envmix import EnvMix
@@ -19,6 +18,7 @@ from calibrate.cluster import Failure
 from calibrate.left_out import documents, left_out_lines
 from calibrate.metrics.faithfulness import Faithfulness, FaithfulnessMetrics, faithfulness_metrics
 from calibrate.metrics.sample import require_scikit_learn
+from edge.console.output import print_document
 
 FORMATS = ("text", "markdown", "json")
 
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_system_arguments(parser, several=True, mode="clip")
     add_job_arguments(parser)
-    parser.add_argument("--seed", type=seed, default=0, help="seed of every random choice (default: %(default)s)")
+    add_seed_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -57,10 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
             "left_out": left_out,
             "skipped": skipped,
         }
-    if arguments.format == "json":
-        print(json.dumps(document, indent=2))
-    else:
-        print("\n".join([_table(arguments, measured), *_told(document["detectors"], mix)]))
+    print_document(document, arguments.format, lambda: [_table(arguments, measured), *_left_out(document["detectors"], mix)])
     return 0
 
 
@@ -77,8 +74,8 @@ def _measured(arguments: argparse.Namespace, mix: EnvMix) -> tuple[list[Faithful
     return falls, left_out, {name: result.problem for name, result in named if isinstance(result, Failure)}
 
 
-def _told(detectors: Mapping[str, Any], mix: EnvMix) -> list[str]:
-    """What was left out and which classes were skipped; most of it is so for every detector, and is told once."""
+def _left_out(detectors: Mapping[str, Any], mix: EnvMix) -> list[str]:
+    """What was left out and which classes were skipped; most of it applies to every detector, and is printed once."""
     recordings = {normal.name: mix.recordings(normal) for normal in mix.normal}
     lines = []
     for detector in detectors.values():

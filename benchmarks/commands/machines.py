@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.commands.arguments import above_zero, add_manifest_argument, count, decibels, seed
+from benchmarks.commands.arguments import add_manifest_argument, add_repeats_argument, add_seed_argument, add_units_argument
 from benchmarks.commands.system import add_system_arguments, system_document, system_settings
+from benchmarks.commands.units import measure_each
 from benchmarks.datasets.manifest import Unit, background, chosen_units, read_manifest, units
 from benchmarks.draws import splits
 from benchmarks.machines import UnitResult, document_of, fit_and_score, measure_unit
@@ -21,6 +21,8 @@ from benchmarks.singles import cut, single_units
 from benchmarks.yardstick import FUSED
 from calibrate.left_out import LeftOut, Sieve, documents, left_out_lines, nothing_left
 from calibrate.metrics.sample import require_scikit_learn
+from edge.console.numbers import number, number_above
+from edge.console.output import aligned, print_document
 from edge.console.progress import Progress
 from edge.errors import UserError
 
@@ -32,26 +34,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Fit each machine on its fit rows with one set of settings, score its test rows file by file."
     parser.epilog = "example: auscult benchmark machines --manifest recordings/manifest.csv --repeats 5 --noise-db 6 --baseline"
     add_manifest_argument(parser)
-    parser.add_argument("--units", nargs="+", metavar="UNIT", help="only these: a unit, dataset/unit or a whole dataset")
-    parser.add_argument(
-        "--repeats",
-        type=count,
-        metavar="N",
-        help="draw N new fit and test halves of the normal files (default: the manifest's split, once)",
-    )
+    add_units_argument(parser)
+    add_repeats_argument(parser)
     mixing = parser.add_mutually_exclusive_group()
     mixing.add_argument(
         "--noise-db",
-        type=decibels,
+        type=number(),
         metavar="DB",
         help="mix background rows into all clips of a unit at one level, so far above its fit clips' mean power; drawn for each clip",
     )
     mixing.add_argument(
-        "--snr", type=decibels, metavar="DB", help="instead: at this ratio of machine to background in every clip, whatever its own level"
+        "--snr", type=number(), metavar="DB", help="instead: at this ratio of machine to background in every clip, whatever its own level"
     )
     parser.add_argument(
         "--seconds",
-        type=above_zero,
+        type=number_above(0),
         metavar="S",
         help="cut all recordings into clips of this length: learn from every clip of the fit rows, test one clip of each test row",
     )
@@ -66,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="measure the yardstick too, on the same clips: simple statistics of whole recordings (benchmarks/yardstick.py)",
     )
     add_system_arguments(parser)
-    parser.add_argument("--seed", type=seed, default=0, help="seed of every random choice (default: %(default)s)")
+    add_seed_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -80,8 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = chosen_units(single_units(recordings) if arguments.single else units(recordings), arguments.units)
     backgrounds, noises = background(recordings), Sieve()
     mixer = _mixer(arguments, backgrounds, noises)
-    measured = partial(fit_and_score, settings=system_settings(arguments))
-    results: dict[str, UnitResult] = {}
+    fitted = partial(fit_and_score, settings=system_settings(arguments))
     skipped: dict[str, str] = {}
     uncut: dict[str, tuple[LeftOut, ...]] = {}  # of units of single recordings
     with tempfile.TemporaryDirectory(prefix="auscult-") as folder:
@@ -91,29 +87,26 @@ def run(arguments: argparse.Namespace) -> int:
         measurable = [unit for unit in chosen if unit.lacks is None]
         files = sum(split.files for unit in measurable for split in splits(unit, arguments.repeats, arguments.seed))
         with Progress("measuring machines", files) as bar:
-            for unit in measurable:
-                try:
-                    result = measure_unit(
-                        unit,
-                        repeats=arguments.repeats,
-                        mixer=mixer,
-                        seconds=arguments.seconds,
-                        yardstick=arguments.baseline,
-                        seed=arguments.seed,
-                        fit_and_score=measured,
-                        report=bar.update,
-                    )
-                    before = uncut.get(unit.key, ())
-                    results[unit.key] = replace(result, left_out=before + result.left_out, recordings=len(before) + result.recordings)
-                except UserError as error:  # too little sound: the other machines are measured all the same
-                    skipped[unit.key] = str(error)
+
+            def measured(unit: Unit) -> UnitResult:
+                result = measure_unit(
+                    unit,
+                    repeats=arguments.repeats,
+                    mixer=mixer,
+                    seconds=arguments.seconds,
+                    yardstick=arguments.baseline,
+                    seed=arguments.seed,
+                    fit_and_score=fitted,
+                    report=bar.update,
+                )
+                before = uncut.get(unit.key, ())
+                return replace(result, left_out=before + result.left_out, recordings=len(before) + result.recordings)
+
+            results = measure_each(measurable, measured, skipped)
     document = _document(arguments, results, skipped)
     if mixer is not None:
         document["background"] = {"recordings": len(backgrounds), "left_out": documents(noises.left_out)}
-    if arguments.format == "json":
-        print(json.dumps(document, indent=2))
-    else:
-        print("\n".join(_table(document)))
+    print_document(document, arguments.format, lambda: _table(document))
     return 0
 
 
@@ -133,8 +126,8 @@ def _cut(chosen: Sequence[Unit], folder: Path, skipped: dict[str, str]) -> tuple
     """Cut the recordings of single units; return what was left out of each, and note those of which too little is left."""
     halved = []
     left_out = {}
-    for number, unit in enumerate(chosen):
-        place, sieve = folder / str(number), Sieve()
+    for index, unit in enumerate(chosen):
+        place, sieve = folder / str(index), Sieve()
         place.mkdir()
         halves = cut(unit, place, sieve)
         if sieve.left_out and halves.lacks is not None:
@@ -178,8 +171,7 @@ def _table(document: Mapping[str, Any]) -> list[str]:
     if document["mean"] is not None:
         means = ("mean", _area(document["mean"]), "", *([_area(document["yardstick_mean"])] if baseline else []))
         rows.append((*means, *[""] * (len(rows[0]) - len(means))))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = aligned(rows)
     lines += [line for unit in document["units"].values() for line in left_out_lines(unit["left_out"], unit["recordings"])]
     if background := document.get("background"):
         lines += [f"background: {line}" for line in left_out_lines(background["left_out"], background["recordings"])]

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from benchmarks.alarms import Alarms
-from benchmarks.commands.arguments import above_zero, add_manifest_argument, count, seed
+from benchmarks.commands.arguments import add_manifest_argument, add_seed_argument, add_units_argument
 from benchmarks.commands.system import add_system_arguments, system_document, system_settings
-from benchmarks.datasets.manifest import chosen_units, read_manifest, units
+from benchmarks.commands.units import measure_each, units_of
 from benchmarks.delay import KINDS, SCENE_S, Delays, measure_delays
 from benchmarks.held_out import Silence, measure_silence
 from benchmarks.promise import RATE_HZ, RECORDING_S, Kept, count_alarms, learn, machine, pooled
 from benchmarks.robustness import lacks
 from calibrate.left_out import Sieve, documents, left_out_lines
+from edge.console.numbers import number_above, whole_number
+from edge.console.output import aligned, print_document
 from edge.console.progress import Progress
-from edge.errors import UserError
 from edge.judgement.tail import SECONDS_PER_WEEK
 
 MINUTES = (5, 15, 60)
@@ -33,42 +33,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = "example: auscult benchmark promise --minutes 5 15 60 --hours 24 --faults 20 --format json"
     parser.add_argument(
-        "--minutes", type=count, nargs="+", default=list(MINUTES), metavar="MIN", help="lengths of calibration (default: 5 15 60)"
+        "--minutes", type=whole_number(1), nargs="+", default=list(MINUTES), metavar="MIN", help="lengths of calibration (default: 5 15 60)"
     )
     parser.add_argument(
-        "--hours", type=above_zero, default=3.0, metavar="H", help="normal sound after that; an hour takes two minutes (default: 3)"
+        "--hours", type=number_above(0), default=3.0, metavar="H", help="normal sound after that; an hour takes two minutes (default: 3)"
     )
     parser.add_argument(
         "--false-alarms-per-week",
-        type=above_zero,
+        type=number_above(0),
         nargs="+",
         default=list(PROMISES),
         metavar="N",
         help="promises to check; rare ones take long to observe (default: 1 100 1000)",
     )
-    parser.add_argument("--hold", type=above_zero, default=60.0, metavar="S", help="mean time between changes of load (default: 60)")
-    parser.add_argument("--machines", type=count, default=1, metavar="N", help="so many machines, each for so long (default: 1)")
-    parser.add_argument("--faults", type=int, default=10, metavar="N", help="faults of each kind, for the delays; 0 for none (default: 10)")
+    parser.add_argument("--hold", type=number_above(0), default=60.0, metavar="S", help="mean time between changes of load (default: 60)")
+    parser.add_argument("--machines", type=whole_number(1), default=1, metavar="N", help="so many machines, each for so long (default: 1)")
+    parser.add_argument(
+        "--faults", type=whole_number(0), default=10, metavar="N", help="faults of each kind, for the delays; 0 for none (default: 10)"
+    )
     add_manifest_argument(parser, required=False)
-    parser.add_argument("--units", nargs="+", metavar="UNIT", help="only these of the manifest: a unit, dataset/unit or a whole dataset")
+    add_units_argument(parser, "only these of the manifest")
     add_system_arguments(parser)
-    parser.add_argument("--seed", type=seed, default=0, help="seed of every random choice (default: %(default)s)")
+    add_seed_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print the figures."""
-    if arguments.faults < 0:
-        raise UserError("--faults", f"must be 0 or more, not {arguments.faults}")
     document = {
         "false_alarms_per_week": _promises(arguments),
         "seed": arguments.seed,
         "system": system_document(arguments),
         **(_synthesised(arguments) if arguments.manifest is None else _real(arguments)),
     }
-    if arguments.format == "json":
-        print(json.dumps(document, indent=2))
-    else:
-        print("\n".join(_text(document)))
+    print_document(document, arguments.format, lambda: _text(document))
     return 0
 
 
@@ -132,28 +129,22 @@ def _delays(same: Sequence[Delays]) -> dict[str, Any]:
 
 
 def _real(arguments: argparse.Namespace) -> dict[str, Any]:
-    chosen = chosen_units(units(read_manifest(arguments.manifest, arguments.without)), arguments.units)
+    chosen = units_of(arguments)
     skipped = {unit.key: reason for unit in chosen if (reason := lacks(unit)) is not None}
     measurable = [unit for unit in chosen if unit.key not in skipped]
-    silences: dict[str, list[dict[str, Any]]] = {}
-    recordings: dict[str, int] = {}
-    left_out: dict[str, list[dict[str, str]]] = {}
-    settings = system_settings(arguments)
+    sieves = {unit.key: Sieve() for unit in measurable}
+    promises, settings = _promises(arguments), system_settings(arguments)
     with Progress("listening", sum(len(unit.fit) + len(unit.normal) for unit in measurable)) as bar:
-        for unit in measurable:
-            try:
-                sieve = Sieve()
-                measured = measure_silence(unit, _promises(arguments), sieve, seed=arguments.seed, settings=settings, report=bar.update)
-                silences[unit.key] = [_silence(one) for one in measured]
-                recordings[unit.key] = len(unit.fit) + len(unit.normal)
-                left_out[unit.key] = documents(sieve.left_out)
-            except UserError as error:  # too little sound: the other machines are measured all the same
-                skipped[unit.key] = str(error)
+        results = measure_each(
+            measurable,
+            lambda unit: measure_silence(unit, promises, sieves[unit.key], seed=arguments.seed, settings=settings, report=bar.update),
+            skipped,
+        )
     return {
         "manifest": arguments.manifest.name,
-        "units": silences,
-        "recordings": recordings,
-        "left_out": left_out,
+        "units": {key: [_silence(one) for one in silences] for key, silences in results.items()},
+        "recordings": {unit.key: len(unit.fit) + len(unit.normal) for unit in measurable if unit.key in results},
+        "left_out": {key: documents(sieves[key].left_out) for key in results},
         "skipped": skipped,
     }
 
@@ -173,7 +164,7 @@ def _text(document: Mapping[str, Any]) -> list[str]:
                 lengths = f"{one['fit_seconds']:.0f} s", f"{one['supported_per_week']:.0f}/week", f"{one['promised_per_week']:g}/week"
                 rows.append((key, *lengths, f"{one['seconds']:.0f} s", f"{one['expected']:.2g}", *told))
         lines = [line for key, found in document["left_out"].items() for line in left_out_lines(found, document["recordings"][key])]
-        return _aligned(rows) + lines + [f"skipped {key}: {reason}" for key, reason in document["skipped"].items()]
+        return aligned(rows) + lines + [f"skipped {key}: {reason}" for key, reason in document["skipped"].items()]
     hours = document["hours"] * document["machines"]
     heard = f"{hours:g} h of normal sound after each calibration; load changes every {document['hold_s']:g} s"
     rows = [("learned", "supports", "promised", "expected", "alarms", "observed per week (95 %)")]
@@ -182,7 +173,7 @@ def _text(document: Mapping[str, Any]) -> list[str]:
         observed = f"{kept['observed_per_week']:.0f} ({kept['low']:.0f} - {kept['high']:.0f})"
         row = f"{kept['minutes']} min", f"{kept['supported_per_week']:.0f}/week", promised, f"{kept['expected']:.2g}"
         rows.append((*row, str(kept["alarms"]), observed))
-    lines = [heard, "", *_aligned(rows)]
+    lines = [heard, "", *aligned(rows)]
     if document["delay"]:
         rows = [("learned", "promised", "fault", "told", "missed", "hidden", "delay: median", "90 %")]
         for one in document["delay"]:
@@ -190,7 +181,7 @@ def _text(document: Mapping[str, Any]) -> list[str]:
             rows.append(
                 (f"{one['minutes']} min", f"{one['promised_per_week']:g}/week", one["kind"], *counts, _s(one["median_s"]), _s(one["p90_s"]))
             )
-        lines += ["", *_aligned(rows)]
+        lines += ["", *aligned(rows)]
     return lines
 
 
@@ -200,8 +191,3 @@ def _s(seconds: float | None) -> str:
 
 def _minutes(minutes: float) -> str:
     return f"{minutes / 1440:.3g} days" if minutes >= 2880 else f"{minutes / 60:.3g} h" if minutes >= 120 else f"{minutes:.3g} min"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

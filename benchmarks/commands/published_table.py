@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.commands.arguments import count, seed
+from benchmarks.commands.arguments import add_seed_argument, add_units_argument
 from benchmarks.commands.system import add_system_arguments, system_document, system_settings, systems
 from benchmarks.datasets.manifest import Unit, chosen_units
 from benchmarks.datasets.published import Published
@@ -21,6 +20,8 @@ from benchmarks.tables.table import Table, rows_of
 from calibrate.cluster import Failure
 from calibrate.left_out import left_out_lines
 from calibrate.metrics.sample import require_scikit_learn
+from edge.console.numbers import whole_number
+from edge.console.output import print_document
 
 UNIT_FIGURES = ("roc_auc", "low", "high", "pauc", "f1", "recordings", "left_out")
 
@@ -28,11 +29,13 @@ UNIT_FIGURES = ("roc_auc", "low", "high", "pauc", "f1", "recordings", "left_out"
 def add_table_arguments(parser: argparse.ArgumentParser, layout: str) -> None:
     """Say what such a benchmark takes; `layout` is one of the dataset's files."""
     parser.add_argument("--root", type=Path, required=True, metavar="DIR", help=f"the folder with the dataset as published: {layout}")
-    parser.add_argument("--units", nargs="+", metavar="UNIT", help="only these: a kind, kind/id, or a key of the results")
-    parser.add_argument("--seeds", type=count, default=1, metavar="N", help="so many seeds of everything random (default: %(default)s)")
+    add_units_argument(parser, names="a kind, kind/id, or a key of the results")
+    parser.add_argument(
+        "--seeds", type=whole_number(1), default=1, metavar="N", help="so many seeds of everything random (default: %(default)s)"
+    )
     add_system_arguments(parser, several=True, mode="clip")
     add_job_arguments(parser)
-    parser.add_argument("--seed", type=seed, default=0, help="the first of them (default: %(default)s)")
+    add_seed_argument(parser, "the first of them")
 
 
 def run_table(
@@ -75,11 +78,9 @@ def run_table(
         "detectors": detectors,
         "skipped": skipped,
     }
-    if arguments.format == "json":
-        print(json.dumps(document, indent=2))
-    else:
-        told = [line for one in detectors.values() for u in one["units"] for line in left_out_lines(u["left_out"], u["recordings"])]
-        print("\n".join([table.markdown(), *dict.fromkeys(told), *(f"skipped {key}: {reason}" for key, reason in skipped.items())]))
+    left_out = [line for one in detectors.values() for u in one["units"] for line in left_out_lines(u["left_out"], u["recordings"])]
+    notes = (*dict.fromkeys(left_out), *(f"skipped {key}: {reason}" for key, reason in skipped.items()))
+    print_document(document, arguments.format, lambda: [table.markdown(), *notes])
     return 0
 
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from benchmarks.commands.arguments import add_manifest_argument, seed
+from benchmarks.commands.arguments import add_manifest_argument, add_seed_argument, add_units_argument
 from benchmarks.commands.system import add_system_arguments, system_document, system_settings
-from benchmarks.datasets.manifest import chosen_units, read_manifest, units
+from benchmarks.commands.units import measure_each, units_of
 from benchmarks.ordinary_changes import CHANGES, GAINS
 from benchmarks.robustness import UNCHANGED, ChangeResult, UnitResult, files_of, lacks, learn, measure_unit
 from benchmarks.share import Share
 from calibrate.left_out import documents, left_out_lines
 from calibrate.metrics.sample import require_scikit_learn
+from edge.console.output import aligned, print_document
 from edge.console.progress import Progress
-from edge.errors import UserError
 
 SHARES = ("false_alarms", "new_false_alarms", "detected")
 AREAS = ("roc_auc", "roc_auc_without_level")
@@ -35,30 +34,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = "example: auscult benchmark robustness --manifest recordings/manifest.csv --units fan_id_02 --format json"
     add_manifest_argument(parser)
-    parser.add_argument("--units", nargs="+", metavar="UNIT", help="only these: a unit, dataset/unit or a whole dataset")
+    add_units_argument(parser)
     add_system_arguments(parser)
-    parser.add_argument("--seed", type=seed, default=0, help="seed of every random choice (default: %(default)s)")
+    add_seed_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure every unit and print the figures."""
     require_scikit_learn()
-    chosen = chosen_units(units(read_manifest(arguments.manifest, arguments.without)), arguments.units)
+    chosen = units_of(arguments)
     skipped = {unit.key: reason for unit in chosen if (reason := lacks(unit)) is not None}
     measurable = [unit for unit in chosen if unit.key not in skipped]
-    results: dict[str, UnitResult] = {}
     learned = partial(learn, settings=system_settings(arguments))
     with Progress("measuring robustness", sum(map(files_of, measurable))) as bar:
-        for unit in measurable:
-            try:
-                results[unit.key] = measure_unit(unit, seed=arguments.seed, learn=learned, report=bar.update)
-            except UserError as error:  # too little sound: the other machines are measured all the same
-                skipped[unit.key] = str(error)
+        measured = partial(measure_unit, seed=arguments.seed, learn=learned, report=bar.update)
+        results = measure_each(measurable, measured, skipped)
     document = _document(arguments, results, skipped)
-    if arguments.format == "json":
-        print(json.dumps(document, indent=2))
-    else:
-        print("\n".join(_table(document)))
+    print_document(document, arguments.format, lambda: _table(document))
     return 0
 
 
@@ -128,8 +120,7 @@ def _table(document: Mapping[str, Any]) -> list[str]:
     for name, mean in (document["mean"] or {}).items():
         fractions = ["-" if mean[figure] is None else f"{mean[figure]:.2f}" for figure in (*SHARES, *AREAS)]
         rows.append(("mean", name, fractions[0], "", fractions[1], "", "", "", *fractions[2:4], "", fractions[4], "", ""))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = aligned(rows)
     lines += [line for unit in document["units"].values() for line in left_out_lines(unit["left_out"], unit["recordings"])]
     return lines + [f"skipped {key}: {reason}" for key, reason in document["skipped"].items()]
 

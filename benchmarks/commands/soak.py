@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -11,10 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.commands.arguments import above_zero, seed
+from benchmarks.commands.arguments import add_seed_argument
 from benchmarks.commands.system import add_system_arguments, system_document, system_settings
 from benchmarks.soak import Soak, soak
 from calibrate.demo.broker import DemoBroker
+from edge.console.numbers import number_above
+from edge.console.output import print_document
 from edge.console.progress import Progress
 from edge.errors import UserError
 
@@ -29,16 +30,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = "example: auscult benchmark soak --hours 24 --broker localhost:1883 --format json"
     parser.add_argument(
-        "--hours", type=above_zero, default=24.0, metavar="H", help="hours of sound (default: 24; takes about half an hour)"
+        "--hours", type=number_above(0), default=24.0, metavar="H", help="hours of sound (default: 24; takes about half an hour)"
     )
     parser.add_argument(
-        "--after", type=above_zero, default=2.0, metavar="H", help="growth is measured after so many hours of sound (default: 2)"
+        "--after", type=number_above(0), default=2.0, metavar="H", help="growth is measured after so many hours of sound (default: 2)"
     )
     parser.add_argument(
         "--broker", type=_endpoint, metavar="HOST[:PORT]", help="without login and TLS (default: one within this process, which is slow)"
     )
     add_system_arguments(parser)
-    parser.add_argument("--seed", type=seed, default=0, help="seed of the machine and its faults (default: %(default)s)")
+    add_seed_argument(parser, "seed of the machine and its faults")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         bar = stack.enter_context(Progress("listening", 3600.0 * arguments.hours))
         result = soak(folder, system_settings(arguments), arguments.hours, broker, protocol, arguments.seed, bar.update)
     document = _document(result, arguments)
-    print(json.dumps(document, indent=2) if arguments.format == "json" else "\n".join(_text(document)))
+    print_document(document, arguments.format, lambda: _text(document))
     return 0
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from benchmarks.commands.arguments import count, seed
+from benchmarks.commands.arguments import add_seed_argument
 from benchmarks.noises import NOISES
 from benchmarks.tail import LONG_WEEKS, MINUTES, PROMISES, Given, measure_tails
+from edge.console.numbers import whole_number
+from edge.console.output import aligned, print_document
 from edge.console.progress import Progress
 
 RARE = [promise for promise, per_week in PROMISES.items() if per_week is not None]
@@ -24,14 +25,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "threshold gives with the one that was promised. Decades: 0 is as promised, 1 is ten times as many, -1 a tenth."
     )
     parser.epilog = "example: auscult benchmark tail --draws 200 --format json"
-    parser.add_argument("--draws", type=count, default=60, metavar="N", help="recordings of each noise and length (default: %(default)s)")
     parser.add_argument(
-        "--minutes", type=count, nargs="+", default=list(MINUTES), metavar="MIN", help="their lengths (default: 5 15 60 480)"
+        "--draws", type=whole_number(1), default=60, metavar="N", help="recordings of each noise and length (default: %(default)s)"
     )
     parser.add_argument(
-        "--weeks", type=count, default=LONG_WEEKS, metavar="N", help="weeks of noise that measure the true rate (default: %(default)s)"
+        "--minutes", type=whole_number(1), nargs="+", default=list(MINUTES), metavar="MIN", help="their lengths (default: 5 15 60 480)"
     )
-    parser.add_argument("--seed", type=seed, default=0, help="seed of every random choice (default: %(default)s)")
+    parser.add_argument(
+        "--weeks",
+        type=whole_number(1),
+        default=LONG_WEEKS,
+        metavar="N",
+        help="weeks of noise that measure the true rate (default: %(default)s)",
+    )
+    add_seed_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -50,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
             "too_many": float(np.mean([one.too_many for one in given if one.promise in RARE])),
         },
     }
-    print(json.dumps(document, indent=2) if arguments.format == "json" else "\n".join(_text(document)))
+    print_document(document, arguments.format, lambda: _text(document))
     return 0
 
 
@@ -66,12 +73,11 @@ def _text(document: Mapping[str, Any]) -> list[str]:
     rows: list[Sequence[str]] = [("noise", "promise", *(f"{length} min" for length in minutes))]
     for noise in dict.fromkeys(one["noise"] for one in document["noises"]):
         rows += [(noise, promise, *(_span(cells[noise, promise, length]) for length in minutes)) for promise in PROMISES]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     criterion = document["criterion"]
     return [
         "decades from promised to given: 10 %, median, 90 % of the draws",
         "",
-        *("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows),
+        *aligned(rows),
         "",
         f"more than three times the promise where it is supported: at most {criterion['too_many_where_supported']:.2f} of the draws",
         f"geometric mean of given over promised, {' and '.join(RARE)}: {criterion['decades_from_promise']:.2f} decades from 0 on average",

@@ -19,25 +19,28 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from benchmarks.datasets.manifest import Unit
 from benchmarks.datasets.published import (
     ANOMALOUS,
     FIT,
     NORMAL,
     UNLABELLED,
     Machine,
-    Parts,
     Published,
     Source,
     find_machines,
     kind_and_folder,
-    missing_note,
-    strange_note,
-    unlabelled_note,
+    notes_of,
+    unit_of,
 )
 from edge.errors import UserError
 
-SOURCE = Source("DCASE 2020 task 2", "https://zenodo.org/records/3678171", "fan/train/normal_id_00_00000000.wav")
+SOURCE = Source(
+    name="DCASE 2020 task 2",
+    url="https://zenodo.org/records/3678171",
+    example="fan/train/normal_id_00_00000000.wav",
+    labels="eval_data_list.csv",
+    labels_url="https://zenodo.org/records/3951620",
+)
 DATASET = "dcase2020"
 DEVELOPMENT, EVALUATION = "development", "evaluation"
 MACHINE_IDS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -52,8 +55,6 @@ MACHINE_IDS: dict[str, dict[str, tuple[str, ...]]] = {
         **{kind: ("01", "03", "05") for kind in ("fan", "pump", "slider", "valve")},
     },
 }
-LABELS_FILE = "eval_data_list.csv"
-LABELS_URL = "https://zenodo.org/records/3951620"
 
 PUBLISHED = {
     part: tuple(Machine(kind, machine_id, part) for kind, ids in kinds.items() for machine_id in ids) for part, kinds in MACHINE_IDS.items()
@@ -74,18 +75,10 @@ def read_dcase2020(root: Path) -> Published:
         When nothing of it is there, a recording is there twice, or the list of labels is damaged.
     """
     found = find_machines(root, SOURCE, partial(_parse, root, _read_labels(root)))
-    order = {machine: number for number, machine in enumerate(_ALL.values())}
-    machines = sorted(found.machines, key=order.__getitem__)
-    parts = [part for part in PUBLISHED if part == DEVELOPMENT or any(machine.condition == part for machine in machines)]
-    published = [machine for part in parts for machine in PUBLISHED[part]]
-    unlabelled = [_name(machine) for machine in machines if found.machines[machine].get(UNLABELLED)]
+    machines = [machine for machine in _ALL.values() if machine in found.machines]
     return Published(
-        units=tuple(_unit(machine, found.machines[machine]) for machine in machines),
-        notes=(
-            *missing_note(SOURCE, machines, published, _name),
-            *unlabelled_note(SOURCE, unlabelled, LABELS_FILE, LABELS_URL),
-            *strange_note(root, SOURCE, found.strange),
-        ),
+        units=tuple(unit_of(DATASET, _name(machine), machine, found.machines[machine]) for machine in machines),
+        notes=notes_of(root, SOURCE, found, tuple(PUBLISHED.values()), _name),
     )
 
 
@@ -106,24 +99,10 @@ def _parse(root: Path, labels: Labels, path: Path) -> tuple[Machine, str] | None
     return None
 
 
-def _unit(machine: Machine, parts: Parts) -> Unit:
-    return Unit(
-        key=_name(machine),
-        dataset=DATASET,
-        unit=_name(machine),
-        fit=parts.get(FIT, ()),
-        normal=parts.get(NORMAL, ()),
-        anomalous=parts.get(ANOMALOUS, ()),
-        kind=machine.kind,
-        machine_id=machine.machine_id,
-        condition=machine.condition,
-    )
-
-
 def _read_labels(root: Path) -> Labels:
     """Read the list of labels, wherever it lies: a line with a kind of machine, then `name, name before the challenge, 0 or 1` for each."""
     labels: dict[tuple[str, str], str] = {}
-    for path in sorted(root.rglob(LABELS_FILE)):
+    for path in sorted(root.rglob(SOURCE.labels)):
         kind = ""
         try:
             with path.open(newline="", encoding="utf-8-sig") as file:
@@ -133,5 +112,5 @@ def _read_labels(root: Path) -> Labels:
                     elif row:
                         labels[kind, Path(row[0].strip()).stem] = (NORMAL, ANOMALOUS)[("0", "1").index(row[2].strip())]
         except (OSError, UnicodeDecodeError, csv.Error, IndexError, ValueError):
-            raise UserError(path, f"is not the list of labels; download it again from {LABELS_URL}") from None
+            raise UserError(path, f"is not the list of labels; download it again from {SOURCE.labels_url}") from None
     return labels

@@ -18,7 +18,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -34,14 +34,17 @@ from benchmarks.datasets.published import (
     Source,
     find_machines,
     kind_and_folder,
-    missing_note,
-    strange_note,
-    unlabelled_note,
+    notes_of,
+    unit_of,
 )
 from edge.errors import UserError
 
 SOURCE = Source(
-    "DCASE 2023 task 2", "https://zenodo.org/records/7882613", "bearing/train/section_00_source_train_normal_0000_vel_6_loc_A.wav"
+    name="DCASE 2023 task 2",
+    url="https://zenodo.org/records/7882613",
+    example="bearing/train/section_00_source_train_normal_0000_vel_6_loc_A.wav",
+    labels="ground_truth_attributes",
+    labels_url="https://github.com/nttcslab/dcase2023_task2_evaluator",
 )
 DATASET = "dcase2023"
 KINDS = {
@@ -50,8 +53,6 @@ KINDS = {
 }
 SECTION = "00"  # of every machine in this year
 DOMAINS = ("source", "target")
-LABELS_FOLDER = "ground_truth_attributes"
-LABELS_URL = "https://github.com/nttcslab/dcase2023_task2_evaluator"
 
 PUBLISHED = {part: tuple(Machine(kind, SECTION) for kind in kinds) for part, kinds in KINDS.items()}
 _ALL = {machine.kind: machine for machines in PUBLISHED.values() for machine in machines}
@@ -85,16 +86,9 @@ def read_dcase2023(root: Path) -> Published:
     labels = _read_labels(root)
     found = find_machines(root, SOURCE, partial(_parse, root, labels))
     machines = [machine for machine in _ALL.values() if machine in found.machines]
-    parts = [part for part in PUBLISHED if part == "development" or any(machine in PUBLISHED[part] for machine in machines)]
-    published = [machine for part in parts for machine in PUBLISHED[part]]
-    unlabelled = [machine.kind for machine in machines if found.machines[machine].get(UNLABELLED)]
     return Published(
         units=tuple(_unit(machine, domain, found.machines[machine], labels) for machine in machines for domain in DOMAINS),
-        notes=(
-            *missing_note(SOURCE, machines, published, lambda machine: machine.kind),
-            *unlabelled_note(SOURCE, unlabelled, LABELS_FOLDER, LABELS_URL),
-            *strange_note(root, SOURCE, found.strange),
-        ),
+        notes=notes_of(root, SOURCE, found, tuple(PUBLISHED.values()), lambda machine: machine.kind),
     )
 
 
@@ -131,23 +125,14 @@ def _unit(machine: Machine, domain: str, parts: Parts, labels: Labels) -> Unit:
         return name is not None and name.domain == domain
 
     name = f"{machine.kind}/section_{machine.machine_id}"
-    return Unit(
-        key=f"{name}/{domain}",
-        dataset=DATASET,
-        unit=name,
-        fit=parts.get(FIT, ()),
-        normal=tuple(filter(is_of_domain, parts.get(NORMAL, ()))),
-        anomalous=parts.get(ANOMALOUS, ()),
-        kind=machine.kind,
-        machine_id=machine.machine_id,
-        condition=domain,
-    )
+    whole = unit_of(DATASET, name, machine, parts)
+    return replace(whole, key=f"{name}/{domain}", normal=tuple(filter(is_of_domain, whole.normal)), condition=domain)
 
 
 def _read_labels(root: Path) -> Labels:
     """Read the lists of labels, wherever they lie: `name, labelled name` in each line."""
     labels: dict[tuple[str, str], str] = {}
-    for path in sorted(root.rglob(f"{LABELS_FOLDER}/*.csv")):
+    for path in sorted(root.rglob(f"{SOURCE.labels}/*.csv")):
         match = _LABELS_NAME.fullmatch(path.name)
         if match is None:
             continue
@@ -157,6 +142,6 @@ def _read_labels(root: Path) -> Labels:
         except (OSError, UnicodeDecodeError, csv.Error):
             rows = []
         if not rows or any(len(row) < 2 or clip_name(row[1]) is None for row in rows):
-            raise UserError(path, f"is not a list of labels; download it again from {LABELS_URL}")
+            raise UserError(path, f"is not a list of labels; download it again from {SOURCE.labels_url}")
         labels |= {(match[1], row[0].removesuffix(".wav")): row[1] for row in rows}
     return labels

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.datasets import esc50, urbansound8k
-from benchmarks.datasets.folds import Folds, Table
+from benchmarks.datasets.folds import Folds, Table, read_folds
 from benchmarks.datasets.manifest import Recording
 from benchmarks.datasets.published import several
 from benchmarks.injection import Over
@@ -145,7 +145,7 @@ def envmix_of_folders(
         When nothing is there of one of the datasets, no class has recordings on both sides, there is no class of a given name, or a fold
         does not exist.
     """
-    street, everyday = urbansound8k.read_urbansound8k(urbansound8k_root), esc50.read_esc50(esc50_root)
+    street, everyday = read_folds(urbansound8k_root, urbansound8k.TABLE), read_folds(esc50_root, esc50.TABLE)
     normal = _of_folds(street, urbansound8k.TABLE, NORMAL_CLASSES, normal_test_folds)
     added = _of_folds(everyday, esc50.TABLE, ADDED_CLASSES, added_test_folds)
     whole = tuple(sound for sound in normal if sound.fit and sound.test)

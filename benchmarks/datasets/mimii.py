@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -27,8 +28,8 @@ from benchmarks.datasets.published import (
     Published,
     Source,
     find_machines,
-    missing_note,
-    strange_note,
+    notes_of,
+    unit_of,
 )
 from edge.errors import UserError
 
@@ -63,7 +64,7 @@ def read_mimii(root: Path, *, channel: int = 0, seed: int = 0) -> Published:
     machines = sorted(found.machines, key=_order)
     return Published(
         units=tuple(_unit(machine, found.machines[machine], channel, seed) for machine in machines),
-        notes=(*missing_note(SOURCE, machines, PUBLISHED, _key), *strange_note(root, SOURCE, found.strange)),
+        notes=notes_of(root, SOURCE, found, (PUBLISHED,), _key),
     )
 
 
@@ -101,15 +102,10 @@ def _unit(machine: Machine, parts: Parts, channel: int, seed: int) -> Unit:
     tested = min(len(anomalous), len(normal) // 2)
     random = np.random.default_rng([seed, zlib.crc32(f"{DATASET}/{name}".encode())])
     held_out = set(random.permutation(len(normal))[:tested].tolist())
-    return Unit(
+    return replace(
+        unit_of(DATASET, name, machine, parts),
         key=_key(machine),
-        dataset=DATASET,
-        unit=name,
         fit=tuple(path for i, path in enumerate(normal) if i not in held_out),
         normal=tuple(path for i, path in enumerate(normal) if i in held_out),
-        anomalous=anomalous,
-        kind=machine.kind,
-        machine_id=machine.machine_id,
-        condition=machine.condition,
         channel=channel,
     )

@@ -6,7 +6,7 @@ What a file is of stands in its name and in those of its folders. Each dataset h
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -27,6 +27,8 @@ class Source:
     name: str
     url: str
     example: str  # one of its files, as it lies where its archive was unzipped
+    labels: str = ""  # the file of the labels, where names do not hold them
+    labels_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,28 +94,43 @@ def not_here(root: Path, source: Source, why: str) -> UserError:
     return UserError(root, f"no {source.name} here ({why}); {remedy}")
 
 
-def missing_note(source: Source, found: Iterable[Machine], published: Sequence[Machine], name: Callable[[Machine], str]) -> list[str]:
-    """Return the line that says which of the published machines are missing; none when all are there."""
-    here = set(found)
-    missing = [name(machine) for machine in published if machine not in here]
-    if not missing:
-        return []
-    return [f"{source.name}: {len(published) - len(missing)} of {len(published)} machines are here; not {several(missing)} ({source.url})"]
+def unit_of(dataset: str, name: str, machine: Machine, parts: Parts) -> Unit:
+    """Return the unit of a machine by its parts, with the published split; `name` is its key too."""
+    return Unit(
+        key=name,
+        dataset=dataset,
+        unit=name,
+        fit=parts.get(FIT, ()),
+        normal=parts.get(NORMAL, ()),
+        anomalous=parts.get(ANOMALOUS, ()),
+        kind=machine.kind,
+        machine_id=machine.machine_id,
+        condition=machine.condition,
+    )
 
 
-def unlabelled_note(source: Source, names: Sequence[str], labels: str, url: str) -> list[str]:
-    """Return the line that says whose test recordings were left out for want of labels, and which file has them."""
-    if not names:
-        return []
-    return [f"{source.name}: test recordings without labels left out, of {several(names)}; put {labels} beside them ({url})"]
+def notes_of(
+    root: Path, source: Source, found: Found, published: Sequence[Sequence[Machine]], name: Callable[[Machine], str]
+) -> tuple[str, ...]:
+    """Return one line each for the machines that are missing, those without labels, and the recordings whose names say nothing.
 
-
-def strange_note(root: Path, source: Source, strange: Sequence[Path]) -> list[str]:
-    """Return the line that says which recordings were left out because of their names; none when there are none."""
-    if not strange:
-        return []
-    names = several([str(path.relative_to(root)) for path in strange], most=1)
-    return [f"{source.name}: left out, not named like {source.example}: {names}"]
+    `published` are the machines of each part of the publication. The first part is expected, another one only if a machine of it is here.
+    """
+    here = found.machines
+    expected = [m for number, part in enumerate(published) if number == 0 or any(m in here for m in part) for m in part]
+    missing = [name(machine) for machine in expected if machine not in here]
+    unlabelled = [name(machine) for machine in expected if here.get(machine, {}).get(UNLABELLED)]
+    notes = []
+    if missing:
+        count = f"{len(expected) - len(missing)} of {len(expected)} machines are here"
+        notes.append(f"{source.name}: {count}; not {several(missing)} ({source.url})")
+    if unlabelled:
+        remedy = f"put {source.labels} beside them ({source.labels_url})"
+        notes.append(f"{source.name}: test recordings without labels left out, of {several(unlabelled)}; {remedy}")
+    if found.strange:
+        names = several([str(path.relative_to(root)) for path in found.strange], most=1)
+        notes.append(f"{source.name}: left out, not named like {source.example}: {names}")
+    return tuple(notes)
 
 
 def kind_and_folder(root: Path, path: Path) -> tuple[str, str]:

@@ -7,9 +7,7 @@ Source        Salamon, Jacoby and Bello, "A dataset and taxonomy for urban sound
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from benchmarks.datasets.folds import Folds, Table, read_folds
+from benchmarks.datasets.folds import Table
 from benchmarks.datasets.published import Source
 
 TABLE = Table(
@@ -20,8 +18,3 @@ TABLE = Table(
     audio="audio/fold{fold}/{file}",
     folds=tuple(range(1, 11)),
 )
-
-
-def read_urbansound8k(root: Path) -> Folds:
-    """Return the recordings by class and fold; UserError when there are none."""
-    return read_folds(root, TABLE)

@@ -18,7 +18,7 @@ from calibrate.fleet_manifest import read_fleet_manifest
 from calibrate.workers import check_address
 from edge.audio.audio_file import find_audio_files
 from edge.bundles.signature import SigningKey
-from edge.console.output import print_result, printable
+from edge.console.output import aligned, print_result, printable
 from edge.errors import UserError
 
 EXAMPLE = """\
@@ -147,6 +147,5 @@ def _print_fleet(units: Sequence[Unit], made: Mapping[str, FleetBundle], failed:
         return
     rows = [(one.unit, str(one.bundle), f"{one.seconds:.0f} s", "skipped" if one.skipped else "made") for one in bundles]
     rows += [(unit.name, "-", "-", "failed") for unit in units if unit.name in failed]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(f"{printable(cell):<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    for line in aligned([tuple(map(printable, row)) for row in rows]):
+        print(line)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from calibrate.demo.daemon import NODE, SOURCE
 from calibrate.demo.show import DemoResult, Message, run_demo
 from calibrate.demo.verdict import Alert, injection_of
+from edge.console.numbers import number, whole_number
+from edge.console.output import aligned, print_document
 from edge.mqtt.topics import Topics
 
 SHORTEST_MINUTES = 3.0
@@ -28,11 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Exits 0 only if the normal part is silent, each fault gives one event, and the tone is found at its frequency."
     )
     parser.epilog = "example: auscult demo --output demo"
-    parser.add_argument("--minutes", type=_minutes, default=30.0, help="minutes of normal sound to calibrate on (default: %(default)g)")
+    parser.add_argument(
+        "--minutes",
+        type=number(SHORTEST_MINUTES, LONGEST_MINUTES),
+        default=30.0,
+        help="minutes of normal sound to calibrate on (default: %(default)g)",
+    )
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="where recordings, bundle and demo.png go (default: a new temporary folder)"
     )
-    parser.add_argument("--seed", type=_seed, default=0, help="another number is another machine (default: %(default)s)")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="another number is another machine (default: %(default)s)")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print the result (default: %(default)s)")
 
 
@@ -40,34 +45,20 @@ def run(args: argparse.Namespace) -> int:
     """Run the demo; 0 when every promise was kept, else 1."""
     folder = args.output or Path(tempfile.mkdtemp(prefix="auscult-demo-"))
     result = run_demo(folder, args.minutes, args.seed, lambda line: print(f"demo: {line}", file=sys.stderr, flush=True))
-    if args.format == "json":
-        print(json.dumps(_described(result), indent=2))
-    else:
-        print("\n".join(_text(result)))
+    print_document(_described(result), args.format, lambda: _text(result))
     return 0 if result.passed else 1
-
-
-def _minutes(text: str) -> float:
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = math.nan
-    if not SHORTEST_MINUTES <= minutes <= LONGEST_MINUTES:  # also refuses what is not a number
-        raise argparse.ArgumentTypeError(f"{text} is not between {SHORTEST_MINUTES:g} and {LONGEST_MINUTES:g}")
-    return minutes
-
-
-def _seed(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number of 0 or more")
-    return int(text)
 
 
 def _text(result: DemoResult) -> list[str]:
     """The alerts as a table, then the verdict."""
     rows: list[tuple[str, ...]] = [("event", "from", "to", "score", "where it is loudest", "", "injected fault")]
     rows += [_row(message, result) for message in result.messages]
-    lines = [f"What a subscriber of {Topics(NODE).event(SOURCE)} received, in seconds of the stream:", "", *_table(rows), ""]
+    lines = [
+        f"What a subscriber of {Topics(NODE).event(SOURCE)} received, in seconds of the stream:",
+        "",
+        *(f"  {line}" for line in aligned(rows)),
+        "",
+    ]
     if not result.messages:
         lines[2:3] = ["  nothing"]
     lines += [f"FAILED: {failure}" for failure in result.failures]
@@ -86,11 +77,6 @@ def _row(message: Message, result: DemoResult) -> tuple[str, ...]:
         where = (f"{start_s:.1f}-{alert.start_s + region.t1_s:.1f} s", f"{region.f_lo_hz:.0f}-{region.f_hi_hz:.0f} Hz")
     fault = f"{injection.description} ({injection.start_s:.1f}-{injection.end_s:.1f} s)" if injection else "none"
     return (message.type, f"{alert.start_s:.1f}", f"{alert.end_s:.1f}", f"{alert.peak_score:.2f}", *where, fault)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _described(result: DemoResult) -> dict[str, object]:

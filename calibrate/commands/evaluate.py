@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from calibrate.left_out import LeftOut, Sieve, documents, left_out_lines
 from calibrate.metrics.sample import SampleMetrics, require_scikit_learn, sample_metrics
 from edge.audio.audio_file import find_audio_files
 from edge.audio.channels import Channel, parse_channel
+from edge.console.numbers import whole_number
+from edge.console.output import print_document
 from edge.console.progress import Progress
 from edge.errors import UserError
 from edge.judgement.window import ALARM
@@ -45,14 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--normal", type=Path, nargs="+", required=True, metavar="PATH", help="folders or files of the healthy machine")
     parser.add_argument("--anomalous", type=Path, nargs="+", required=True, metavar="PATH", help="folders or files of the faulty machine")
     parser.add_argument("--channel", type=parse_channel, default=0, help='channel, counted from 0, or "mix" (default: %(default)s)')
-    parser.add_argument("--seed", type=_seed, default=0, help="seed of the bootstrap interval (default: %(default)s)")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="seed of the bootstrap interval (default: %(default)s)")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print the figures (default: %(default)s)")
-
-
-def _seed(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"must be a whole number of 0 or more, not {text!r}")
-    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -65,10 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     model = Model.load(arguments.bundle)
     _warn_of_known_recordings(model, normal)
     evaluation = evaluate(model, normal, anomalous, channel=arguments.channel, seed=arguments.seed)
-    if arguments.format == "json":
-        print(json.dumps(_document(evaluation), indent=2))
-    else:
-        print("\n".join(_text(evaluation)))
+    print_document(_document(evaluation), arguments.format, lambda: _text(evaluation))
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import re
 import shutil
@@ -22,6 +21,7 @@ from edge.audio.channels import parse_channel
 from edge.audio.level_meter import Level
 from edge.config.load import load_config
 from edge.config.make_source import make_source
+from edge.console.numbers import number_above
 from edge.errors import ConfigError, UserError
 from edge.sources import Microphone, Source
 
@@ -37,20 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source", metavar="NAME", help="a source of config.yaml; with --device, the name to give the files")
     parser.add_argument("--device", metavar="TEXT", help="a part of a microphone's name (see `auscult devices`); needs no config.yaml")
     parser.add_argument("--channel", type=parse_channel, default=0, help="with --device: a channel, 0 for the first, or mix (default: 0)")
-    parser.add_argument("--minutes", type=_minutes, default=30.0, help="how much sound to record (default: %(default)g)")
+    parser.add_argument("--minutes", type=number_above(0), default=30.0, help="how much sound to record (default: %(default)g)")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the recordings; made when it is missing")
     parser.add_argument("--config", type=Path, default=Path("config.yaml"), help="where the sources are described (default: %(default)s)")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print the summary (default: %(default)s)")
-
-
-def _minutes(text: str) -> float:
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = math.nan
-    if not 0 < minutes < math.inf:  # also refuses what is not a number
-        raise argparse.ArgumentTypeError(f"must be a number of minutes above 0, not {text!r}")
-    return minutes
 
 
 def run(args: argparse.Namespace) -> int:

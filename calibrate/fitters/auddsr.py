@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.arguments import number, whole_number
 from calibrate.embeddings import Recording
 from calibrate.fitters.base_fitter import BaseFitter
 from calibrate.fitters.fitter import FittedDetector
@@ -17,6 +16,7 @@ from calibrate.fitters.normal_sound import NormalSound, require_log_mel_16k, str
 from calibrate.fitters.options import OptionFields, option
 from edge.audio.audio_file import audio_info, find_audio_files
 from edge.audio.channels import Channel
+from edge.console.numbers import number, whole_number
 from edge.detectors.auddsr import AUDDSR, MEMBER, AudDsr
 from edge.detectors.detector import EXCESS
 from edge.errors import AudioError

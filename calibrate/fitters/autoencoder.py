@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from calibrate.arguments import whole_number
 from calibrate.embeddings import Recording
 from calibrate.fitters.base_fitter import BaseFitter
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.normal_sound import NormalSound, require_log_mel_16k
 from calibrate.fitters.options import OptionFields, option
+from edge.console.numbers import whole_number
 from edge.detectors.autoencoder import AUTOENCODER, MEMBER, Autoencoder
 from edge.detectors.detector import EXCESS
 from edge.features.any_backbone import AnyBackbone

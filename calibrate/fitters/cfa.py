@@ -10,7 +10,6 @@ import numpy as np
 from numpy.random import default_rng  # not np.random, which is imported at its first use: that may swallow a Ctrl-C
 from numpy.typing import NDArray
 
-from calibrate.arguments import whole_number
 from calibrate.coreset import Reservoir
 from calibrate.embeddings import Recording, heard_blocks
 from calibrate.fitters.base_fitter import BaseFitter
@@ -18,6 +17,7 @@ from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.options import OptionFields, option
 from calibrate.fitters.trained import Trained, judged
 from calibrate.held_out import HeldOut
+from edge.console.numbers import whole_number
 from edge.console.progress import progress
 from edge.detectors.cfa import CFA, MEMBER, NEAREST, Cfa
 from edge.detectors.detector import EXCESS, real_cells

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.random import default_rng  # not np.random, which is imported at its first use: that may swallow a Ctrl-C
 from numpy.typing import NDArray
 
-from calibrate.arguments import whole_number
 from calibrate.embeddings import EmbeddingStore, Recording
 from calibrate.fitters.base_fitter import BaseFitter
 from calibrate.fitters.fitter import FittedDetector
@@ -27,6 +26,7 @@ from calibrate.fitters.loudness import fit_loudness
 from calibrate.fitters.options import OptionFields, option
 from calibrate.fitters.standard import laid_out, standardise
 from calibrate.folds import Folds
+from edge.console.numbers import whole_number
 from edge.console.progress import progress
 from edge.detectors.detector import EXCESS
 from edge.detectors.gaussians import Gaussians

@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.arguments import whole_number
 from calibrate.embeddings import EmbeddingStore, Recording, heard_blocks
 from calibrate.fitters.banks import BankFitter, BankKind
 from calibrate.fitters.base_fitter import BaseFitter
@@ -16,6 +15,7 @@ from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.loudness import fit_loudness
 from calibrate.fitters.options import OptionFields, option
 from calibrate.folds import Folds
+from edge.console.numbers import whole_number
 from edge.detectors.detector import EXCESS
 from edge.detectors.embedding import Embedder, random_projection
 from edge.detectors.patchcore import FEATURES

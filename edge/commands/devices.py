@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from edge.console.output import aligned, print_document
 from edge.sources.inputs import InputDevice, name_for
 from edge.sources.portaudio import list_inputs
 
@@ -19,13 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """List the devices on stdout."""
     devices = list_inputs()
-    if args.format == "json":
-        print(json.dumps({"devices": [_described(device, devices) for device in devices]}, indent=2))
-    elif devices:
-        for line in _table(devices):
-            print(line)
-    else:
-        print("No input devices. Plug a microphone in, and check that this user is in the group `audio`.")
+    print_document({"devices": [_described(device, devices) for device in devices]}, args.format, lambda: _table(devices))
     return 0
 
 
@@ -42,6 +37,8 @@ def _described(device: InputDevice, devices: list[InputDevice]) -> dict[str, obj
 
 
 def _table(devices: list[InputDevice]) -> list[str]:
+    if not devices:
+        return ["No input devices. Plug a microphone in, and check that this user is in the group `audio`."]
     rows = [("name", "host API", "rate", "channels", "in config.yaml, under microphone:")]
     for device in devices:
         wanted, host_api = name_for(device, devices)
@@ -50,6 +47,4 @@ def _table(devices: list[InputDevice]) -> list[str]:
             config += f", host_api: {json.dumps(host_api, ensure_ascii=False)}"
         name = device.name + " *" * device.is_default
         rows.append((name, device.host_api, f"{device.default_rate_hz} Hz", str(device.channels), config))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = ["  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4])) for row in rows]
-    return lines + ["* the default"] * any(device.is_default for device in devices)
+    return aligned(rows) + ["* the default"] * any(device.is_default for device in devices)

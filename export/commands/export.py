@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.console.numbers import whole_number
 from edge.errors import UserError
 from edge.features.frontend import PANNS
 
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="recordings for int8 ranges and the gate (default: synthesised machines)",
     )
     parser.add_argument("--name", help="name of the backbone (default: cnn14-<source>)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the random weights (default: 0)")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="seed of the random weights (default: 0)")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print the summary (default: text)")
 
 
@@ -58,8 +59,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Export; the exit code is 0 only if every gate passed."""
     if (arguments.source is None) != arguments.random:
         raise UserError("--source", "goes with --checkpoint: panns or clap2022" if not arguments.random else "does not go with --random")
-    if arguments.seed < 0:
-        raise UserError("--seed", "must not be negative")
     name = arguments.name or ("cnn14-random" if arguments.random else f"cnn14-{arguments.source}")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UserError(f"--name {name}", "may hold letters, digits, '.', '_' and '-' only")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.audio.audio_file import find_audio_files
+from edge.console.numbers import number, whole_number
 from edge.errors import CheckpointError, UserError
 from edge.features.frontend import PANNS
 
@@ -50,30 +51,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, required=True, metavar="DIR", help="the training and its result; continues the one that it holds"
     )
-    parser.add_argument("--steps", type=_count, default=20000, help="the whole schedule scales with it (default: %(default)s)")
+    parser.add_argument("--steps", type=whole_number(1), default=20000, help="the whole schedule scales with it (default: %(default)s)")
     parser.add_argument("--teacher", type=Path, metavar="FILE", help="EfficientAT's mn04_as_mAP_432.pt, to distil from")
     parser.add_argument("--recordings", type=Path, nargs="+", default=[], metavar="DIR", help="recordings whose licence allows it")
     parser.add_argument("--credits", nargs="+", default=[], metavar="TEXT", help="for each of these folders, its name and licence")
-    parser.add_argument("--distillation", type=_weight, metavar="W", help="weight of following the teacher (default: 1 with --teacher)")
+    parser.add_argument("--distillation", type=number(0), metavar="W", help="weight of following the teacher (default: 1 with --teacher)")
     parser.add_argument(
-        "--synthesis", type=_weight, default=1.0, metavar="W", help="weight of recognising what was synthesised (default: %(default)s)"
+        "--synthesis", type=number(0), default=1.0, metavar="W", help="weight of recognising what was synthesised (default: %(default)s)"
     )
     parser.add_argument(
-        "--views", type=_weight, default=0.0, metavar="W", help="weight of equal features for two microphones (default: %(default)s)"
+        "--views", type=number(0), default=0.0, metavar="W", help="weight of equal features for two microphones (default: %(default)s)"
     )
-    parser.add_argument("--batch", type=_count, default=32, help="excerpts of 1.28 s in a step (default: %(default)s)")
-    parser.add_argument("--scenes", type=_count, help="synthesised machines, 4 s each (default: grows with steps and batch)")
-    parser.add_argument("--learning-rate", type=_weight, default=1e-3, help="highest learning rate (default: %(default)s)")
+    parser.add_argument("--batch", type=whole_number(1), default=32, help="excerpts of 1.28 s in a step (default: %(default)s)")
+    parser.add_argument("--scenes", type=whole_number(1), help="synthesised machines, 4 s each (default: grows with steps and batch)")
+    parser.add_argument("--learning-rate", type=number(0), default=1e-3, help="highest learning rate (default: %(default)s)")
     parser.add_argument(
         "--precision",
         choices=("auto", "float32", "bfloat16"),
         default="auto",
         help="number format of the activations in training (default: bfloat16 where the processor has it)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of every random choice (default: %(default)s)")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="seed of every random choice (default: %(default)s)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train (default: %(default)s)")
-    parser.add_argument("--threads", type=_count, help="threads of the CPU (default: all)")
-    parser.add_argument("--workers", type=int, help="processes that prepare sound (default: by the number of cores)")
+    parser.add_argument("--threads", type=whole_number(1), help="threads of the CPU (default: all)")
+    parser.add_argument("--workers", type=whole_number(0), help="processes that prepare sound (default: by the number of cores)")
     parser.add_argument("--name", default="cnn14-trained", help="name of the backbone (default: %(default)s)")
     parser.add_argument("--licence", default="Apache-2.0", help="licence of the weights, for the card (default: %(default)s)")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print the summary (default: %(default)s)")
@@ -197,10 +198,6 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError("--distillation", "needs --teacher")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", arguments.name):
         raise UserError(f"--name {arguments.name}", "may hold letters, digits, '.', '_' and '-' only")
-    if arguments.seed < 0:
-        raise UserError("--seed", "must not be negative")
-    if arguments.workers is not None and arguments.workers < 0:
-        raise UserError("--workers", "must not be negative")
 
 
 def _device(wanted: str) -> torch.device:
@@ -227,20 +224,6 @@ def _measured(folder: Path, credit: str) -> str:
     """Enough to notice that a resumed training is given other recordings."""
     files = find_audio_files([folder])
     return f"{credit}: {len(files)} files, {sum(file.stat().st_size for file in files)} bytes"
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return number
-
-
-def _weight(text: str) -> float:
-    number = float(text)
-    if not 0.0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a weight; 0 or more")
-    return number
 
 
 def _tell(message: str) -> None:

@@ -86,8 +86,8 @@ def test_changes_when_nothing_can_be_measured_says_why(manifest: Path, capsys: p
         (["--manifest", "nowhere.csv"], "nowhere.csv"),
         (["--manifest", "manifest.csv", "--units", "valve"], "valve: no such unit in the manifest; it has fan, pump"),
         (["--synthesised", "--kinds", "loudness"], "argument --kinds: invalid choice: 'loudness'"),
-        (["--synthesised", "--most", "0"], "argument --most: must be a whole number of 1 or more, not '0'"),
-        (["--synthesised", "--repeats", "none"], "argument --repeats: must be a whole number of 1 or more, not 'none'"),
+        (["--synthesised", "--most", "0"], "argument --most: must be 1 or more, not 0"),
+        (["--synthesised", "--repeats", "none"], "argument --repeats: must be a whole number, not 'none'"),
         (["--synthesised", "--heads", "ears"], "--heads ears: no such head"),
     ],
 )

@@ -130,7 +130,7 @@ def test_envmix_in_text_is_a_table(manifest: Path, capsys: pytest.CaptureFixture
         (["--classes", "drums"], "drums: no such class in the manifest; it has drilling, siren"),
         (["--snr", "loud"], "argument --snr"),
         (["--repeats", "0"], "argument --repeats"),
-        (["--share", "1"], "argument --share: must be a part of a whole, such as 0.5, not '1'"),
+        (["--share", "1"], "argument --share: must be above 0 and below 1, not 1"),
         (["--snr-over", "day"], "argument --snr-over"),
     ],
 )

@@ -85,7 +85,7 @@ def test_robustness_when_nothing_can_be_measured_says_why(manifest: Path, capsys
 
 @pytest.mark.parametrize(
     ("options", "problem"),
-    [(["--units", "valve"], "valve: no such unit in the manifest"), (["--seed", "-1"], "must be a whole number of 0 or more, not '-1'")],
+    [(["--units", "valve"], "valve: no such unit in the manifest"), (["--seed", "-1"], "must be 0 or more, not -1")],
 )
 def test_robustness_with_a_mistake_is_one_line_and_exit_code_two(
     manifest: Path, capsys: pytest.CaptureFixture[str], options: list[str], problem: str

@@ -122,7 +122,7 @@ def test_export_that_a_gate_refuses_writes_nothing_and_exits_1(
         (["--checkpoint", "missing.pth"], "--source: goes with --checkpoint: panns or clap2022"),
         (["--random", "--source", "panns"], "--source: does not go with --random"),
         (["--random", "--name", "../x"], "--name ../x: may hold letters"),
-        (["--random", "--seed", "-1"], "--seed: must not be negative"),
+        (["--random", "--seed", "-1"], "argument --seed: must be 0 or more, not -1"),
         (["--random", "--calibration-audio", "nowhere"], "nowhere: no such file or folder"),
         ([], "one of the arguments --checkpoint --random is required"),
         (["--checkpoint", "x", "--source", "vggish"], "invalid choice: 'vggish'"),

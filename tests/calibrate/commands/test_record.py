@@ -62,8 +62,8 @@ def test_record_text_summary_is_for_people(config: Path, tmp_path: Path, capsys:
     [
         (["--source", "pump3"], "no source 'pump3'; there is: pump1, pump2"),
         ([], "needs --source NAME or --device TEXT"),
-        (["--source", "pump1", "--minutes", "0"], "must be a number of minutes above 0, not '0'"),
-        (["--source", "pump1", "--minutes", "half"], "must be a number of minutes above 0, not 'half'"),
+        (["--source", "pump1", "--minutes", "0"], "must be above 0, not 0"),
+        (["--source", "pump1", "--minutes", "half"], "must be a number, not 'half'"),
         (["--device", "1"], "not a name"),
         (["--device", "default", "--channel", "left"], "must be a number"),
     ],

@@ -79,9 +79,9 @@ def test_pretrain_interrupted_says_how_to_go_on_and_exits_130(
         (["--distillation", "1"], "--distillation: needs --teacher"),
         (["--synthesis", "0"], "leaves nothing to learn"),
         (["--teacher", "missing.pt"], "missing.pt: cannot be read (No such file or directory)"),
-        (["--steps", "0"], "0 is not a positive number"),
+        (["--steps", "0"], "argument --steps: must be 1 or more, not 0"),
         (["--name", "../x"], "--name ../x: may hold letters"),
-        (["--views", "-1"], "-1 is not a weight"),
+        (["--views", "-1"], "argument --views: must be 0 or more, not -1"),
         (["--precision", "int8"], "invalid choice: 'int8'"),
     ],
 )
