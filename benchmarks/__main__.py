@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: `auscult benchmark` without the front door."""
+"""`python -m benchmarks`: `auscult benchmark` without `auscult`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one stream of sound alarms at, under several promises of false alarms at once.
+"""The alarms of one stream of sound, for several promised rates of false alarms at once.
 
 The promise sets the threshold and nothing else, and scores are in units of the threshold: so one listener hears, and a tracker for each
 promise takes its windows with their scores in units of its own threshold.
@@ -20,7 +20,7 @@ from edge.pipeline import Listener
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An event was opened: subscribers were told when so many seconds of the stream had been heard."""
+    """An event was opened: subscribers received it after so many seconds of the stream."""
 
     false_alarms_per_week: float  # the promise under which it was
     heard_s: float

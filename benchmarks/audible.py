@@ -1,4 +1,4 @@
-"""Whether there is anything to hear in a recording, told without a bundle: before background or a change is put over what is silence."""
+"""Check that a recording has any sound, without a bundle: before background or a change is added to what may be silence."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def check_audible(path: Path) -> None:
 
 
 def audible_unit(unit: Unit, sieve: Sieve) -> Unit:
-    """Return a unit without the recordings in which there is nothing to hear."""
+    """Return a unit without the recordings that contain no sound."""
 
     def audible(paths: tuple[Path, ...]) -> tuple[Path, ...]:
         for path in paths:

@@ -1,4 +1,4 @@
-"""Results kept by what they were made of: a benchmark that is run again, or broken off, measures only what it has not measured.
+"""Results stored by their inputs: a benchmark that is run again, or was interrupted, measures only what is missing.
 
 The key is a digest of the recordings' content, of the settings and of Auscult's own source, so that nothing stale is ever found. What is
 kept are results, not embeddings: those of a second are 360 kB, and a backbone computes them anew in a few milliseconds.

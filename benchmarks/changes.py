@@ -1,4 +1,4 @@
-"""The smallest steady change that is heard: normal recordings as they are against the same after changes of known size.
+"""The smallest steady change that is detected: normal recordings as they are, against the same after changes of known size.
 
 Learned from: the fit rows as they are, or half of all normal recordings. Held out, by recording: the other normal ones. All of them are
 scored as they are, and some, or all, after every change of `benchmarks/steady_changes.py` too. Draws of halves are pooled.
@@ -57,7 +57,7 @@ class UnitResult:
     """The figures of one machine."""
 
     changes: tuple[ChangeResult, ...]
-    smallest: Mapping[str, float | None]  # by kind and direction, the smallest size of which half is heard
+    smallest: Mapping[str, float | None]  # by kind and direction, the smallest size that is detected in half
     threshold: float  # of the score, for one false alarm per 100 recordings
     mean_score: float  # of recordings as they are
     false_alarms: Share  # of them, at the threshold that the bundle has
@@ -120,7 +120,7 @@ def measure_unit(
     ----------
     repeats : draws of new fit and test halves of all normal recordings; None takes the manifest's split once.
     most : change no more recordings than these in one draw, drawn so that fewer are among more.
-    report : told how many more files are done.
+    report : called with how many more files are done.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def one_in_a_hundred(scores: Float64) -> float:
 
 
 def smallest(results: Sequence[ChangeResult]) -> dict[str, float | None]:
-    """Return the smallest size of which half is heard, or None, by kind; what can go either way by `louder` and `softer`.
+    """Return the smallest size that is detected in half of the recordings, or None, by kind and direction (`louder`, `softer`).
 
     All that has one kind and size is one share, such as the octaves of a band that is 3 dB louder.
     """

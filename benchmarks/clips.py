@@ -1,4 +1,4 @@
-"""Whole recordings in memory: one channel at its own rate, read and written the one way in which every benchmark does it."""
+"""Whole recordings in memory: one channel at its own rate, read and written in the same way by every benchmark."""
 
 from __future__ import annotations
 

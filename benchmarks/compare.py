@@ -56,7 +56,7 @@ def figures(results: Iterable[tuple[str, Mapping[str, Any]]]) -> Figures:
         try:
             found = list(_machines(result) if "units" in result else _envmix(result))
         except (KeyError, TypeError, AttributeError) as error:
-            raise UserError(name, f"is no JSON result of `auscult benchmark machines` or `envmix` ({error})") from error
+            raise UserError(name, f"is not a JSON result of `auscult benchmark machines` or `envmix` ({error})") from error
         if not found:
             raise UserError(name, "has no measured set in it")
         for level, key, condition, area in found:

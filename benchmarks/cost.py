@@ -108,7 +108,7 @@ def measure_cost(
 
 
 class PipelineMeter:
-    """The daemon's listener on a microphone's sound, piece by piece; it goes on where the last piece ended."""
+    """The daemon's listener on a microphone's sound, piece by piece; it continues where the last piece ended."""
 
     def __init__(self, model: Model, seed: int) -> None:
         self._listener = Listener(model, NATIVE_RATE_HZ)

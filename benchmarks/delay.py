@@ -1,4 +1,4 @@
-"""How soon are faults told? Faults with a known onset in the sound of a machine that goes on, and when an event was opened for each.
+"""How soon are faults reported? Faults with a known onset in the sound of a machine that goes on, and when an event was opened for each.
 
 A fault is as loud against the machine as in the demo: an ear would notice it without looking for it. Tone and bearing last 10 s, a knock is
 over at once. The delay counts from the onset to the moment at which subscribers would be told: what the pipeline needs to be sure (the
@@ -46,7 +46,7 @@ class Delays:
     hidden: int  # an event was open already: nobody can say
 
     def quantile_s(self, level: float) -> float | None:
-        """How long it took at most, for so many of those that were told; None when none was."""
+        """The longest delay of this fraction of the reported faults; None if there were none."""
         return float(np.quantile(self.delays_s, level)) if self.delays_s else None
 
 
@@ -58,7 +58,7 @@ def measure_delays(
     seed: int,
     report: Report = lambda seconds: None,
 ) -> list[Delays]:
-    """Let the machine go on with `faults` faults of each kind in turn, none of which is like the one before."""
+    """Let the machine continue with `faults` faults of each kind in turn, each different from the one before."""
     random = np.random.default_rng([seed, 0xDE1A])
     told: dict[tuple[int, float, str], list[float | None]] = {}
     hidden: dict[tuple[int, float, str], int] = {}

@@ -46,7 +46,7 @@ class DetectorCost:
 
 
 def record(folder: Path, minutes: int, seed: int) -> tuple[list[Path], Path]:
-    """Write so many minutes of a synthesised machine in files of one, and one more minute to be heard."""
+    """Write so many minutes of a synthesised machine in files of one, and one more minute to score."""
     source = machine(seed, LOAD_HOLD_S)
     written = []
     for number in range(minutes + 1):

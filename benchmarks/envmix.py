@@ -43,7 +43,7 @@ LEVELS = ("sample", "spectrogram", "temporal")
 
 @dataclass(frozen=True, slots=True)
 class ScoredMixture:
-    """What was heard in one mixture, and what should have been."""
+    """What was detected in one mixture, and what should have been."""
 
     score: float
     anomaly_map: Float32  # (time, band) float32
@@ -150,7 +150,7 @@ def _test_clip(model: Model, path: Path, mix: EnvMix, ratios_db: Sequence[float]
                 write_clip(file, injection.into(recording, ratio, mix.over))
                 heard_map = anomaly_map(model, file)
                 if len(heard_map) != len(energy):
-                    raise AudioError(path, f"was heard as {len(heard_map)} cells, not the {len(energy)} that it lasts")
+                    raise AudioError(path, f"gave {len(heard_map)} cells instead of {len(energy)}")
                 mixtures[ratio].append(ScoredMixture(score_file(model, file).score, heard_map, cells, moments))
     return TestClip(normal, mixtures)
 

@@ -31,7 +31,7 @@ Float32 = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class FaithfulnessJob:
-    """What to measure: a class as `EnvMixJob` says, its first repeat."""
+    """What to measure: a class of an `EnvMixJob`, in its first repeat."""
 
     envmix: EnvMixJob
     domain: Domain

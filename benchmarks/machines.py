@@ -69,7 +69,7 @@ class Scores:
 
     @property
     def roc_auc(self) -> float:
-        """How well they tell the two apart."""
+        """How well they separate the two."""
         return roc_auc(self.normal, self.anomalous)
 
 
@@ -125,7 +125,7 @@ def measure_unit(
     seconds : learn from clips of this length, into which all recordings are cut, and test one clip of each; None takes whole recordings.
     yardstick : measure the yardstick too, on the same clips.
     fit_and_score : learns from the first files and returns the scores of the second.
-    report : told how many more files are done.
+    report : called with how many more files are done.
 
     Raises
     ------

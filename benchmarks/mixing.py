@@ -43,7 +43,7 @@ class Backgrounds:
         self._cache: dict[tuple[Path, int], Clip] = {}
 
     def background(self, samples: int, rate_hz: int, random: np.random.Generator) -> NDArray[np.float64]:
-        """Return `samples` of background, shape (samples,): recordings in random order, none twice until all were heard."""
+        """Return `samples` of background, shape (samples,): recordings in random order, none twice until all were used."""
         fade = min(round(FADE_S * rate_hz), samples)
         ramp = np.sin(0.5 * np.pi * (np.arange(fade) + 0.5) / max(1, fade))  # its square and its mirror's add up to 1: power stays even
         total = np.zeros(samples)
@@ -112,7 +112,7 @@ class LevelMixer(Backgrounds):
         """Return what mixes the clips of a machine; AudioError when those to learn from are silent."""
         power = float(np.mean([clip.power for clip in fit] or [0.0]))
         if power == 0.0:
-            raise AudioError("fit recordings", "are silent, so no level of background can be told from them")
+            raise AudioError("fit recordings", "are silent, so no level of background can be derived from them")
         return partial(self._mixed, np.sqrt(power * self._power_ratio))
 
     def _mixed(self, gain: float, clip: Clip, random: np.random.Generator) -> Clip:

@@ -39,7 +39,7 @@ def student(random: np.random.Generator, windows: int) -> Float64:
 
 
 def heads(random: np.random.Generator, windows: int) -> Float64:
-    """Two features with two heads each, which share half of what they hear, and a level that drifts, put together as the product does."""
+    """Two features with two heads each, which share half of their input, and a level that drifts, combined as in the product."""
     blocks, common = windows + WINDOW - 1, random.standard_normal(windows + WINDOW - 1)
     struck = random.gumbel(size=blocks)
     evidence = evidence_of(_unit(_means(random.standard_normal(windows + LOUDEST_WINDOW - 1), LOUDEST_WINDOW), 1.28, 0.47))
@@ -56,7 +56,7 @@ def loads(random: np.random.Generator, windows: int, hold_s: float) -> Float64:
 
 
 def loads_in_all_heads(random: np.random.Generator, windows: int) -> Float64:
-    """Loads held for 20 s that every head of two features hears, put together as the product does."""
+    """Loads held for 20 s that affect every head of two features, combined as in the product."""
     blocks = windows + WINDOW - 1
     load = _held(random, blocks, SHORT_S)
     evidence = evidence_of(_unit(_means(random.standard_normal(windows + LOUDEST_WINDOW - 1), LOUDEST_WINDOW), 1.28, 0.47))

@@ -70,7 +70,7 @@ def hum(samples: Float32, rate_hz: int, random: np.random.Generator) -> Float32:
 
 
 def door(samples: Float32, rate_hz: int, random: np.random.Generator) -> Float32:
-    """Slam a door once, at any time: 10 dB above the machine while it is audible (`benchmarks/injection.py` says what that means)."""
+    """Slam a door once, at any time: 10 dB above the machine while it is audible (see `benchmarks/injection.py`)."""
     return _with(samples, rate_hz, slam(rate_hz, random), DOOR_DB, random)
 
 
@@ -112,7 +112,7 @@ def slam(rate_hz: int, random: np.random.Generator) -> Float32:
 
 
 def band_power(samples: Float32, rate_hz: int, band_hz: tuple[float, float]) -> float:
-    """Return the mean square of what lies within a band."""
+    """Return the mean square within a band."""
     energy = np.square(np.abs(np.fft.rfft(samples.astype(np.float64))))  # (frequency,)
     frequency_hz = np.fft.rfftfreq(len(samples), 1.0 / rate_hz)
     within = (frequency_hz >= band_hz[0]) & (frequency_hz <= band_hz[1])

@@ -39,8 +39,8 @@ class Kept:
 
     minutes: int  # of calibration
     promised_per_week: float
-    supported_per_week: float  # what so much sound vouches for
-    seconds_needed: float  # of recordings, to vouch for the promise
+    supported_per_week: float  # what so much sound supports
+    seconds_needed: float  # of recordings, to support the promise
     predicted_per_week: float  # by the fitted tail, at the threshold: the promise, unless more was promised than there are peaks
     observed: Rate
 
@@ -72,7 +72,7 @@ def learn(
 def count_alarms(
     source: RotatingMachine, alarms: Mapping[int, Alarms], promises: Sequence[float], seconds: float, report: Report = lambda seconds: None
 ) -> list[Kept]:
-    """Let the machine go on for so many seconds and count what alarms, for each calibration (by its minutes) and promise."""
+    """Let the machine continue for so many seconds and count alarms, for each calibration (by its minutes) and promise."""
     counts = dict.fromkeys(((minutes, promise) for minutes in alarms for promise in promises), 0)
     for samples in source.pieces(seconds, PIECE_S):
         for minutes, ears in alarms.items():

@@ -38,7 +38,7 @@ LEVEL = "level"  # the head that says: louder or softer
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What was said of one recording."""
+    """The result for one recording."""
 
     score: float
     strongest: str  # head of its highest window
@@ -46,7 +46,7 @@ class Judged:
 
     @property
     def alarm(self) -> bool:
-        """Whether anybody would have been told."""
+        """Whether there would have been an alarm."""
         return self.score >= ALARM
 
     @property
@@ -107,7 +107,7 @@ class Tested:
 
 
 def learn(fit: Sequence[Path], seed: int, sieve: Sieve, *, settings: CalibrationSettings = DEFAULTS) -> Judge:
-    """Calibrate a bundle; return what it says of a file, which is an AudioError if it cannot be scored."""
+    """Calibrate a bundle; return a function that scores a file, or raises AudioError if it cannot be scored."""
     model = learn_bundle(fit, seed, sieve, settings=settings)
     return lambda path: judged(score_file(model, path))
 

@@ -46,7 +46,7 @@ DAY_H = 24.0
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """What the process held when so much had been heard."""
+    """The memory, files and threads of the process after so much sound."""
 
     heard_h: float
     rss_mb: float  # 10^6 bytes
@@ -92,7 +92,7 @@ def soak(
     seed: int,
     report: Callable[[float], None],
 ) -> Soak:
-    """Calibrate on a synthesised machine, and let `auscult run` hear so many hours of it.
+    """Calibrate on a synthesised machine, and let `auscult run` process so many hours of it.
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ def _events(surprise: Float64, thresholds: Float64) -> Float64:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Decades from what was promised to what was given, one for each draw, shape = (draws,); at most three either way."""
+    """Decades from the promised rate to the true rate, one for each draw, shape = (draws,); at most three either way."""
 
     noise: str
     minutes: int

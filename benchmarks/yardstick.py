@@ -13,7 +13,7 @@ nearest neighbour, by the Mahalanobis distance (covariance as of Ledoit and Wolf
 covariance matrices", 2004) or by the largest deviation. `fused` adds up the evidence of all six scores: ln(1 + softplus(z)), where z is how
 far a score lies above those of fit recordings that were left out, in five folds.
 
-It knows no windows and no events, and is told nothing but what calibration is told.
+It has no windows and no events, and gets only what calibration gets.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m calibrate`: calibration's commands without the front door; `calibrate` unless another is named."""
+"""`python -m calibrate`: calibration's commands without `auscult`; `calibrate` if none is named."""
 
 from __future__ import annotations
 

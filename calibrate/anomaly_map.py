@@ -18,7 +18,7 @@ Float32 = NDArray[np.float32]
 
 
 def anomaly_map(model: Model, path: Path, channel: Channel = 0) -> Float32:
-    """Score every cell of a recording: shape = (time, band) float32, 1.0 is the alarm threshold, NaN where nothing was heard.
+    """Score every cell of a recording: shape = (time, band) float32, 1.0 is the alarm threshold, NaN where there was no sound.
 
     The map is held in memory as a whole.
     """

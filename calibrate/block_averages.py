@@ -29,7 +29,7 @@ class BlockAverages:
         self.cells = int(cells.sum())
 
     def mean(self, first: int, last: int) -> tuple[Float64, int]:
-        """The mean over the cells of the blocks `first` .. `last` - 1, shape = (column,), NaN of what was not heard, and their number."""
+        """The mean over the cells of the blocks `first` .. `last` - 1, shape = (column,), NaN without sound, and their number."""
         rows, cells = self._rows[first:last].astype(np.float64), self._cells[first:last]
         known = ~np.isnan(rows)
         weights = np.where(known, cells[:, None], 0)
@@ -40,7 +40,7 @@ class BlockAverages:
 
 
 def block_averages(recordings: list[Recording], front_end: FrontEnd, bandwidth_hz: float) -> dict[int, BlockAverages]:
-    """The averages of recordings by their index; without those in which nothing was heard."""
+    """The averages of recordings by their index; without those that contain no sound."""
     layout = AverageLayout(front_end, mels_below(front_end, bandwidth_hz))
     found = {}
     for index, recording in enumerate(progress(recordings, label="averaging")):

@@ -1,4 +1,4 @@
-"""What a bundle says of itself, and what of the backbone travels in it."""
+"""The manifest of a bundle, and the backbone that is stored in it."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def _heads(settings: CalibrationSettings, features: Mapping[str, int]) -> tuple[
 
 
 def check_output(output: Path) -> None:
-    """Refuse what could not be written in the end, and to overwrite what was never a bundle: a recording, say, or a device."""
+    """Refuse a path that could not be written in the end, and to overwrite what is not a bundle: a recording, say, or a device."""
     try:
         if output.exists() and not _is_zip_or_empty(output):
             raise BundleError(output, "exists and is not a bundle; give --output another name")
@@ -179,6 +179,4 @@ def _is_zip_or_empty(path: Path) -> bool:
 def _check_bandwidth(bandwidth_hz: float, front_end: FrontEnd) -> None:
     if mels_below(front_end, bandwidth_hz) < CELL_MELS:
         needed_hz = mel_edges_hz(front_end)[CELL_MELS + 1]
-        raise AudioError(
-            "recordings", f"hold no sound above {bandwidth_hz:.0f} Hz, and up to {needed_hz:.0f} Hz is the least to learn from"
-        )
+        raise AudioError("recordings", f"hold no sound above {bandwidth_hz:.0f} Hz; sound up to at least {needed_hz:.0f} Hz is needed")

@@ -84,7 +84,7 @@ class _CellParser(ArgumentParser):
 
 
 class RowSettings:
-    """The settings of one machine: the command line's, but for what its row in the manifest says; a `fleet_manifest.RowParser`."""
+    """The settings of one machine: those of the command line, except what its row in the manifest sets; a `fleet_manifest.RowParser`."""
 
     options: tuple[str, ...]
 

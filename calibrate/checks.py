@@ -1,4 +1,4 @@
-"""Checks before fitting: what is wrong with a set of normal recordings, and which of them to learn from.
+"""Checks before fitting: find what is wrong with a set of normal recordings, and choose those to learn from.
 
 | finding | what happens |
 |---|---|
@@ -57,7 +57,7 @@ class CheckedRecordings:
 
     @property
     def bandwidth_hz(self) -> float:
-        """How high the microphones heard, in hertz; what lies above must not count as an anomaly later.
+        """The bandwidth of the microphones, in hertz; sound above it must not count as an anomaly later.
 
         The widest recording of each sample rate tells what the microphone can hear (the others may just be quiet); the narrowest
         rate decides.
@@ -74,7 +74,7 @@ def add_check_arguments(parser: ArgumentParser) -> None:
         "--bad-recordings",
         choices=("refuse", "drop"),
         default="refuse",
-        help="recordings that are unreadable, silent, too short or there twice: stop and list them, or leave them out (default: refuse)",
+        help="recordings that are unreadable, silent, too short or duplicated: stop and list them, or leave them out (default: refuse)",
     )
     parser.add_argument(
         "--odd-recordings",
@@ -119,7 +119,7 @@ def judge_recordings(
     if bad and bad_recordings == "refuse":
         raise AudioError(
             f"{len(bad)} of {len(judged)} recordings",
-            f"nothing can be learned from {_listed(bad)}; take them away or leave them out with --bad-recordings drop",
+            f"nothing can be learned from {_listed(bad)}; remove them, or leave them out with --bad-recordings drop",
         )
     kept = [report for report in judged if report.usable and not (odd_recordings == "drop" and report.has(Problem.OUTLIER))]
     kept_ids = {id(report) for report in kept}  # `in` would compare their arrays
@@ -127,14 +127,14 @@ def judge_recordings(
     seconds = sum(report.seconds for report in kept)
     if seconds < min_total_s:
         left_out = f" after {len(dropped)} were left out" if dropped else ""
-        raise AudioError("recordings", f"hold {seconds:.1f} s of sound{left_out}, and {min_total_s:.0f} s are the least; record more")
+        raise AudioError("recordings", f"hold {seconds:.1f} s of sound{left_out}; at least {min_total_s:.0f} s are needed; record more")
     warnings = [f"{report.path}: left out: {', '.join(report.problems)}" for report in dropped]
     warnings += [f"{report.path}: {', '.join(report.problems)}" for report in kept if report.problems]
     checked = CheckedRecordings(tuple(kept), tuple(dropped), tuple(warnings))
     rates_hz = sorted({report.rate_hz for report in kept})
     if len(rates_hz) > 1:
         rates = ", ".join(map(str, rates_hz))
-        warnings.append(f"recordings: mixed sample rates ({rates} Hz); nothing above {checked.bandwidth_hz:.0f} Hz will be heard")
+        warnings.append(f"recordings: mixed sample rates ({rates} Hz); nothing above {checked.bandwidth_hz:.0f} Hz will be used")
         return replace(checked, warnings=tuple(warnings))
     return checked
 

@@ -1,4 +1,4 @@
-"""Fewer patches that cover the same ground: PatchCore's greedy k-center coreset (Roth et al. 2022, algorithm 1), in bounded memory."""
+"""Fewer patches that represent all of them: PatchCore's greedy k-center coreset (Roth et al. 2022, algorithm 1), in bounded memory."""
 
 from __future__ import annotations
 

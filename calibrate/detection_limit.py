@@ -1,4 +1,4 @@
-"""How small a steady change these recordings let a bundle hear: by how much an octave must get louder for all of a window to alarm.
+"""The smallest steady change that a bundle can detect: how much louder an octave must be for a whole window to alarm.
 
 Told of windows that the heads had not heard, which are made louder in their averages; what moments say of them stays as it was, so a change
 that is heard by cells too is heard earlier still.
@@ -23,7 +23,7 @@ STEP_DB = 0.1
 
 @dataclass(frozen=True, slots=True)
 class DetectionLimit:
-    """By octave what is heard in half of all windows, in dB; None where `MOST_DB` are not enough."""
+    """By octave the change that is detected in half of all windows, in dB; None where `MOST_DB` are not enough."""
 
     octaves_db: Mapping[int, float | None]
 
@@ -34,7 +34,7 @@ class DetectionLimit:
 
     @property
     def note(self) -> str:
-        """As calibration says it; empty where there is nothing to say."""
+        """As calibration prints it; empty if there is nothing to print."""
         if not self.octaves_db:
             return ""
         known = sorted(MOST_DB if limit is None else limit for limit in self.octaves_db.values())

@@ -1,4 +1,4 @@
-"""Normal recordings as patches of each feature, computed once while memory allows and again when it does not."""
+"""The patches of normal recordings, by feature: computed once if memory allows, otherwise each time."""
 
 from __future__ import annotations
 

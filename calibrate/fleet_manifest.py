@@ -1,4 +1,4 @@
-"""A fleet's manifest: a CSV file that says, machine by machine, what to learn from. Everything is checked before the long work.
+"""A fleet's manifest: a CSV file with the recordings of each machine. Everything is checked before the long work.
 
     unit,recordings,channel,backbone
     pump1,recordings/pump1,,
@@ -61,7 +61,7 @@ class RowParser(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FleetManifest:
-    """What a manifest says. `units` is whole only when there are no mistakes."""
+    """The contents of a manifest. `units` is complete only if there are no mistakes."""
 
     units: tuple[Unit, ...]
     mistakes: tuple[UserError, ...]  # in the order of the lines
@@ -200,6 +200,6 @@ def _check_sound(draft: _Draft, settings: CalibrationSettings) -> None:
     if bad and settings.bad_recordings == "refuse":
         more = f" and {len(bad) - NAMES_SHOWN} more" if len(bad) > NAMES_SHOWN else ""
         listed = f"{', '.join(bad[:NAMES_SHOWN])}{more}"
-        raise CellError(RECORDINGS, f"{listed}; take them away or leave them out with --bad-recordings drop")
+        raise CellError(RECORDINGS, f"{listed}; remove them, or leave them out with --bad-recordings drop")
     if seconds < MIN_TOTAL_S:
-        raise CellError(RECORDINGS, f"{seconds:.1f} s of sound of {draft.name}, and {MIN_TOTAL_S:.0f} s are the least; record more")
+        raise CellError(RECORDINGS, f"{seconds:.1f} s of sound of {draft.name}; at least {MIN_TOTAL_S:.0f} s are needed; record more")

@@ -1,4 +1,4 @@
-"""The CSV file behind a fleet's manifest: its rows by column, and what is said of its lines."""
+"""The CSV file behind a fleet's manifest: its rows by column, and messages about its lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SLIP = 0.75  # so much alike are a column and what was meant
 
 
 class FleetTable:
-    """A table whose first line names the columns. Mistakes in its lines and warnings gather while it is read, for all are told at once."""
+    """A table whose first line names the columns. Mistakes and warnings are collected while it is read and reported together."""
 
     def __init__(self, path: Path, needed: Sequence[str], options: Sequence[str]) -> None:
         """It must have the `needed` columns and may have the `options`, which are spelled with `_`."""
@@ -26,7 +26,7 @@ class FleetTable:
 
     @property
     def mistakes(self) -> list[UserError]:
-        """What `complain` was told, in the order of the lines."""
+        """The collected mistakes, in the order of the lines."""
         return [mistake for _, mistake in sorted(self._mistakes, key=lambda known: known[0])]
 
     def complain(self, line: int, problem: str, column: str = "") -> None:
@@ -34,11 +34,11 @@ class FleetTable:
         self._mistakes.append((line, UserError(self._place(line), f"column {column}: {problem}" if column else problem)))
 
     def warn(self, line: int, what: str, column: str) -> None:
-        """A line may not mean what it says."""
+        """A line may not mean what was intended."""
         self.warnings.append(f"{self._place(line)}: column {column}: {what}")
 
     def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
-        """Line number and cells, by column, of every row that says something.
+        """Line number and cells, by column, of every row that is not empty.
 
         Raises
         ------
@@ -70,7 +70,7 @@ class FleetTable:
         if len(missing) < len(self._needed):  # else it is no heading
             for column, written in zip(columns, map(str.strip, heading), strict=True):
                 if column in self._known and columns.count(column) > 1:
-                    raise UserError(where, f"column {written}: is there twice; take one away")
+                    raise UserError(where, f"column {written}: is there twice; remove one")
                 if column and column not in self._known:
                     if near := difflib.get_close_matches(column, self._known, n=1, cutoff=SLIP):
                         raise UserError(where, f"column {written}: unknown; did you mean {near[0]}? If not, give it another name")

@@ -1,4 +1,4 @@
-"""Which normal sound may judge which: a cell is never compared with its own fold, so its distance is that of unheard sound."""
+"""Folds of normal sound: a cell is never compared with its own fold, so its distance is that of held-out sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What normal sound makes of each head: the scales that `edge/judgement/heads.py` judges by.
+"""The values of each head in normal sound: the scales for `edge/judgement/heads.py`.
 
 How high a head gets on normal sound that was not in the banks is modelled as an exponential tail above its 0.9 quantile. A moment head is
 fitted on blocks of 8 cells, of which there are many; a sustained head on whole windows.
@@ -92,7 +92,7 @@ def _fit(statistics: Float64, cells: int) -> HeadScale:
 
 
 def known(recording: Deviations) -> Bool:
-    """Where a recording was heard, and not learned from, shape = (cell,)."""
+    """The cells of a recording that have sound and were not learned from, shape = (cell,)."""
     return ~np.isnan(next(iter(recording.values()))[:, 0])
 
 

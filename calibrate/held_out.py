@@ -1,4 +1,4 @@
-"""The sound that a training leaves out: one fold of the recordings, on which the network is judged as on sound that is new to it."""
+"""The sound that a training leaves out: one fold of the recordings, which is new to the network."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class HeldOut:
         return not self.has(recording, self._cells[recording])
 
     def has_any(self, recording: int, first_cell: int, last_cell: int) -> bool:
-        """Whether any of the cells `first_cell` .. `last_cell` - 1 is, so that a training must not hear them."""
+        """Whether any of the cells `first_cell` .. `last_cell` - 1 is held out, so that a training must not use them."""
         return self.has(recording, first_cell) or self.has(recording, last_cell - 1)
 
     def only(self, recording: int, distances: Float32) -> Float32:
-        """The map of a recording, (cell, band) from its cell 0, with NaN for what the training heard."""
+        """The map of a recording, (cell, band) from its cell 0, with NaN for cells that the training used."""
         kept = np.array([self.has(recording, cell) for cell in range(len(distances))], np.bool_)
         return np.where(kept[:, None], distances, np.float32(np.nan))

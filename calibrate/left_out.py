@@ -1,4 +1,4 @@
-"""Recordings that cannot be used: each is left out, named and counted, so that one of them spoils no set."""
+"""Recordings that cannot be used: each is left out, named and counted, so that one bad recording does not stop the work."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Sieve:
         return str(file) in self._left_out
 
     def leave_out(self, file: object, reason: str) -> None:
-        """Remember a file that cannot be used; what was said of it first stays."""
+        """Remember a file that cannot be used; the first reason stays."""
         self._left_out.setdefault(str(file), LeftOut(str(file), reason))
 
     @contextmanager
     def passing(self, file: object, copy: Path | None = None) -> Iterator[None]:
-        """Do something with a file, and leave it out when that says that it cannot be read, heard or scored.
+        """Do something with a file, and leave the file out if that raises that it cannot be read or scored.
 
         `copy` is what is worked on in its place: a name that nobody knows, which gives way to the file's own.
         """
@@ -65,7 +65,7 @@ def documents(left_out: Sequence[LeftOut]) -> list[dict[str, str]]:
 
 
 def left_out_lines(left_out: Sequence[Mapping[str, str]], total: int) -> list[str]:
-    """Return the line that tells what was left out (`documents`) of so many recordings, the first few by name; no line for nothing."""
+    """Return the line about what was left out (`documents`) of so many recordings, the first few by name; no line for nothing."""
     if not left_out:
         return []
     named = [f"{one['file']}: {one['reason']}" for one in left_out[:NAMED]]
@@ -74,5 +74,5 @@ def left_out_lines(left_out: Sequence[Mapping[str, str]], total: int) -> list[st
 
 
 def nothing_left(what: str, left_out: Sequence[LeftOut], total: int) -> AudioError:
-    """Return the one line that says that no recording of a kind passed, and what was left out."""
+    """Return the error that says that no recording of a kind is left, and what was left out."""
     return AudioError("recordings", "; ".join([f"{what} left", *left_out_lines(documents(left_out), total)]))

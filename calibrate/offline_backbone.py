@@ -1,4 +1,4 @@
-"""A backbone that sees a recording as a whole, in the place of one that streams: what the parity gate holds the daemon against."""
+"""A backbone that computes a whole recording at once instead of streaming: the reference of the parity gate."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class OfflineBackbone:
         self._features: Iterator[Features] | None = None
 
     def stream(self) -> OfflineBackbone:
-        """Start listening, or, if the recording has been heard, start over with its features at hand."""
+        """Start a stream; if the recording was computed before, start again with its features."""
         if self._heard:
             self._features = self._whole(self._offline(np.concatenate(self._heard)))
         return self

@@ -1,4 +1,4 @@
-"""The probe that a bundle carries: a little sound, and the cells that it must give on the device (`edge.model` checks it at start)."""
+"""The probe that a bundle carries: a short sound, and the cells that the device must compute from it (`edge.model` checks it at start)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROBE_TOLERANCE = 0.02  # relative; saturating int8 arithmetic is far beyond it,
 
 
 def probe_of(backbone: AnyBackbone, bandwidth_hz: float) -> dict[str, NDArray[np.generic]]:
-    """Two seconds of sound with tones, noise and clicks, and what this processor's backbone makes of them, both float16."""
+    """Two seconds of sound with tones, noise and clicks, and this processor's features of them, both float16."""
     rate_hz = backbone.front_end.sample_rate_hz
     rng = np.random.default_rng(0)
     time_s = np.arange(round(PROBE_SECONDS * rate_hz)) / rate_hz

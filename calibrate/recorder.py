@@ -1,4 +1,4 @@
-"""Record a source into files that `auscult calibrate` learns from."""
+"""Record a source into files for `auscult calibrate`."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Recorder:
         self._lost_samples = 0
 
     def record(self, stopped: Callable[[], bool] = lambda: False) -> RecordingSummary:
-        """Record until there is enough, the source ends or `stopped` says so.
+        """Record until there is enough sound, the source ends or `stopped` returns true.
 
         Raises
         ------

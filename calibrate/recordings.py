@@ -1,4 +1,4 @@
-"""One recording, measured in bounded memory: how long, how loud, how wide, what it sounds like on average, and what is wrong with it."""
+"""One recording, measured in bounded memory: length, level, bandwidth, mean spectrum, and problems."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class RecordingReport:
 
 
 def measure_recording(path: Path, front_end: FrontEnd, channel: Channel = 0) -> RecordingReport:
-    """Read a recording once, block by block, and say what it holds. An unreadable one is a finding, not an exception."""
+    """Read a recording once, block by block, and measure it. An unreadable one is a finding, not an exception."""
     try:
         return _Measurement(path, front_end, channel).report()
     except AudioError as error:
@@ -171,7 +171,7 @@ class _Measurement:
 
     def _findings(self, seconds: float, dbfs: float | None, clipped: float, dead: float) -> Iterator[Finding]:
         if seconds < MIN_RECORDING_S:
-            yield Finding(Problem.TOO_SHORT, f"lasts {seconds:.2f} s, and {MIN_RECORDING_S} s are the least")
+            yield Finding(Problem.TOO_SHORT, f"lasts {seconds:.2f} s; at least {MIN_RECORDING_S} s are needed")
         if dbfs is None or dbfs < SILENT_DBFS:
             found = "silent" if dbfs is None else f"silent ({dbfs:.0f} dBFS)"
             yield Finding(Problem.SILENT, found + louder_channel(self._path, self._channel))

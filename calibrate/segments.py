@@ -1,4 +1,4 @@
-"""A stream written as many short FLAC files, each whole whatever happens next."""
+"""A stream written as many short FLAC files: each is complete, whatever happens later."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class SegmentWriter:
                 self.close()
 
     def lose(self, samples: int) -> None:
-        """The stream goes on after a gap, so in another file."""
+        """The stream continues after a gap, in another file."""
         self.close()
         self._position += samples
 

@@ -1,4 +1,4 @@
-"""What `auscult calibrate` may be told, and what every bundle shares."""
+"""The settings of `auscult calibrate`, and what all bundles share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person should know about a recording while it can still be made again."""
+"""Problems of a recording that a person should know about while it can still be repeated."""
 
 from __future__ import annotations
 

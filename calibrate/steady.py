@@ -1,4 +1,4 @@
-"""What normal sound is like on average: fits the heads that `edge/judgement/steady.py` judges by.
+"""The averages of normal sound: fits the heads of `edge/judgement/steady.py`.
 
 Windows are as long as those that will be judged, one after the other. A recording is never judged by itself: how high a statistic gets on
 normal sound comes from windows of one fold against all others, whole recordings where there are enough (calibrate/folds.py).
@@ -72,7 +72,7 @@ class _Owner:
 
 
 class FittedSteady:
-    """The heads, and what they make of normal windows that they had not heard."""
+    """The heads, and their evidence in held-out normal windows."""
 
     def __init__(self, steady: Steady, arrays: dict[str, NDArray[np.generic]], folds: dict[int, Steady], owner: _Owner) -> None:
         self.steady = steady
@@ -81,7 +81,7 @@ class FittedSteady:
         self._owner = owner
 
     def held_out(self, recording: int, first_block: int, last_block: int) -> dict[str, float]:
-        """What each head makes of blocks of a recording, in nats, when it has not heard their fold; of the long window, if that is more."""
+        """The evidence of each head in blocks of a recording, in nats, without their fold; that of the long window, if it is more."""
         judge = self._folds[self._owner.fold(recording, first_block, last_block)]
         long_first = self._owner.long_first(recording, first_block, last_block)
         short = self._said(judge, recording, first_block, last_block)

@@ -1,4 +1,4 @@
-"""What is said of a threshold: whether the recordings vouch for the rate of false alarms that was asked for."""
+"""A note on a threshold: how far the recordings support the rate of false alarms that was asked for."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from edge.judgement.tail import SECONDS_PER_WEEK
 from edge.judgement.tail_fit import seconds_to_support, supported_false_alarms_per_week
 
 FAR_BEYOND = 50.0  # from here on the error of an extrapolated rate is about tenfold (`auscult benchmark tail`)
-# Further beyond what the recordings vouch for nothing is extrapolated: of a week, minutes know nothing, and a threshold that is made up for
-# it is one that no fault reaches. Half an hour is enough for one alarm a week. Of less than a minute too little is known for a threshold
-# that is any nearer.
+# Nothing is extrapolated further than this beyond what the recordings support. Minutes say nothing about a week, and a threshold that is
+# invented for it is one that no fault reaches. Half an hour is enough for one alarm a week. With less than a minute even the nearest
+# threshold would be a guess.
 FARTHEST_BEYOND = seconds_to_support(1.0) / 1800.0
 LEAST_S = 60.0
 
@@ -27,14 +27,14 @@ def threshold_note(seconds: float, false_alarms_per_week: float) -> str:
         return ""
     settable = settable_false_alarms_per_week(seconds, false_alarms_per_week)
     beyond = supported / settable
-    doubt = " and may give ten times more or fewer" if beyond >= FAR_BEYOND else ""
+    doubt = ", so there may be ten times more or fewer" if beyond >= FAR_BEYOND else ""
     asked = _rounded(false_alarms_per_week)
-    instead = f", the rarest that they can be extrapolated to in place of {asked}," if settable > false_alarms_per_week else ""
+    instead = f" instead of {asked}, because these recordings allow no rarer ones" if settable > false_alarms_per_week else ""
     return (
-        f"threshold: {_duration(seconds)} of recordings support {_rounded(supported)} false alarms per week at best (one in "
-        f"{_duration(SECONDS_PER_WEEK / supported)}, with 95 % confidence); {_rounded(settable)} per week{instead} is extrapolated "
-        f"{_rounded(beyond)} times beyond that{doubt}; {_duration(seconds_to_support(false_alarms_per_week))} of recordings, over all "
-        "loads of the machine, would support it"
+        f"threshold: set for {_rounded(settable)} false alarms per week{instead}. {_duration(seconds)} of recordings support "
+        f"{_rounded(supported)} per week at best (one in {_duration(SECONDS_PER_WEEK / supported)}, with 95 % confidence); the rest is "
+        f"extrapolated, {_rounded(beyond)} times beyond that{doubt}. To support {asked} per week, record "
+        f"{_duration(seconds_to_support(false_alarms_per_week))}, over all loads of the machine"
     )
 
 

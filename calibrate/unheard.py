@@ -1,4 +1,4 @@
-"""How surprising normal sound is that was not learned from: what the units of the kinds of heads, and the threshold, are set by."""
+"""The surprise of held-out normal sound: it sets the units of the heads, and the threshold."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FEW_STRETCHES = 10  # recordings, or as many stretches of a long one: of so many
 
 @dataclass(frozen=True, slots=True)
 class UnheardSurprise:
-    """What the heads make of the windows of one recording that end with each block, of those of which enough was heard."""
+    """The evidence of the heads in the windows of one recording that end with each block, of those with enough sound."""
 
     recording: int
     first_blocks: list[int]  # of each window
@@ -44,7 +44,7 @@ class UnheardSurprise:
 
 
 def unheard_surprise(heads: FittedHeads, recordings: Sequence[Deviations], steady: FittedSteady | None) -> list[UnheardSurprise]:
-    """Of every recording of which enough was heard, and new to the detector."""
+    """Of every recording with enough sound that was new to the detector."""
     shares = [_share_heard(known(one), heads.window_cells) for one in recordings]
     enough = min(HEARD_FRACTION, max(float(share.max()) for share in shares))
     found = [_of_one(heads, index, one, shares[index] >= enough, steady) for index, one in enumerate(recordings)]

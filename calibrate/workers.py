@@ -1,4 +1,4 @@
-"""Dask workers: worker processes of this computer, or those that a scheduler knows, looked at before they are given work."""
+"""Dask workers: worker processes of this computer, or those of a scheduler, checked before they get work."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check_address(cluster: str) -> str | None:
 
 
 def import_distributed() -> Any:
-    """Dask, quiet: what it would log is told by us in a line, or mended by itself."""
+    """Dask without its log: we report its problems in one line, or it recovers from them."""
     try:
         config = importlib.import_module("dask").config
         levels = dict.fromkeys(("distributed", "distributed.client", "distributed.gc", "tornado.application"), "critical")
@@ -114,9 +114,9 @@ def _knock(address: str) -> None:
             first = connection.recv(8) if match[1] == "tcp" else None  # with TLS it is for us to begin
     except OSError as error:
         why = error.strerror or f"nothing heard for {CONNECT_S:g} s"
-        raise UserError(address, f"no Dask scheduler answers ({why}); start one there with `dask scheduler`, or mend --cluster") from error
+        raise UserError(address, f"no Dask scheduler answers ({why}); start one there (`dask scheduler`), or correct --cluster") from error
     if first is not None and not 0 < int.from_bytes(first, "little") <= FRAMES:
-        raise UserError(address, "what answers there is no Dask scheduler; mend --cluster")
+        raise UserError(address, "what answers is not a Dask scheduler; correct --cluster")
 
 
 def _check_workers(client: Any, cluster: str, check: Callable[[], str | None] | None) -> None:

@@ -1,4 +1,4 @@
-"""`python -m edge`: the daemon's commands without the front door; `run` unless another is named."""
+"""`python -m edge`: the daemon's commands without `auscult`; `run` if none is named."""
 
 from __future__ import annotations
 

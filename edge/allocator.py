@@ -1,4 +1,4 @@
-"""Keeps the resident memory of a process that runs for months where it was.
+"""Keeps the memory of a process that runs for months from growing.
 
 glibc keeps freed memory for the next request, and lets itself be taught to keep ever larger blocks: holes between what lives long stay
 resident, and every few hours or days a request that fits no hole adds a megabyte. Blocks of the kinds of which there are few, arrays and

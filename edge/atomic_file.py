@@ -1,4 +1,4 @@
-"""Write a file so that a reader, or a power cut, finds the old one or the new one and never a part."""
+"""Write a file so that a reader, or a power cut, finds the old file or the new one, never a part of it."""
 
 from __future__ import annotations
 

@@ -18,5 +18,5 @@ def now_s() -> float:
 
 
 def suspended_s() -> float:
-    """Seconds for which the machine has ever been suspended; 0 where the system does not say."""
+    """Seconds for which the computer has been suspended in all; 0 if the system does not report it."""
     return now_s() - time.monotonic()

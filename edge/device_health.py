@@ -1,4 +1,4 @@
-"""What the device says of itself, read from /proc and /sys. None is what it cannot tell."""
+"""What the device reports about itself, read from /proc and /sys. None where it reports nothing."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class _Timex(ctypes.Structure):
 
 
 def clock_synced(root: Path = Path("/")) -> bool | None:
-    """Whether the wall clock is disciplined by NTP or the like, as the kernel sees it; else as systemd-timesyncd left word."""
+    """Whether the wall clock is synchronised by NTP or similar: according to the kernel, else according to systemd-timesyncd."""
     with suppress(OSError, AttributeError):
         state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(_Timex()))
         if state >= 0:

@@ -1,4 +1,4 @@
-"""What can go wrong, as one small tree.
+"""All errors of Auscult, as one small tree.
 
 AuscultError                 a runtime failure: one clear line, exit code 1
 └── UserError                a mistake of the user's: one clear line, exit code 2
@@ -47,7 +47,7 @@ class UserError(AuscultError):
 
 
 class ConfigError(UserError):
-    """config.yaml says something that Auscult does not understand."""
+    """A mistake in config.yaml."""
 
 
 class BundleError(UserError):

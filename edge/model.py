@@ -1,4 +1,4 @@
-"""A bundle, loaded and checked: everything that is needed to score sound of one machine."""
+"""A bundle, loaded and checked: everything that is needed to score the sound of one machine."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Model:
             )
 
     def anomaly_map(self, deviations: Mapping[str, Float32]) -> Float32:
-        """Score every cell by itself: shape = (time, band) float32, in units of the alarm threshold, NaN where nothing was heard."""
+        """Score every cell separately: shape = (time, band) float32, in units of the alarm threshold, NaN where there was no sound."""
         scores: Float32 = self.heads.cell_surprise(deviations) / np.float32(self.alarm_surprise)
         return scores
 
@@ -122,7 +122,7 @@ class Model:
 
 
 def probe_cells(backbone: AnyBackbone, bandwidth_hz: float, samples: Float32) -> Float32:
-    """What the backbone makes of the probe: block 3's features, (cell, mel, channel), deep enough to tell; or log-mel, (frame, mel)."""
+    """The backbone's result for the probe: block 3's features, (cell, mel, channel), deep enough to differ; or log-mel, (frame, mel)."""
     stream = FeatureStream(backbone, bandwidth_hz)
     heard = chain(stream.push(samples), stream.finish())
     blocks = [(block.features.block3 if backbone.has_network else block.log_mel).copy() for block in heard]

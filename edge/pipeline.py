@@ -36,7 +36,7 @@ HEARD_FRACTION = 0.5
 
 
 class Listener:
-    """Listens to one source. Push audio as it comes, say what was lost, and finish at the end."""
+    """Listens to one source. Push audio as it comes, report what was lost, and finish at the end."""
 
     def __init__(
         self,
@@ -75,11 +75,11 @@ class Listener:
         return [result for heard in self._extractor.push(samples) for result in self._take(heard)]
 
     def lose(self, samples: int) -> list[Window | Event]:
-        """So many native samples were lost here: what came before is judged to its end, and the gap is never scored as normal."""
+        """So many native samples were lost here: the sound before is scored to its end, and the gap is never scored as normal."""
         return [result for heard in self._extractor.lose(samples) for result in self._take(heard)]
 
     def finish(self) -> list[Window | Event]:
-        """The stream ends: judge what is left, in a last window that ends where the audio ends, and close open events."""
+        """The stream ends: score the rest, in a last window that ends where the audio ends, and close open events."""
         results = [result for heard in self._extractor.finish() for result in self._take(heard)]
         end = self._timeline.cells
         if end > self._last_window_end:
@@ -87,11 +87,11 @@ class Listener:
         return [*results, *self._events.finish()]
 
     def end_event(self) -> list[Window | Event]:
-        """Close the event that is open, if there is one, and go on listening."""
+        """Close the open event, if there is one, and continue to listen."""
         return [*self._events.finish()]
 
     def set_events(self, settings: EventSettings) -> None:
-        """Judge by other rules from now on when an event opens and closes; one that is open goes on."""
+        """Use other rules from now on for opening and closing events; an open event continues."""
         self._events.settings = settings
 
     def move_threshold(self, moved: Moved | None) -> list[Window | Event]:

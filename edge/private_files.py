@@ -1,4 +1,4 @@
-"""Files and folders that tell what a machine room sounds like: for the user that runs the node alone, whatever the umask says."""
+"""Files and folders that only the user of the node may read, whatever the umask is: they show what was heard in a room."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OTHERS = 0o077
 
 
 def private(path: str, flags: int) -> int:
-    """The `opener` of a file that nobody else may read: `open(path, "ab", opener=private)`."""
+    """The `opener` of a file that only this user may read: `open(path, "ab", opener=private)`."""
     return os.open(path, flags | os.O_CLOEXEC, PRIVATE)
 
 
@@ -38,7 +38,7 @@ def make_folder(folder: Path) -> None:
 
 
 def narrow(paths: Iterable[Path], what: str) -> None:
-    """Shut others out of files and folders of this user's that an earlier version has left open to them; say so once."""
+    """Remove the access of others to this user's files and folders, which an earlier version left open; log it once."""
     narrowed = sum(_narrow(path) for path in paths)
     if narrowed:
         LOG.warning("%s: others could read %d files or folders in it; only this user can now", what, narrowed)

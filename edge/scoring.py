@@ -21,7 +21,7 @@ TOO_SILENT = "holds too little sound to score: most of it is digital silence"
 
 @dataclass(frozen=True, slots=True)
 class FileScore:
-    """What a bundle says of a file."""
+    """The result of a bundle for a file."""
 
     file: Path
     score: float  # of its highest window; 1.0 is the alarm threshold

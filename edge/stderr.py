@@ -1,4 +1,4 @@
-"""Keep what a library writes to stderr by itself from the user, who gets Auscult's own line in its place."""
+"""Keep what libraries write to stderr from the user, who gets Auscult's own message instead."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def without_stderr() -> Iterator[None]:
 
 
 class CStderr:
-    """The C library's variable `stderr`, to which C libraries print. Python writes to the file descriptor, and so goes on to be heard.
+    """The C library's variable `stderr`, to which C libraries print. Python writes to the file descriptor, and so it still appears.
 
     It is one for all threads: while any of them is in `silenced`, what any C library prints goes nowhere.
     """

@@ -1,4 +1,4 @@
-"""One thread for numpy's BLAS, set before numpy is imported: nothing here is big enough to gain from more, and waiting threads spin.
+"""One thread for numpy's BLAS, set before numpy is imported: our matrices are too small for more, and waiting threads spin.
 
 Importing this module is what sets it, so entry points import it first. A variable that is already set is left alone.
 ONNX Runtime has its own thread count (config.yaml, `inference.threads`).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def whole(pattern: str) -> str:
-    r"""Return `pattern` so that nothing may stand before it or after it, not even the end of a line.
+    r"""Return `pattern` so that nothing may come before it or after it, not even a line break.
 
     In Python `$` takes "pump1\n" as well, and `\Z`, which does not, means nothing in the ECMA 262 of JSON Schema. Both read this the same.
     """

@@ -1,1 +1,1 @@
-"""A CNN14 checkpoint becomes a streaming ONNX graph, then int8, behind a parity gate. The home of torch, imported only when used."""
+"""A CNN14 checkpoint becomes a streaming ONNX graph, then int8, behind a parity gate. Only this room imports torch, only when needed."""

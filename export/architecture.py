@@ -21,7 +21,7 @@ CLAP_SPACE = 1024
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A family of checkpoints. Nothing in its tensors' shapes tells the sample rate, so the user names it."""
+    """A family of checkpoints. The shapes of its tensors do not show the sample rate, so the user names it."""
 
     name: str  # what --source takes
     title: str

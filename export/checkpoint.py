@@ -1,4 +1,4 @@
-"""Strict loading of CNN14 checkpoints: every tensor there, of its exact shape, finite, and nothing that would run code.
+"""Strict loading of CNN14 checkpoints: every tensor must be there, finite and of its exact shape, and nothing may run code.
 
 A checkpoint that almost fits gives a backbone that almost works, so anything unexpected is one line and no backbone.
 """
@@ -75,7 +75,7 @@ def _read(path: Path) -> object:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         if wanted := re.search(r"GLOBAL ([\w.]+)", str(error)):
-            problem = f"asks for {wanted[1]} to be called, and pickled code is never run; download the file from its origin"
+            problem = f"asks for {wanted[1]} to be called, but pickled code is never run; download the file from its origin"
             raise CheckpointError(path, problem) from error
         raise _damaged(path) from error
     except Exception as error:  # torch raises whatever its parsers ran into
@@ -109,7 +109,7 @@ def _check_names(model: Mapping[str, Any], expected: Mapping[str, Shape], source
 
 def _check_tensor(name: str, tensor: object, shape: Shape, source: Source, path: Path) -> None:
     if not isinstance(tensor, torch.Tensor):
-        raise CheckpointError(path, f"{name} is no tensor but {type(tensor).__name__}; {_remedy(source)}")
+        raise CheckpointError(path, f"{name} is not a tensor but {type(tensor).__name__}; {_remedy(source)}")
     if tuple(tensor.shape) != shape:
         why = " (a Cnn14 for another sample rate)" if "_extractor." in name else ""
         raise CheckpointError(path, f"{name} has shape {tuple(tensor.shape)} instead of {shape}{why}; {_remedy(source)}")

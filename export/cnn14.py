@@ -1,4 +1,4 @@
-"""CNN14's first four blocks in torch: the reference that every exported graph is held against.
+"""CNN14's first four blocks in torch: the reference for every exported graph.
 
 Source: Kong et al., "PANNs" (2020), table I. Parameter names are those of PANNs' checkpoints.
 """
@@ -67,7 +67,7 @@ class Cnn14Trunk(nn.Module):
 
 
 def offline_blocks(parameters: Parameters, log_mel: Float32Array) -> Mapping[str, Float32Array]:
-    """What torch makes of one whole clip of log-mel, shape = (time, mel): `block2` .. `block4`, each (time, mel, channel) float32."""
+    """torch's features of one whole clip of log-mel, shape = (time, mel): `block2` .. `block4`, each (time, mel, channel) float32."""
     with torch.inference_mode():
         blocks: dict[str, Tensor] = Cnn14Trunk.from_parameters(parameters)(torch.from_numpy(log_mel)[None])
     return {name: block[0].contiguous().numpy() for name, block in blocks.items()}

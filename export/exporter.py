@@ -30,7 +30,7 @@ log = logging.getLogger("auscult.export")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a backbone's card says of where it comes from."""
+    """The origin of a backbone, for its card."""
 
     name: str
     front_end: FrontEnd

@@ -1,4 +1,4 @@
-"""The seam of the parity gates: export knows that there are gates, not which.
+"""The interface of the parity gates: export knows that there are gates, but not which.
 
 `export.parity` compares features. What compares maps, scores and alarms needs detectors, which are built on top of this room; so it is
 handed in from outside, as one more `Gate`.

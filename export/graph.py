@@ -1,4 +1,4 @@
-"""The streaming ONNX graph: CNN14 blocks 1-4 that keep their own past, in float32 or in int8.
+"""The streaming ONNX graph: CNN14 blocks 1-4 that keep their own state, in float32 or in int8.
 
 A call takes `log_mel` (1, 1, frames, mel), frames a multiple of 16, and the states that the call before returned. Every 3x3 convolution
 is preceded by its last two input frames (`state_<conv>`): it pads nothing in time, computes each frame once, and is one frame late.

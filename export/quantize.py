@@ -1,4 +1,4 @@
-"""Static calibration: the largest value that each uint8 activation shall represent.
+"""Static calibration: the largest value that each uint8 activation can represent.
 
 A range that holds the very largest value wastes steps on a few outliers; one that is too small clips what matters. It is the 99.98th
 percentile of the positive values. On nine recordings of real machines, cnn14-random's int8 errors, against what the features of

@@ -34,7 +34,7 @@ class Clip:
 
 
 def synthesised_clips(front_end: FrontEnd, seconds: float, seed: int) -> list[Clip]:
-    """Different machines, 5-10 s each; of every four the last as a 16 kHz microphone hears it."""
+    """Different machines, 5-10 s each; every fourth as recorded by a 16 kHz microphone."""
     corpus = machine_corpus(seconds, seed, front_end.sample_rate_hz)
     return [_clip(samples, front_end, narrow=index % NARROW_EVERY == NARROW_EVERY - 1) for index, samples in enumerate(corpus)]
 

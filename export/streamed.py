@@ -1,4 +1,4 @@
-"""Running a streaming graph outside of the daemon: any block size, every output, aligned with the offline computation."""
+"""Run a streaming graph outside the daemon: any block size, every output, aligned with the offline computation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CNN14's first four blocks as plain arrays: what the streaming graph is built from, with every batch norm folded away.
+"""CNN14's first four blocks as plain arrays: what the streaming graph is built from, with every batch norm folded in.
 
 Source: Kong et al., "PANNs: Large-Scale Pretrained Audio Neural Networks for Audio Pattern Recognition" (2020), table I, CNN14.
 """

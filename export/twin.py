@@ -1,4 +1,4 @@
-"""The fp32 graph of an int8 one: the same trunk in both precisions, for comparing what they cost, with no checkpoint and no torch."""
+"""The fp32 graph of an int8 one: the same trunk in both precisions, for comparing their cost, without a checkpoint and without torch."""
 
 from __future__ import annotations
 

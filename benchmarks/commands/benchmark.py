@@ -24,11 +24,11 @@ BENCHMARKS = {
     "envmix": "how well sounds added to street sound are detected and located: three levels of ROC AUC",
     "mimii": "MIMII as published: the table of From Vision to Sound, ours beside the paper's",
     "dcase2020": "DCASE 2020 Task 2 as published: the table of AudDSR, ours beside the paper's",
-    "faithfulness": "whether the anomaly map points at what made the score: the table of From Vision to Sound",
+    "faithfulness": "whether the anomaly map shows what caused the score: the table of From Vision to Sound",
     "robustness": "false alarms after ordinary changes: gain, another microphone, hum, a door, speech, drift",
     "changes": "the smallest steady change that is detected: a band, a tone, a shaft, a modulation, the level, impulses of known size",
     "promise": "whether thresholds keep their promise: false alarms per week, observed against promised, and the delay of faults",
-    "tail": "the same without sound, for noises of known law: what one alarm per week becomes",
+    "tail": "the same without sound, for noise of a known distribution: the true rate of one promised alarm per week",
     "soak": "whether the daemon grows: memory, open files and threads over days of sound",
     "compare": "whether one system's results are better than another's: paired differences with an interval over sets",
 }

@@ -1,4 +1,4 @@
-"""`auscult benchmark changes`: the smallest steady change that is heard, per machine of a manifest or of a synthesised fan."""
+"""`auscult benchmark changes`: the smallest steady change that is detected, per machine of a manifest or of a synthesised fan."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from edge.console.output import aligned, print_document
 from edge.console.progress import Progress
 from edge.errors import UserError
 
-COLUMNS = ("kind", "what", "size", "ROC AUC", "95 % interval", "score", "alarms", "heard", "")
+COLUMNS = ("kind", "what", "size", "ROC AUC", "95 % interval", "score", "alarms", "detected", "")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Learn each machine's normal recordings, then score other normal ones as they are and after steady changes of known size: louder "
         "or softer, as a whole or in one octave; a tone, a second shaft or a bearing's impulses added; an octave that swells and fades. "
-        "Heard is what scores above the normal recordings, all but one in 100 of them."
+        "A recording counts as detected if it scores above all but one in 100 of the normal recordings."
     )
     parser.epilog = (
         "examples:\n"
@@ -165,11 +165,11 @@ def _text(document: Mapping[str, Any]) -> list[str]:
         draws = f", {unit['draws']} draws" if unit["draws"] > 1 else ""
         lines += [
             f"{key}: {unit['fit_files']} files learned, {unit['normal_files']} normal ones scored{draws}; unchanged they score "
-            f"{unit['mean_score']:.2f}, {unit['false_alarms']:.2f} of them alarm; heard is what scores above {unit['threshold']:.2f}",
+            f"{unit['mean_score']:.2f}, {unit['false_alarms']:.2f} of them alarm; detected is what scores above {unit['threshold']:.2f}",
             "",
             *aligned(rows),
             "",
-            *(f"smallest {way} of which half is heard: {_size(size, measures[way.split()[0]])}" for way, size in unit["smallest"].items()),
+            *(f"smallest {way}, detected in half: {_size(size, measures[way.split()[0]])}" for way, size in unit["smallest"].items()),
             "",
         ]
     lines += [line for unit in document["units"].values() for line in left_out_lines(unit["left_out"], unit["recordings"])]

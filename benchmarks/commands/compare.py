@@ -1,4 +1,4 @@
-"""`auscult benchmark compare`: is what was measured after a change better than before it?"""
+"""`auscult benchmark compare`: are the results after a change better than before it?"""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     except ValueError as error:
         raise UserError(path, f"is not JSON: {error}") from None
     if not isinstance(result, dict):
-        raise UserError(path, "is no JSON result of `auscult benchmark machines` or `envmix`")
+        raise UserError(path, "is not a JSON result of `auscult benchmark machines` or `envmix`")
     return result
 
 

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print the figures."""
     if arguments.backbone in LOGMELS:
-        raise UserError(f"--backbone {arguments.backbone}", "has no network to measure; the other stages cost what they always cost")
+        raise UserError(f"--backbone {arguments.backbone}", "has no network to measure; the other stages cost the same with any backbone")
     int8 = Backbone.load(arguments.backbone, threads=THREADS)
     with tempfile.TemporaryDirectory(prefix="auscult-") as name:
         folder = Path(name)

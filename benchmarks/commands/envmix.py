@@ -1,4 +1,4 @@
-"""`auscult benchmark envmix`: sounds added to street sound: heard at all, and shown where and when."""
+"""`auscult benchmark envmix`: sounds added to street sound: are they detected, and where and when?"""
 
 from __future__ import annotations
 

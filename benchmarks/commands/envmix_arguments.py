@@ -1,4 +1,4 @@
-"""What EnvMix is made of, as commands are told: a manifest, or the published datasets."""
+"""The arguments that say what EnvMix is made of: a manifest, or the published datasets."""
 
 from __future__ import annotations
 

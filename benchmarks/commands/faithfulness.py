@@ -1,4 +1,4 @@
-"""`auscult benchmark faithfulness`: whether the anomaly map points at what made the score."""
+"""`auscult benchmark faithfulness`: whether the anomaly map shows what caused the score."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FORMATS = ("text", "markdown", "json")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the benchmark takes."""
-    parser.description = "Change each mixture of EnvMix as its anomaly map says and score it again: table 2 of From Vision to Sound."
+    parser.description = "Change each mixture of EnvMix according to its anomaly map and score it again: table 2 of From Vision to Sound."
     parser.epilog = (
         "example: auscult benchmark faithfulness --manifest recordings/manifest.csv --detector patchcore,padim --format markdown"
     )

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--noise-db",
         type=number(),
         metavar="DB",
-        help="mix background rows into all clips of a unit at one level, so far above its fit clips' mean power; drawn for each clip",
+        help="mix background rows into all clips of a unit at one level, this far above its fit clips' mean power; drawn for each clip",
     )
     mixing.add_argument(
         "--snr", type=number(), metavar="DB", help="instead: at this ratio of machine to background in every clip, whatever its own level"
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.single and arguments.repeats is not None:
         raise UserError("--repeats", "would learn from and test with the same moments of a single recording; leave it out with --single")
     if arguments.seconds is not None and arguments.seconds < LEAST_CLIP_S:
-        raise UserError("--seconds", f"nothing is told from {arguments.seconds:g} s of sound; give {LEAST_CLIP_S:g} or more")
+        raise UserError("--seconds", f"clips of {arguments.seconds:g} s are too short to score; give {LEAST_CLIP_S:g} or more")
     chosen = chosen_units(single_units(recordings) if arguments.single else units(recordings), arguments.units)
     backgrounds, noises = background(recordings), Sieve()
     mixer = _mixer(arguments, backgrounds, noises)

@@ -1,4 +1,4 @@
-"""`auscult benchmark promise`: false alarms per week, observed against promised, and how soon faults are told."""
+"""`auscult benchmark promise`: false alarms per week, observed against promised, and how soon faults are reported."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PROMISES = (1.0, 100.0, 1000.0)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the benchmark takes."""
     parser.description = (
-        "Calibrate on the first minutes of a synthesised machine whose load changes, hear hours more of it and count false alarms; then "
+        "Calibrate on the first minutes of a synthesised machine whose load changes, score hours more of it and count false alarms; then "
         "add faults and measure the delay of their alarms. With --manifest: calibrate on fit rows, and count normal test files that alarm."
     )
     parser.epilog = "example: auscult benchmark promise --minutes 5 15 60 --hours 24 --faults 20 --format json"
@@ -44,10 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=list(PROMISES),
         metavar="N",
-        help="promises to check; rare ones take long to observe (default: 1 100 1000)",
+        help="promises to check; rare ones take a long time to observe (default: 1 100 1000)",
     )
     parser.add_argument("--hold", type=number_above(0), default=60.0, metavar="S", help="mean time between changes of load (default: 60)")
-    parser.add_argument("--machines", type=whole_number(1), default=1, metavar="N", help="so many machines, each for so long (default: 1)")
+    parser.add_argument("--machines", type=whole_number(1), default=1, metavar="N", help="number of machines (default: 1)")
     parser.add_argument(
         "--faults", type=whole_number(0), default=10, metavar="N", help="faults of each kind, for the delays; 0 for none (default: 10)"
     )
@@ -157,7 +157,7 @@ def _silence(silence: Silence) -> dict[str, Any]:
 
 def _text(document: Mapping[str, Any]) -> list[str]:
     if "units" in document:
-        rows: list[Sequence[str]] = [("unit", "learned", "supports", "promised", "heard", "expected", "alarms", "share (95 %)")]
+        rows: list[Sequence[str]] = [("unit", "learned", "supports", "promised", "scored", "expected", "alarms", "share (95 %)")]
         for key, silences in document["units"].items():
             for one in silences:
                 told = f"{one['alarms']} of {one['of']}", f"{one['fraction']:.2f} ({one['low']:.2f} - {one['high']:.2f})"
@@ -175,7 +175,7 @@ def _text(document: Mapping[str, Any]) -> list[str]:
         rows.append((*row, str(kept["alarms"]), observed))
     lines = [heard, "", *aligned(rows)]
     if document["delay"]:
-        rows = [("learned", "promised", "fault", "told", "missed", "hidden", "delay: median", "90 %")]
+        rows = [("learned", "promised", "fault", "detected", "missed", "hidden", "delay: median", "90 %")]
         for one in document["delay"]:
             counts = str(len(one["delays_s"])), str(one["missed"]), str(one["hidden"])
             rows.append(

@@ -22,7 +22,7 @@ SHARES = ("false_alarms", "new_false_alarms", "detected")
 AREAS = ("roc_auc", "roc_auc_without_level")
 COLUMNS = (
     *("unit", "change", "false alarms", "95 %", "new", "mean", "95 %", "largest"),
-    *("detected", "ROC AUC", "95 %", "without level", "told as level", "turned down"),
+    *("detected", "ROC AUC", "95 %", "without level", "as level", "turned down"),
 )
 
 
@@ -30,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the benchmark takes."""
     parser.description = (
         "Fit each machine on its fit rows, then score its test rows as they are and after ordinary changes: microphone gain, another "
-        "microphone, mains hum, a door, speech nearby, slow drift. Healthy recordings should stay silent, and a gain be told as level."
+        "microphone, mains hum, a door, speech nearby, slow drift. Normal recordings should cause no alarm; a changed gain should be "
+        "reported as level."
     )
     parser.epilog = "example: auscult benchmark robustness --manifest recordings/manifest.csv --units fan_id_02 --format json"
     add_manifest_argument(parser)
@@ -77,7 +78,7 @@ def _document(arguments: argparse.Namespace, results: Mapping[str, UnitResult], 
 
 
 def _change(name: str, result: ChangeResult) -> dict[str, Any]:
-    """The figures of one change; only a gain has to be told as level."""
+    """The figures of one change; only a gain should be reported as level."""
     document: dict[str, Any] = {share: _share(getattr(result, share)) for share in SHARES}
     document["mean_score"] = _figure(result.mean_score, result.mean_score_interval)
     document["largest_score"] = result.largest_score

@@ -25,8 +25,8 @@ MQTT_PORT = 1883
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the benchmark takes."""
     parser.description = (
-        "Calibrate on a synthesised machine, let `auscult run` hear hours of it with faults as fast as it can, and weigh the process after"
-        " every ten minutes of sound: resident memory, open files, threads."
+        "Calibrate on a synthesised machine, let `auscult run` process hours of it with faults as fast as it can, and measure the process "
+        "after every ten minutes of sound: resident memory, open files, threads."
     )
     parser.epilog = "example: auscult benchmark soak --hours 24 --broker localhost:1883 --format json"
     parser.add_argument(
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print."""
     if not sys.platform.startswith("linux"):
-        raise UserError("auscult benchmark soak", "counts memory and files as Linux tells them; run it there")
+        raise UserError("auscult benchmark soak", "reads memory and open files as Linux reports them; run it on Linux")
     if arguments.hours < arguments.after + 1.0:
         raise UserError("--hours", f"must be an hour more than --after, or there is nothing to measure; try {arguments.after + 1.0:g}")
     with ExitStack() as stack:
@@ -91,7 +91,7 @@ def _text(document: dict[str, Any]) -> list[str]:
     hours, minutes, speed = document["hours"], document["wall_s"] / 60.0, document["times_real_time"]
     after_h = document["after_h"]
     return [
-        f"heard         {hours:.1f} h of sound in {minutes:.0f} min, {speed:.0f} x real time",
+        f"scored        {hours:.1f} h of sound in {minutes:.0f} min, {speed:.0f} x real time",
         f"memory        {rss['first']:.1f} MB after {after_h:g} h, {rss['last']:.1f} MB at the end, at most {rss['largest']:.1f} MB",
         f"growth        {slope['mean']:+.2f} MB per day of sound ({slope['low']:+.2f} to {slope['high']:+.2f})",
         f"open files    {' or '.join(map(str, document['files']))}",

@@ -1,4 +1,4 @@
-"""Which system a benchmark measures: Auscult's defaults, or one that differs from them in what was asked for, for every set alike."""
+"""The system that a benchmark measures: Auscult's defaults, or other settings, the same for every set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`auscult benchmark tail`: what one alarm per week becomes, for noises of known law and recordings of 5 minutes to 8 hours."""
+"""`auscult benchmark tail`: what one alarm per week becomes, for noise of a known distribution and recordings of 5 minutes to 8 hours."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ _LABELS_NAME = re.compile(rf"ground_truth_([A-Za-z]+)_section_{SECTION}_test\.cs
 
 @dataclass(frozen=True, slots=True)
 class ClipName:
-    """What a recording's name says of it."""
+    """The information in a recording's name."""
 
     domain: str  # source or target
     part: str  # train or test

@@ -1,4 +1,4 @@
-"""EnvMix: street sound to be normal, and sounds of everyday life to be added to it; from a manifest or from the published datasets.
+"""EnvMix: street sound as normal sound, and everyday sounds that are added to it; from a manifest or from the published datasets.
 
 Manifest      The background rows: the datasets `background_urbansound8k` (normal), and `background_esc10` or another beginning with
               `background_esc` (added); the unit is the class. Rows have no folds: half of a class is drawn to learn from.
@@ -100,7 +100,7 @@ class EnvMix:
             order = random.permutation(len(recordings))
             fit, test = ([recordings[i] for i in sorted(part)] for part in (order[tested:], order[:tested]))
         if not fit or not test:
-            raise UserError(normal.name, "has too few recordings; one to learn from and one to test with are the least")
+            raise UserError(normal.name, "has too few recordings; at least one to learn from and one to test with are needed")
         return fit, test
 
 

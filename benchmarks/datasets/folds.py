@@ -1,4 +1,4 @@
-"""Classes of sound in the folds that they are published in: a table of file, fold and class, and the files in folders.
+"""Classes of sound in the folds that they are published in: a table of file, fold and class, and folders of files.
 
 The publishers put all excerpts of one field recording into one fold. Who draws folds anew learns from what is tested.
 """

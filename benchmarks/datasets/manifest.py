@@ -1,4 +1,4 @@
-"""A manifest: one CSV line per recording, saying which machine it is of and what it may be used for.
+"""A manifest: one CSV line per recording, with its machine and what it may be used for.
 
 Columns that are read (others may be there): `path` relative to the manifest's folder; `dataset`; `unit`, one machine; `role`, one of
 `fit`, `test`, `background`, `single`; `label`, one of `normal`, `anomalous`, `none`.

@@ -1,4 +1,4 @@
-"""A published dataset as it lies on disk: the machines that are there and, in a line each, what is not.
+"""A published dataset as it lies on disk: the machines that are there and, in one line each, what is missing.
 
 What a file is of stands in its name and in those of its folders. Each dataset has a function that reads them; the rest is the same for all.
 """

@@ -67,7 +67,7 @@ def _cluster(text: str) -> str:
 
 
 def run(args: Namespace) -> int:
-    """Calibrate and print what was learned."""
+    """Calibrate and print the result."""
     fleet = args.manifest is not None or args.output_dir is not None
     wanted, others = ("manifest", "output_dir"), ("recordings", "output")
     if not fleet:

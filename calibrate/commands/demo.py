@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.description = (
         "Synthesise a rotating machine, calibrate on its normal sound, and run the daemon over a stream of it in which a knock, a steady "
-        "tone and a bearing fault are injected; print the alerts that an MQTT subscriber receives, and draw what was heard.\n"
+        "tone and a bearing fault are injected; print the alerts that an MQTT subscriber receives, and draw the result.\n"
         "Exits 0 only if the normal part is silent, each fault gives one event, and the tone is found at its frequency."
     )
     parser.epilog = "example: auscult demo --output demo"

@@ -1,4 +1,4 @@
-"""`auscult evaluate`: how well a bundle tells normal recordings from anomalous ones."""
+"""`auscult evaluate`: how well a bundle separates normal recordings from anomalous ones."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Evaluation:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.description = (
-        "Score normal and anomalous recordings that the bundle was not calibrated on, and say how well it tells them apart."
+        "Score normal and anomalous recordings that the bundle was not calibrated on, and report how well it separates them."
     )
     parser.epilog = EXAMPLE
     parser.add_argument("--bundle", type=Path, required=True, help="what `auscult calibrate` wrote")
@@ -65,12 +65,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _warn_of_known_recordings(model: Model, normal: Sequence[Path]) -> None:
-    """A detector knows by heart what it was calibrated on. Only names tell, so this is a warning."""
+    """A detector scores what it was calibrated on too well. Only the names are known, so this is a warning."""
     sources = set(model.bundle.manifest.data.sources)
     known = [path for path in normal if path.name in sources]
     if known:
         share = f"{len(known)} of {len(normal)} normal recordings"
-        text = f"{share} have names that the bundle was calibrated on (such as {known[0]}); if they are the same, the figures flatter"
+        names = f"have the names of recordings that the bundle was calibrated on (such as {known[0]})"
+        text = f"{share} {names}; if they are the same, the figures are too good"
         print(f"auscult: warning: {text}", file=sys.stderr)
 
 

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Record, then print a summary on stdout; 130 after Ctrl-C, with everything heard so far kept."""
+    """Record, then print a summary on stdout; 130 after Ctrl-C, with everything recorded so far kept."""
     if args.source is None and args.device is None:
         raise UserError("calibrate record", "needs --source NAME or --device TEXT")
     source = _source(args)
@@ -81,7 +81,7 @@ def _source(args: argparse.Namespace) -> Source:
         return Microphone(name, args.device, channel=args.channel)
     sources = load_config(args.config).sources
     if args.source not in sources:
-        raise ConfigError(args.config, f"no source {args.source!r}; there is: {', '.join(sources)}")
+        raise ConfigError(args.config, f"no source {args.source!r}; available: {', '.join(sources)}")
     return make_source(args.source, sources[args.source])
 
 

@@ -1,4 +1,4 @@
-"""One picture of the demo: what was heard, what was wrong with it, and when the alarm went off."""
+"""One picture of the demo: the sound, its anomalies, and the alarms."""
 
 from __future__ import annotations
 

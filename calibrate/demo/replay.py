@@ -1,4 +1,4 @@
-"""The stream once more, in this process: what the daemon heard in it, cell by cell, for the picture."""
+"""Score the stream again in this process, to get the anomaly map for the picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo plays: half an hour of a healthy machine to learn from, then a stream of it in which three faults are hidden."""
+"""What the demo plays: half an hour of a healthy machine to learn from, then a stream with three faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo: learn a synthesised machine, run the real daemon against a real broker, and check what a subscriber receives."""
+"""The demo: calibrate on a synthesised machine, run the real daemon with a real broker, and check what a subscriber receives."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class DemoResult:
 
 
 def run_demo(folder: Path, minutes: float, seed: int, say: Callable[[str], None]) -> DemoResult:
-    """Run the whole demo in `folder`; `say` is told what happens.
+    """Run the whole demo in `folder`; `say` is called with each step.
 
     Raises
     ------

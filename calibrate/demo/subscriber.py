@@ -1,4 +1,4 @@
-"""The other end of the wire: an MQTT client that hears what anyone would who subscribes to the node."""
+"""The demo's subscriber: an MQTT client that receives what any subscriber of the node receives."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Subscriber:
         self._client.loop_stop()
 
     def wait_until_offline(self, timeout_s: float) -> bool:
-        """Wait for the node's last word, which comes after everything else; whether it came."""
+        """Wait for the node's last message, which comes after everything else; return whether it came."""
         return self._gone.wait(timeout_s)
 
     def _on_connect(

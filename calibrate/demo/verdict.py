@@ -1,4 +1,4 @@
-"""Whether the demo kept its promise: silence while all is well, one event per fault, and the tone at its frequency."""
+"""Check the demo: no event in the normal part, one event per fault, and the tone at its frequency."""
 
 from __future__ import annotations
 

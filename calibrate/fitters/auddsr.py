@@ -46,8 +46,8 @@ class AudDsrSettings(OptionFields):
 
     detector: ClassVar[str] = AUDDSR
     summary: ClassVar[str] = (
-        "learns to find faults that it simulates among the codes of normal sound; for faint faults and many recordings; wants a GPU "
-        "for the published length of training, or fewer steps; 5 MB, about 5 s late"
+        "learns to find faults that it simulates among the codes of normal sound; for faint faults and many recordings; needs a GPU "
+        "for the published length of training, or fewer steps; 5 MB; alarms come about 5 s late"
     )
     backbone: ClassVar[str] = LOGMEL_16K
     features: ClassVar[tuple[str, ...]] = (AUDDSR, EXCESS)

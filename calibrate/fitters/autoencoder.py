@@ -27,8 +27,8 @@ class AutoencoderSettings(OptionFields):
 
     detector: ClassVar[str] = AUTOENCODER
     summary: ClassVar[str] = (
-        "reproduces normal sound, and hears what it cannot reproduce; the baseline of DCASE 2020; for steady machines; trains in a "
-        "minute or two without a GPU; a MB, and the cheapest to run"
+        "learns to reproduce normal sound; what it fails to reproduce is anomalous; the baseline of DCASE 2020; for steady machines; "
+        "trains in a minute or two without a GPU; 1 MB, and the cheapest to run"
     )
     backbone: ClassVar[str] = LOGMEL_16K
     features: ClassVar[tuple[str, ...]] = (AUTOENCODER, EXCESS)

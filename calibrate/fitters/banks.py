@@ -33,14 +33,14 @@ BLOCKS_AT_ONCE = 64  # compared in one search
 
 @dataclass(frozen=True, slots=True)
 class FittedBanks:
-    """What `edge/detectors/comparison.py` judges each feature by, and how far unheard normal sound is from it."""
+    """What `edge/detectors/comparison.py` needs for each feature, and how far held-out normal sound is from it."""
 
     arrays: dict[str, dict[str, NDArray[np.generic]]]  # feature -> name -> array
     deviations: list[dict[str, Float32]]  # per recording: feature -> (cell, band), out of fold; NaN where unheard
 
 
 class FoldBanks:
-    """The banks of one feature, fold by fold; a fold in which nothing was heard is absent."""
+    """The banks of one feature, fold by fold; a fold without sound is absent."""
 
     def __init__(self, folds: dict[int, list[Float32]], spaced: bool) -> None:
         """`folds[f]` has of each band, or of all together, the patches of fold f, shape = (n, dimension)."""

@@ -1,4 +1,4 @@
-"""What every fitter is made with."""
+"""What every fitter needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SomeBackbone = TypeVar("SomeBackbone", bound=AnyBackbone)
 
 
 class BaseFitter(Generic[Settings, SomeBackbone]):
-    """A backbone, how far up the recordings reach, and what was chosen; how it fits is each fitter's own (`Fitter`)."""
+    """A backbone, the bandwidth of the recordings, and the settings; how to fit is each fitter's own (`Fitter`)."""
 
     def __init__(self, backbone: SomeBackbone, bandwidth_hz: float, settings: Settings, mode: Mode = "stream") -> None:
         self._backbone = backbone

@@ -44,7 +44,7 @@ class CfaSettings(OptionFields):
     detector: ClassVar[str] = CFA
     summary: ClassVar[str] = (
         "learns to draw normal sound together around a few centres: one network layer, trained in minutes without a GPU; a small "
-        "bundle (1 MB); for machines whose normal sound is of several kinds; keeps a fifth of the recordings from the training"
+        "bundle (1 MB); for machines whose normal sound is of several kinds; holds back a fifth of the recordings for the threshold"
     )
     backbone: ClassVar[str] = DEFAULT_BACKBONE
     features: ClassVar[tuple[str, ...]] = (CFA, EXCESS)
@@ -78,7 +78,7 @@ class CfaFitter(BaseFitter[CfaSettings, AnyBackbone]):
     """Fits one CFA."""
 
     def fit(self, recordings: list[Recording]) -> FittedDetector:
-        """Train on normal recordings, all but one fold of them, and judge that one.
+        """Train on all folds of normal recordings but one, and score that one.
 
         Raises
         ------

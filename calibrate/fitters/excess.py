@@ -21,7 +21,7 @@ AT_ONCE = 1024  # cells
 
 
 def fit_excess(store: EmbeddingStore, cell_s: float) -> tuple[dict[str, Float32], dict[int, Float32]]:
-    """What an `Excess` needs, and by recording that of those in which anything was heard, shape = (cell, band), NaN where not.
+    """What an `Excess` needs, and the excess of each recording that contains sound, shape = (cell, band), NaN where it does not.
 
     What varies is the difference from the median of the ten seconds around: how recordings, loads and days differ is none of it. No cell is
     compared with other recordings, so nothing has to be held out.

@@ -1,4 +1,4 @@
-"""What every fitter is to calibration: normal recordings in, the parts of a detector and the deviations of unheard sound out."""
+"""The interface of fitters to calibration: normal recordings in; the parts of a detector and the deviations of held-out sound out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class FittedDetector:
 
     @property
     def unheard_share(self) -> float:
-        """How much of the sound was new to the detector when it was judged: only that can vouch for the threshold.
+        """How much of the sound was new to the detector when it was scored: only that supports the threshold.
 
         The excess is fitted on everything, so it knows how much there was.
         """

@@ -1,4 +1,4 @@
-"""Gaussians from normal features, in one pass: what `edge/detectors/gaussians.py` judges by.
+"""Gaussians of normal features, in one pass, for `edge/detectors/gaussians.py`.
 
 Sums and outer products are all that is kept, fold by fold: those of all folds but one are what is left when that one is taken away.
 """

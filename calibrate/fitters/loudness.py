@@ -1,4 +1,4 @@
-"""Fits what `edge/detectors/loudness.py` judges by: how much each band varies within ten seconds of normal sound."""
+"""Fits the scale of `edge/detectors/loudness.py`: how much each band varies within ten seconds of normal sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Normal recordings for detectors that train a network on log-mel: the frames it may learn from, and what it makes of those it may not."""
+"""Normal recordings for detectors that train a network on log-mel: the frames to train on, and the network's results on held-out frames."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class NormalSound:
         self._bandwidth_hz = bandwidth_hz
 
     def learned(self) -> list[Float16]:
-        """What a training may hear: runs of frames, each (frame, mel) dB, of all folds but the one held out.
+        """What a training may use: runs of frames, each (frame, mel) dB, of all folds but the one held out.
 
         Raises
         ------
@@ -68,11 +68,11 @@ class NormalSound:
                 if last > first and not held_out[first]
             ]
         if not runs:
-            raise AudioError("recordings", "hold no sound to train on beside what is kept from the training; more of them are needed")
+            raise AudioError("recordings", "hold too little sound to train on and to hold some back for the threshold; record more")
         return runs
 
     def fitted(self, kind: type[Detector], feature: str, blobs: Mapping[str, bytes], mode: Mode, least: float = 0.0) -> FittedDetector:
-        """Judge a detector with these networks on the fold that is held out; see `judged`."""
+        """Score the fold that is held out by a detector with these networks; see `judged`."""
         trained = Trained(kind, feature, self.recordings, self._held_out, blobs, {})
         return judged(trained, self._backbone, self._bandwidth_hz, mode, least)
 

@@ -1,4 +1,4 @@
-"""Settings of a fitter as options of the command line: each field of a settings class says which option asks for it."""
+"""Settings of a fitter as options of the command line: each field of a settings class names its option."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How close together normal patches lie: what `edge/detectors/bank.py` takes off the distances from them."""
+"""How close together normal patches lie: `edge/detectors/bank.py` subtracts this from distances."""
 
 from __future__ import annotations
 

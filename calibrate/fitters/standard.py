@@ -1,4 +1,4 @@
-"""Distances of unheard normal sound, and the scale that they give: what `edge/detectors/standard.py` judges by."""
+"""Distances of held-out normal sound, and their scale, for `edge/detectors/standard.py`."""
 
 from __future__ import annotations
 

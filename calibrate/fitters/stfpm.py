@@ -74,7 +74,7 @@ class StfpmFitter(BaseFitter[StfpmSettings, Backbone]):
     """Fits one STFPM."""
 
     def fit(self, recordings: list[Recording]) -> FittedDetector:
-        """Train on normal recordings, all but one fold of them, and judge that one."""
+        """Train on all folds of normal recordings but one, and score that one."""
         held_out = HeldOut(recordings)
         network = self._trained(recordings, held_out)
         blobs = {STUDENT_MEMBER: network.model, CARD_MEMBER: network.card}

@@ -1,4 +1,4 @@
-"""Detectors whose network was trained on all folds but one: that fold gives the scale of normal sound, and all of them the loudness."""
+"""Detectors whose network was trained on all folds but one: that fold gives the scale of normal sound, and all folds the loudness."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Trained:
 
 
 def judged(trained: Trained, backbone: AnyBackbone, bandwidth_hz: float, mode: Mode, least: float = 0.0) -> FittedDetector:
-    """Fit the loudness, and bring what the detector makes of the held-out fold to the scale of normal sound.
+    """Fit the loudness, and standardise the detector's deviations on the held-out fold by the scale of normal sound.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def judged(trained: Trained, backbone: AnyBackbone, bandwidth_hz: float, mode: M
             _put_plain(values, trained, index, detector, backbone, bandwidth_hz)
         maps.append(trained.held_out.only(index, values))
     if not any(np.isfinite(values).any() for values in maps):
-        raise AudioError("recordings", "hold no sound where some would be kept from the training; more of them are needed")
+        raise AudioError("recordings", "hold too little sound to hold some back for the threshold; record more")
     arrays[trained.feature] = {**standardise(maps, mode, least)}
     features = {trained.feature: bands, **loudness.features}
     return FittedDetector(arrays, features, loudness.beside(trained.feature, maps), trained.blobs)

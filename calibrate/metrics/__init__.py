@@ -1,1 +1,1 @@
-"""The figures that say how well a bundle tells normal from anomalous, as the papers define them."""
+"""Metrics of how well a bundle separates normal from anomalous sound, as the papers define them."""

@@ -1,4 +1,4 @@
-"""How sure a figure is: percentile intervals over stratified bootstrap resamples.
+"""The uncertainty of a figure: percentile intervals over stratified bootstrap resamples.
 
 Stratified: every resample holds as many normal and as many anomalous recordings as the set itself (drawn with replacement within each
 class), so that no resample of a small set lacks a class. Efron & Tibshirani, "An Introduction to the Bootstrap" (1993), section 13.3.

@@ -1,4 +1,4 @@
-"""How sure a ROC AUC is when scores come in clusters: many cells of one recording, many mixtures over one background.
+"""The uncertainty of a ROC AUC when scores come in clusters: many cells of one recording, many mixtures over one background.
 
 Scores of one recording rise and fall together, so a bootstrap must draw whole recordings; drawing cells would claim far too much.
 Field & Welsh, "Bootstrapping clustered data", Journal of the Royal Statistical Society B 69 (2007): the cluster bootstrap.

@@ -1,4 +1,4 @@
-"""Faithfulness: is what the anomaly map points at what made the score? Change the sound as the map says and see how far the score falls.
+"""Faithfulness: does the anomaly map show what caused the score? Change the sound according to the map and see how far the score falls.
 
 From Vision to Sound (Barusco et al., arXiv 2502.18328), section 3.2.4, after Parekh et al., "Listen to Interpret" (NeurIPS 2022). Let f be
 a detector's score of a whole recording, x the recording's spectrogram, M its anomaly map from 0 to 1, and bg the spectrogram of the

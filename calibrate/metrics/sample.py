@@ -1,4 +1,4 @@
-"""One score per recording: how well do the scores part normal from anomalous recordings?
+"""One score per recording: how well do the scores separate normal from anomalous recordings?
 
 `roc_auc`  area under the ROC curve: how often an anomalous recording scores above a normal one (ties count half)
 `pauc`     the same area up to a false-alarm rate of 0.1, standardised so that chance is 0.5 and perfect is 1
@@ -123,7 +123,7 @@ def _scores(scores: ArrayLike, label: str) -> NDArray[np.float64]:
 
 
 def require_scikit_learn() -> None:
-    """Import scikit-learn now: before long work rather than after it, the front door says how to install it."""
+    """Import scikit-learn now, so that the message how to install it comes before long work and not after it."""
     importlib.import_module("sklearn.metrics")
 
 

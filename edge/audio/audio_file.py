@@ -1,4 +1,4 @@
-"""Audio files: found, described and read in bounded blocks. The one implementation for every command."""
+"""Audio files: find, describe and read them in bounded blocks. Every command uses this code."""
 
 from __future__ import annotations
 

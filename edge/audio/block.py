@@ -1,4 +1,4 @@
-"""A stretch of mono sound as a source hands it over."""
+"""A stretch of mono sound from a source."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Consecutive samples at the source's native rate, how much was lost just before them, and when they were heard."""
+    """Consecutive samples at the source's native rate, how much was lost just before them, and when they were recorded."""
 
     samples: NDArray[np.float32]  # (samples,) mono, full scale is -1 to 1, read-only
     lost_samples: int = 0

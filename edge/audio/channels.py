@@ -1,4 +1,4 @@
-"""Several channels become the one that is listened to: one of them, or their mean."""
+"""Make one channel of several: one of them, or their mean."""
 
 from __future__ import annotations
 

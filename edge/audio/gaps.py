@@ -1,4 +1,4 @@
-"""Sound that is none: a value that never changes, and numbers that no microphone gives.
+"""Samples that are not sound: a value that never changes, and numbers that no microphone gives.
 
 It counts as lost, neither as normal nor as a fault. Microphones and sound servers begin with zeros, and a device that is
 muted or unplugged gives nothing else; a broken input sticks at some other value. Against any machine that is a huge change,
@@ -67,7 +67,7 @@ class Gaps:
         return held
 
     def interrupt(self) -> Float32:
-        """Audio was lost here: what was held back of the sound before it; what follows is after a gap."""
+        """Audio was lost here: return the held-back sound before it; what follows is after a gap."""
         held = self.flush()
         self._in_gap = True
         self._last = np.float32(np.nan)

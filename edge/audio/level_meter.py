@@ -53,7 +53,7 @@ class LevelMeter:
         return levels
 
     def finish(self) -> Level | None:
-        """The level of what is left of the last interval; None when nothing is."""
+        """The level of the rest of the last interval; None when there is none."""
         level = self._level() if self._count else None
         self._reset()
         return level

@@ -1,4 +1,4 @@
-"""Which channel of a file is the loudest: the machine may be on another one than was asked for."""
+"""Find the loudest channel of a file: the machine may be on another channel than the one that was chosen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last seconds of a stream, kept for a listener that is to take over in the middle of it, and for clips."""
+"""The last seconds of a stream, kept for a listener that takes over in mid-stream, and for clips."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Float32 = NDArray[np.float32]
 
 
 class Recent:
-    """What was heard and lost lately, in order. Positions are native samples since the stream began. One thread adds, another may read."""
+    """Recent sound and gaps, in order. Positions are native samples since the stream began. One thread adds, another reads."""
 
     def __init__(self, capacity: int) -> None:
         """At least `capacity` samples are kept, and all that was known when the newest part came, however long a gap that is."""
@@ -23,11 +23,11 @@ class Recent:
 
     @property
     def end(self) -> int:
-        """The position behind the newest sample: how many were ever heard or lost."""
+        """The position after the newest sample: how many were received or lost in all."""
         return self._end
 
     def add(self, part: Float32 | int) -> None:
-        """Samples, shape = (n,) float32, were heard, or so many were lost."""
+        """Add samples, shape = (n,) float32, or a number of lost ones."""
         length = part if isinstance(part, int) else len(part)
         if not isinstance(part, int):
             part = part.copy()  # it may be one channel of many, and would keep the others

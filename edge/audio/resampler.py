@@ -1,4 +1,4 @@
-"""Any native rate to the front end's, as a stream."""
+"""Resample a stream from any rate to the front end's rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A ring of samples between one producer that may never wait and one consumer that may be late."""
+"""A ring of samples between a producer that must never wait and a consumer that may be late."""
 
 from __future__ import annotations
 

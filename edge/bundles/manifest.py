@@ -1,4 +1,4 @@
-"""What a bundle says of itself: `manifest.json`, as frozen structs.
+"""The description of a bundle: `manifest.json`, as frozen structs.
 
 A reader of schema 1 ignores fields that it does not know, so that a later version may add some; it refuses a higher schema.
 """
@@ -43,7 +43,7 @@ class ThresholdSummary(msgspec.Struct, frozen=True):
     """How the alarm threshold was chosen; scores are in units of it, so 1.0 is the alarm."""
 
     false_alarms_per_week: Positive  # what was asked for
-    supported_false_alarms_per_week: NotNegative  # what the recordings can vouch for
+    supported_false_alarms_per_week: NotNegative  # what the recordings support
     score_scale: float
     note: str
     set_for_false_alarms_per_week: Positive | None = None  # where so little was recorded that what was asked for is out of reach

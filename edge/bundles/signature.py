@@ -64,14 +64,14 @@ class Trust:
         if signature is None:
             if self.require_signature:
                 raise ValueError(
-                    "not signed, and only signed bundles are taken here; sign it with `auscult calibrate --sign KEY.pem`, "
-                    "or set bundles.require_signature: false"
+                    "not signed, and only signed bundles are accepted here; sign it with `auscult calibrate --sign KEY.pem`, "
+                    "or accept others too (bundles.require_signature: false, or no --trusted-key)"
                 )
             return
         if self.keys and not any(_fits(key, manifest, signature) for key in self.keys):
             raise ValueError(
-                "its signature is of none of the trusted keys, or it was changed after it was signed; copy the file again, "
-                "or add the public key of who signed it to bundles.trusted_keys"
+                "not signed with any of the trusted keys, or changed after it was signed; copy the file again, "
+                "or add the signer's public key to bundles.trusted_keys"
             )
 
 
@@ -96,7 +96,7 @@ def _private_key(path: Path) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(content, password=None)
     except TypeError as error:
-        raise UserError(path, "is protected by a passphrase; take it off with: openssl pkey -in KEY.pem -out UNPROTECTED.pem") from error
+        raise UserError(path, "is protected by a passphrase; remove it with: openssl pkey -in KEY.pem -out UNPROTECTED.pem") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise UserError(path, f"not a private key in PEM form; {_MAKE_PRIVATE}") from error
     if not isinstance(key, Ed25519PrivateKey):

@@ -1,4 +1,4 @@
-"""Plain zip archives, written with fixed headers and read with suspicion: the container of bundles and of the `.npz` inside them."""
+"""Plain zip archives, written with fixed headers and checked strictly when read: the container of bundles and of the `.npz` inside them."""
 
 from __future__ import annotations
 

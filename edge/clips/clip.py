@@ -1,4 +1,4 @@
-"""A stretch of sound that is to become a file, and what is said of it."""
+"""A stretch of sound that will be written to a file, and its description."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Clip:
 
 
 def excerpt(parts: Sequence[Float32 | int], samples: int) -> list[Float32 | int]:
-    """The first so many samples of what was heard and lost."""
+    """The first `samples` of the sound and gaps."""
     found: list[Float32 | int] = []
     for part in parts:
         length = part if isinstance(part, int) else len(part)

@@ -93,7 +93,7 @@ class ClipFolder:
         return [path for path in self.path.glob("*") if _OURS.fullmatch(path.name)]
 
     def write(self, clip: Clip) -> None:
-        """Write a clip; when it comes without sound, only what is said of one whose sound is there still.
+        """Write a clip; without sound, write only the description of one whose sound is still there.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Clips are written by a thread of their own: no source waits for a slow SD card."""
+"""A separate thread writes the clips, so that no source waits for a slow SD card."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OnDone = Callable[[str | None], None]
 
 @dataclass(frozen=True, slots=True)
 class ClipReport:
-    """What `health` says of clips; the counters count since the start of the daemon."""
+    """The part of `health` about clips; counters count from the start of the daemon."""
 
     written: int = 0
     failed: int = 0
@@ -62,7 +62,7 @@ class ClipWriter:
                 self._waiting_bytes += size
                 self._changed.notify()
                 return True
-        problem = "the node stops" if self._closing else f"{self.folder.path}: the disk is slower than the clips come"
+        problem = "the node stops" if self._closing else f"{self.folder.path}: the disk is too slow for the clips"
         self._count(problem)
         on_done(problem)
         return False

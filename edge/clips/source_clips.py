@@ -1,4 +1,4 @@
-"""Which stretch of sound belongs to an event, and when all of it has been heard."""
+"""Find the stretch of sound that belongs to an event, and wait until all of it has arrived."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`auscult doctor`: look at everything that the daemon needs on this node, and say what to do about what is wrong."""
+"""`auscult doctor`: check everything that the daemon needs on this node, and say how to correct what is wrong."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const=default_name(),
         metavar="FILE",
-        help="write one archive for who helps: findings, versions, configuration without secrets, manifests, health and log; no sound",
+        help="write one archive for whoever helps you: findings, versions, configuration without secrets, manifests, health, log; no sound",
     )
     parser.add_argument("--yes", action="store_true", help="write it without asking")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print the findings (default: %(default)s)")
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.support is not None:
         check_new(arguments.support)
         if not arguments.yes and not sys.stdin.isatty():
-            raise UserError("--support", "asks before it writes, and standard input is no terminal; add --yes")
+            raise UserError("--support", "asks before it writes, but standard input is not a terminal; add --yes")
     logging.getLogger("auscult").addHandler(logging.NullHandler())  # the findings say it, in one line each
     take_state_folder()
     findings: list[Finding] = []
@@ -68,7 +68,7 @@ def _support(arguments: argparse.Namespace, findings: Sequence[Finding]) -> None
     parts = support_parts(arguments.config, findings)
     for part in parts:
         _tell(f"{part.bytes:>9}  {part.name}")
-    _tell("No sound, user, password or key is in it. What could not be had is in missing.txt.")
+    _tell("No sound, user, password or key is in it. missing.txt lists what could not be collected.")
     if not arguments.yes:
         print(f"Write {arguments.support}? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):

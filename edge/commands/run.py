@@ -25,8 +25,8 @@ EXAMPLE = """example:
   auscult run --config /etc/auscult/config.yaml
   mosquitto_sub -v -t 'auscult/#'
 
-SIGHUP makes it read its configuration again: all of it is taken over without losing a window, or nothing, and the log says why.
-SIGTERM stops it cleanly (exit code 0). Sources that end (files, stdin) end the daemon when all have ended."""
+SIGHUP makes it read its configuration again. It applies all of it without losing a window, or nothing, and the log says why.
+SIGTERM stops it cleanly (exit code 0). When all sources have ended (files, stdin), the daemon ends."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Print one JSON document with the JSON Schema of every MQTT payload, by topic: what the node publishes, and what it may be asked."""
+"""Print the JSON Schema of every MQTT payload, by topic: what the node publishes, and the commands that it accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Score audio files with a bundle: one JSON line per file, from the daemon's own code."""
+"""Score audio files with a bundle, by the daemon's own code: one JSON line per file."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PUBLIC.pem",
-        help="take the bundle only if it is signed with this Ed25519 key, or another one that is given so",
+        help="accept the bundle only if it is signed with this Ed25519 key; may be given several times, for several keys",
     )
     parser.add_argument("--channel", type=parse_channel, default=0, help='channel, counted from 0, or "mix" (default: 0)')
     parser.add_argument(
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score every file; one that cannot be scored is told on stderr and costs the exit code, not the others' results."""
+    """Score every file; one that cannot be scored is reported on stderr and in the exit code, and the others are still scored."""
     trust = Trust.of(arguments.trusted_key, require_signature=bool(arguments.trusted_key))
     model = Model.load(arguments.bundle, trust=trust)
     paths = find_audio_files(arguments.paths)

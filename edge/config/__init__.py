@@ -1,1 +1,1 @@
-"""config.yaml: strict YAML, frozen structs, and one line for whatever is wrong."""
+"""config.yaml: strict YAML, frozen structs, and one clear line for each mistake."""

@@ -1,4 +1,4 @@
-"""systemd's credentials: `password_file: credential:NAME` is the file that LoadCredential=NAME:... gives to the service alone."""
+"""systemd's credentials: `password_file: credential:NAME` means the file that LoadCredential=NAME:... gives to the service only."""
 
 from __future__ import annotations
 

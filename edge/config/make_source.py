@@ -1,4 +1,4 @@
-"""A source as its section of config.yaml describes it."""
+"""Make a source from its section of config.yaml."""
 
 from __future__ import annotations
 

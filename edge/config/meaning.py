@@ -1,4 +1,4 @@
-"""What a key of config.yaml means, written where the key is declared: the reference in docs/configuration.md is made of it."""
+"""What a key of config.yaml means, written where the key is declared; docs/configuration.md is generated from it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _KEY = "meaning"
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """One line of the reference. `default` says in words what applies when the key is left out; empty when the value itself says it."""
+    """One line of the reference. `default` describes the default in words; empty if the value itself is clear."""
 
     text: str
     default: str = ""

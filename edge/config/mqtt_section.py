@@ -68,7 +68,7 @@ class MqttConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True)
         return self.tls is not None and self.tls.enabled
 
     def password(self) -> str | None:
-        """Read the broker's password from where the configuration says it is; None without one.
+        """Read the broker's password from the configured place; None without one.
 
         It is read when it is needed and never kept, so a rotated secret is picked up on the next connection.
 

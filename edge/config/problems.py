@@ -1,4 +1,4 @@
-"""Say what is wrong with a configuration in the words of its file: line, dotted key, what was expected, what was found."""
+"""Describe a mistake in a configuration by line and dotted key: what was expected, and what was found."""
 
 from __future__ import annotations
 

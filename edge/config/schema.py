@@ -1,4 +1,4 @@
-"""What config.yaml may say: one frozen struct per section.
+"""The contents of config.yaml: one frozen struct per section.
 
 A field's `description` is what an error message tells the user to write, its `meaning` the line of the reference; unknown keys are
 refused everywhere.
@@ -104,7 +104,7 @@ class OutboxConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class CommandsConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Whether the node takes commands over MQTT, and which. Who may give them is for the broker's access rules to say."""
+    """Whether the node accepts commands over MQTT, and which. The broker's access rules decide who may send them."""
 
     enabled: Annotated[bool, meaning("`true` accepts [commands over MQTT](alerts.md#commands-over-mqtt).")] = False
     allow: Annotated[
@@ -140,7 +140,7 @@ class ClipsConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class HealthConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How often the node tells how it is."""
+    """How often the node reports its health."""
 
     interval_s: Annotated[IntervalSeconds, meaning("How often `health` is published.")] = 60.0
 

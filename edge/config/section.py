@@ -1,4 +1,4 @@
-"""What the sections of config.yaml have in common: their base, and kinds of values that several of them take."""
+"""What the sections of config.yaml share: their base, and types of values that several of them use."""
 
 from __future__ import annotations
 

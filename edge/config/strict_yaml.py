@@ -1,4 +1,4 @@
-"""YAML as a configuration needs it: every value knows its line, and whatever is ambiguous is an error.
+"""YAML for a configuration: every value knows its line, and anything ambiguous is an error.
 
 The document is composed to nodes and walked here rather than constructed by PyYAML, which silently keeps the last of two equal keys,
 forgets line numbers, and expands nested aliases without a bound.

@@ -1,4 +1,4 @@
-"""What every command line of Auscult has in common: arguments in, one clear line and an exit code of `EXIT_CODES` out.
+"""What all command lines of Auscult share: arguments in; results, or one clear line, and an exit code of `EXIT_CODES` out.
 
 Results go to stdout, everything else to stderr.
 """

@@ -1,4 +1,4 @@
-"""Types of command line options: numbers in a range. Each refuses anything else in one line that says what is wanted."""
+"""Types of command line options: numbers in a range. Anything else is refused in one line that says what is expected."""
 
 from __future__ import annotations
 

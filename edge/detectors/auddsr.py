@@ -64,7 +64,7 @@ class AudDsr:
         return AudDsrStream(self)
 
     def anomalies(self, frames: Float32) -> Float32:
-        """How far each cell of a chunk is taken for a fault, shape = (16, band) in 0 .. 1, of it and its context, (256, mel) dB."""
+        """How likely each cell of a chunk is a fault, shape = (16, band) in 0 .. 1, from the chunk with its context, (256, mel) dB."""
         return self._network(frames)[:, : self.bands]
 
     def loudness(self) -> LoudnessStream:

@@ -1,4 +1,4 @@
-"""Detectors that judge each cell by itself: a map of their own beside the loudness, both for the same cells, without a lag."""
+"""Detectors that judge each cell separately: a map of their own and the loudness, both for the same cells, without a lag."""
 
 from __future__ import annotations
 

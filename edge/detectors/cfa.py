@@ -41,7 +41,7 @@ class Cfa:
         self.bands = parts.bands
         self._centres = numbers("spheres.centres", parts.arrays["spheres"]["centres"], (self.bands, None, None))
         if self._centres.shape[1] < NEAREST:
-            raise ValueError(f"spheres.centres are {self._centres.shape[1]} for each band; {NEAREST} are the least")
+            raise ValueError(f"spheres.centres are {self._centres.shape[1]} for each band; at least {NEAREST} are needed")
         self._lengths = np.square(self._centres).sum(axis=2)[:, None]  # (band, 1, centre)
         self._turned = np.ascontiguousarray(self._centres.transpose(0, 2, 1))  # (band, dimension, centre)
         self._network = Network(parts, MEMBER, (BLOCK_CELLS, self.bands, CHANNELS), (BLOCK_CELLS, self.bands, self._centres.shape[2]))

@@ -1,4 +1,4 @@
-"""What every detector is to the pipeline: features in, deviation per cell out."""
+"""The interface of detectors to the pipeline: features in, deviation per cell out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXCESS = "excess"  # how loud each band of a cell is: of interest is only what i
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a bundle gives a detector to be made of."""
+    """The parts of a bundle from which a detector is made."""
 
     arrays: Mapping[str, Arrays]
     bands: int  # cells along the mel axis that carry sound
@@ -36,7 +36,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """How far consecutive cells are from normal, by what one feature hears.
+    """How far consecutive cells are from normal, in one feature.
 
     In standard deviations of normal sound that was not heard before, band by band: 0 is its mean. (Not of the excess, whose zero does not
     count: edge/detectors/loudness.py.) It is unbounded, so faults can be ranked.
@@ -73,9 +73,9 @@ class Detector(Protocol):
 
 
 def require_network(parts: Parts) -> None:
-    """Raise ValueError when a detector of CNN14's features is to hear a backbone that computes none."""
+    """Raise ValueError if a detector needs CNN14's features and the backbone computes none."""
     if not parts.has_network:
-        raise ValueError("it hears features of a network, which its backbone has not")
+        raise ValueError("it uses features of a network, which its backbone does not have")
 
 
 def real_cells(first_cell: int, cells: int) -> slice:

@@ -1,4 +1,4 @@
-"""Patch embeddings: what detectors that compare patches see of each cell (PatchCore, Roth et al. 2022, section 3.1).
+"""Patch embeddings: what detectors that compare patches use of each cell (PatchCore, Roth et al. 2022, section 3.1).
 
 PatchCore averages each feature over its 3x3 neighbourhood, aligns the layers and concatenates them; a random projection
 keeps distances (Johnson-Lindenstrauss) at a fraction of the cost. All of these are linear, so they are applied in

@@ -1,4 +1,4 @@
-"""How loud a cell is: what every detector judges by beside its own map.
+"""How loud a cell is: every detector uses this in addition to its own map.
 
 excess   How loud each mel of a cell is, level-normalised, beyond its mean and in units of how much it varies within ten seconds of normal
          sound; of a band, the loudest of its mels by that measure, for a tone has but one, in units of how much that varies. What it has
@@ -28,7 +28,7 @@ Float32 = NDArray[np.float32]
 
 
 class Loudness:
-    """What a bundle knows of how loud the machine is."""
+    """The part of a bundle about the loudness of the machine."""
 
     def __init__(self, arrays: Mapping[str, Arrays], bands: int) -> None:
         """`arrays` are a bundle's: `excess` is what an `Excess` needs, `level` a `Comparison`; either may lack, but not both.
@@ -42,7 +42,7 @@ class Loudness:
         self.features: Mapping[str, int] = {**features, LEVEL: 1} if self._level else features  # the last of a detector's
 
     def stream(self, lag_cells: int = 0) -> LoudnessStream:
-        """Start a segment, for a detector that judges cells up to so many later than it hears them."""
+        """Start a segment, for a detector that judges cells up to `lag_cells` after it receives them."""
         return LoudnessStream(self, lag_cells)
 
     def deviations(self, first_cell: int, mels_db: Float32, levels_db: Float32) -> list[Deviation]:
@@ -83,7 +83,7 @@ class LoudnessStream:
         self._recent.push(block)
 
     def deviations(self, first_cell: int, count: int) -> list[Deviation]:
-        """How far cells that were heard are from normal: up to the lag before the latest block, and those of it."""
+        """The deviations of cells: those up to the lag before the latest block, and those of the block."""
         return self._loudness.deviations(first_cell, *self._recent.of(first_cell, count))
 
 

@@ -1,4 +1,4 @@
-"""A detector's own network, that travels in its bundle: one ONNX Runtime session, shared by all streams."""
+"""A detector's own network, which is part of its bundle: one ONNX Runtime session, shared by all streams."""
 
 from __future__ import annotations
 

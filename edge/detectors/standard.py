@@ -1,4 +1,4 @@
-"""Distances of one feature on a common scale: standard deviations of normal sound that was not heard before, band by band."""
+"""Distances of one feature on a common scale: standard deviations of held-out normal sound, band by band."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ STUDENT_MEMBER, CARD_MEMBER = "student.onnx", "student.json"
 
 
 class Stfpm:
-    """A fitted STFPM: a student, and what normal sound makes of its distance from the teacher."""
+    """A fitted STFPM: a student, and the scale of its distance from the teacher in normal sound."""
 
     lag_blocks = 1  # interpolation needs the cell that follows
 

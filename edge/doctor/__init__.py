@@ -1,1 +1,1 @@
-"""What `auscult doctor` looks at: one file for each kind of trouble that a node can have."""
+"""What `auscult doctor` looks at: one file for each kind of problem that a node can have."""

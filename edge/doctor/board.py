@@ -58,7 +58,7 @@ def _check_place(check: str, path: Path, key: str, capacity_mb: float, otherwise
     if not folder.is_dir():
         return fail(check, f"{folder} is not a folder", f"name another place in {key}")
     if not (os.access(folder, os.W_OK | os.X_OK) and (not path.exists() or os.access(path, os.W_OK))):
-        remedy = f"ask as the service's user (sudo -u auscult auscult doctor ...), or set {key}"
+        remedy = f"run it as the service's user (sudo -u auscult auscult doctor ...), or set {key}"
         return fail(check, f"{path} cannot be written by this user", remedy)
     free = shutil.disk_usage(folder).free
     told = f"{path}: {free / 1e6:.0f} MB free"

@@ -1,4 +1,4 @@
-"""Whether the broker takes us: name, TCP, TLS and login, by the code that the daemon connects with."""
+"""Check that the broker accepts us: name, TCP, TLS and login, by the daemon's own connection code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SUFFIX = "-doctor"  # of the client id: with the daemon's own, the broker would 
 
 
 def check_broker(mqtt: MqttConfig, node: str) -> Finding:
-    """Connect once, try to publish and say goodbye.
+    """Connect once, try to publish, and disconnect.
 
     No will is left, and what is published is empty, is not kept and is on a topic of its own. A broker that speaks MQTT 3.1.1 does not say
     what it does not let through, so there nothing is tried.
@@ -48,11 +48,11 @@ def check_broker(mqtt: MqttConfig, node: str) -> Finding:
     except (RefusedError, PostponedError) as error:  # these say what to do
         return fail(CHECK, f"{settings.endpoint}: {error}")
     except ConnectError as error:
-        return fail(CHECK, f"{settings.endpoint}: {error}", "does it run, are mqtt.host and mqtt.port right, is a firewall between?")
+        return fail(CHECK, f"{settings.endpoint}: {error}", "is it running? are mqtt.host and mqtt.port right? does a firewall block it?")
     try:
         refusal = _refusal(connection, f"{mqtt.base_topic}/{node}/doctor") if settings.protocol == "5" else None
     except ConnectError as error:
-        return fail(CHECK, f"{settings.endpoint}: {error}", "what does the broker's log say of it?")
+        return fail(CHECK, f"{settings.endpoint}: {error}", "see the broker's log")
     finally:
         connection.close()
     if refusal is not None:
@@ -61,7 +61,7 @@ def check_broker(mqtt: MqttConfig, node: str) -> Finding:
             CHECK, f"{settings.endpoint}: connected, but may not publish ({refusal})", f"let this client write {below} in its access rules"
         )
     if connection.largest_packet < LARGEST_SENT:
-        found = f"{settings.endpoint}: takes packets of at most {connection.largest_packet} bytes, and Auscult's are larger now and then"
+        found = f"{settings.endpoint}: takes packets of at most {connection.largest_packet} bytes, and some of Auscult's are larger"
         return warn(CHECK, found, f"set its max_packet_size to {LARGEST_SENT} or more, or leave it out")
     login = "without a login" if settings.username is None else f"logged in as {settings.username}"
     how = "in plain text" if settings.tls is None else "over TLS, its certificate verified"

@@ -1,4 +1,4 @@
-"""Whether a bundle can be used on this node, and with the sources that name it."""
+"""Check that a bundle can be used on this node, with the sources that name it."""
 
 from __future__ import annotations
 

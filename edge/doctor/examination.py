@@ -1,4 +1,4 @@
-"""All checks, in the order in which one trouble causes the next."""
+"""All checks, causes before their consequences."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def examine(path: Path) -> Iterator[Finding]:
 
     finding = examined("config", look)
     if not loaded:
-        yield fail(finding.check, finding.found, "sources, bundles, broker and disk are looked at once this is mended")
+        yield fail(finding.check, finding.found, "sources, bundles, broker and disk are checked once this is corrected")
         return
     yield finding
     yield from examine_config(loaded[0])
@@ -86,4 +86,4 @@ def examine_config(config: Config) -> Iterator[Finding]:
     if pairs:
         yield examined(CHECK, lambda: check_headroom(pairs))
     else:
-        yield warn(CHECK, "not measured, for want of a bundle that can be used")
+        yield warn(CHECK, "not measured: no bundle can be used")

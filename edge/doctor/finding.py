@@ -1,4 +1,4 @@
-"""What one check found: a verdict, the finding itself and what to do about it."""
+"""The result of one check: a verdict, what was found, and what to do about it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Verdict = Literal["OK", "WARN", "FAIL"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report. `remedy` is empty when there is nothing to do, or when `found` says it already."""
+    """One line of the report. `remedy` is empty if there is nothing to do, or if `found` already contains it."""
 
     check: str  # what was looked at, such as `source pump1`
     verdict: Verdict
@@ -42,7 +42,7 @@ def fail(check: str, found: str, remedy: str = "") -> Finding:
 
 
 def examined(check: str, look: Callable[[], Finding]) -> Finding:
-    """What `look` finds; whatever it raises is a finding too, for the other checks have to go on."""
+    """Return the findings of `look`; an exception becomes a finding too, so that the other checks continue."""
     try:
         return look()
     except AuscultError as error:

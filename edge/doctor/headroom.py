@@ -1,4 +1,4 @@
-"""Whether the processor keeps up with all sources."""
+"""Check that the processor keeps up with all sources."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TIGHT = 0.7  # of real time: a hot day, an update or a second program takes the 
 
 
 def check_headroom(sources: Sequence[tuple[Model, int]]) -> Finding:
-    """Let each different pair of model and sample rate hear noise, and add up what all sources cost: one worker serves them."""
+    """Score noise with each different pair of model and sample rate, and add up the costs of all sources: one worker serves them."""
     costs: dict[tuple[int, int], float] = {}
     for model, rate_hz in sources:
         if (key := (id(model), rate_hz)) not in costs:
@@ -49,7 +49,7 @@ def judge_load(costs: Sequence[float]) -> Finding:
     load = sum(costs)
     plural = "source takes" if len(costs) == 1 else "sources take"
     told = f"{len(costs)} {plural} {1000 * load:.0f} ms for each second of sound"
-    remedy = "fewer sources, more cooling, a faster board, or calibrate with --backbone logmel"
+    remedy = "use fewer sources, more cooling or a faster board, or calibrate with --backbone logmel"
     if load > 1.0:
         return fail(CHECK, f"{told}: too slow, sound would be left out", remedy)
     if load > TIGHT:

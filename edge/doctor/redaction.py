@@ -1,4 +1,4 @@
-"""What others may read of a configuration, and of what else knows the secrets in it."""
+"""Remove secrets from a configuration, and from everything else that may contain them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Redaction:
 
     @classmethod
     def of(cls, config: Path) -> Redaction:
-        """Gather what the file says of users, passwords and keys, and the password itself where we may read it."""
+        """Collect users, passwords and keys in the file, and the password itself if we may read it."""
         try:
             text = config.read_text(encoding="utf-8-sig", errors="replace")
         except OSError:
@@ -45,7 +45,7 @@ class Redaction:
         return cls(tuple(sorted((one for one in found - PUBLIC_NAMES if len(one) >= SHORTEST), key=len, reverse=True)))
 
     def struck(self, text: str) -> str:
-        """Return `text` without the secrets in it, where they stand as words of their own."""
+        """Return `text` without the secrets that occur in it as whole words."""
         for secret in self.secrets:
             text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", WITHHELD, text)
         return text
@@ -64,7 +64,7 @@ def _password(key: str, value: str, folder: Path) -> str:
 
 
 def public_config(path: Path) -> str:
-    """Return a configuration as JSON: values of keys that it should not have, or that tell of users, passwords and keys, are withheld.
+    """Return a configuration as JSON, without the values of unknown keys and of keys about users, passwords and keys.
 
     Comments are left out, for nobody knows what stands in them.
 

@@ -1,4 +1,4 @@
-"""Whether the service, in its sandbox, may reach the files that the configuration names.
+"""Check that the service, in its sandbox, may access the files that the configuration names.
 
 The technician who asks sees all of them; the service sees no homes, has a /tmp of its own and may write to its StateDirectory only.
 """
@@ -87,7 +87,7 @@ def check_sandbox(config: Config) -> Finding:
 
 
 def take_state_folder() -> None:
-    """Look where the service looks: `sudo -u auscult` comes without the variable by which systemd tells it its folder."""
+    """Use the service's folders: `sudo -u auscult` lacks the variable in which systemd passes the state folder."""
     with suppress(OSError):  # not installed, or not ours to read
         for folder in Sandbox.of(UNIT_FOLDERS).state:
             if folder.stat().st_uid == os.geteuid():

@@ -1,4 +1,4 @@
-"""Whether the interpreter and the packages that the daemon needs are there and can be loaded."""
+"""Check that the interpreter and the packages that the daemon needs are installed and can be loaded."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def check_providers(wanted: Sequence[str]) -> Finding:
     return warn(
         check,
         f"this ONNX Runtime has no provider {', '.join(missing)}; inference runs on {left}",
-        "install NVIDIA's build of it, or take them out of inference.providers",
+        "install NVIDIA's build of it, or remove them from inference.providers",
     )
 
 

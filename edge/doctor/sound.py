@@ -1,4 +1,4 @@
-"""Whether a source gives sound, and sound that can be true."""
+"""Check that a source gives sound, and that the sound is plausible."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def _listen(check: str, source: Source, *, is_microphone: bool) -> Finding:
         return judge_sound(check, f"{source.device}, {source.rate_hz} Hz", _samples(source), source.rate_hz, is_microphone=is_microphone)
     except DeviceError as error:
         if "in use" in error.problem and service_is_active():
-            return warn(check, f"{error.subject} is in use while the service runs", "to look at it: sudo systemctl stop auscult, and again")
-        see = "" if "in use" in error.problem else "is the user who asks in the group `audio`, as the daemon's is?"
+            return warn(check, f"{error.subject} is in use while the service runs", "to check it: sudo systemctl stop auscult, then again")
+        see = "" if "in use" in error.problem else "is this user in the group `audio`, like the service's user?"
         return fail(check, str(error), see)
     finally:
         source.close()
@@ -80,9 +80,9 @@ def _samples(source: Source) -> NDArray[np.float32]:
 def judge_sound(check: str, device: str, samples: NDArray[np.float32], rate_hz: int, *, is_microphone: bool) -> Finding:
     """Say whether `samples` (samples,) can be the sound of a machine."""
     if not len(samples):
-        return fail(check, f"{device}: opens, but gives no sound", "another USB port or cable; or unplug it and plug it in again")
+        return fail(check, f"{device}: opens, but gives no sound", "try another USB port or cable, or unplug it and plug it in again")
     if not np.isfinite(samples).all():
-        return fail(check, f"{device}: gives samples that are not numbers", "another device, or record the file again")
+        return fail(check, f"{device}: gives samples that are not numbers", "use another device, or record the file again")
     level = _level(samples, rate_hz)
     if level.dead or level.dbfs is None:
         found = f"{device}: all of {len(samples) / rate_hz:.1f} s is one value ({level.constant:g})"

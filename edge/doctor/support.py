@@ -1,4 +1,4 @@
-"""One archive for who helps: what a node is, what it is told to do and how it fares. No sound, no user and no password.
+"""One archive for whoever helps you: what the node is, its settings and its health. No sound, no user and no password.
 
     doctor.txt             the findings of `auscult doctor`
     versions.txt           Auscult, Python, its packages and the system
@@ -8,7 +8,7 @@
     log.txt                the service's last lines
     missing.txt            what could not be had, and why
 
-Each part is taken by itself: a node on which little works is the one that needs help.
+Each part is collected separately, because a node on which little works is the one that needs help.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def write_archive(path: Path, parts: Sequence[Part]) -> None:
 def check_new(path: Path) -> None:
     """Refuse to write over a file, or where nothing can be written; UserError."""
     if path.exists():
-        raise UserError(path, "is there already; give another name")
+        raise UserError(path, "already exists; give another name")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise UserError(path, f"cannot be written: {path.parent} is no folder that you may write to; give --support another name")
 
@@ -163,5 +163,5 @@ def _log() -> str:
 
 
 def default_name() -> Path:
-    """Return a name that says when."""
+    """Return a name that contains the time."""
     return Path(time.strftime("auscult-support-%Y%m%d-%H%M%S.zip"))

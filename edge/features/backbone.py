@@ -73,7 +73,7 @@ class Backbone:
 
     @classmethod
     def load(cls, name_or_path: str | Path, providers: tuple[str, ...] = ("cpu",), threads: int = 1) -> Backbone:
-        """Load a built-in backbone by name, or an exported one by the path of its .onnx file (its card lies beside it)."""
+        """Load a built-in backbone by name, or an exported one by the path of its .onnx file (with its card beside it)."""
         path = Path(name_or_path)
         if path.suffix != ".onnx":
             built_in = sorted(p.stem for p in BUILT_IN.glob("*.onnx"))

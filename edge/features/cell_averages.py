@@ -1,4 +1,4 @@
-"""What a cell sounds like in numbers that can be averaged over a window: the stuff of the profile and the dynamics.
+"""A cell in numbers that can be averaged over a window: the input of the heads `profile` and `dynamics`.
 
 Of each band (a mel, or a few where there are more than 64), over the frames of a cell:
 

@@ -1,4 +1,4 @@
-"""Native audio in, features out, with the gaps taken out: the same for the daemon, `auscult score` and calibration."""
+"""Audio at its own rate in, features out, without the gaps: the same for the daemon, `auscult score` and calibration."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PlacedBlock:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Nothing was heard up to an absolute cell."""
+    """There was no sound up to an absolute cell."""
 
     until_cell: int
 

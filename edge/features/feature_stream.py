@@ -48,7 +48,7 @@ class FeatureSourceStream(Protocol):
 
 
 class FeatureSource(Protocol):
-    """What turns log-mel into features: a `Backbone`, or what stands in for one."""
+    """Turns log-mel into features: a `Backbone`, or a replacement for one."""
 
     front_end: FrontEnd
 

@@ -1,4 +1,4 @@
-"""The front ends: how audio becomes log-mel frames. A bundle names one; nothing else may change it."""
+"""The front ends: how audio becomes log-mel frames. The bundle names the front end; nothing else may change it."""
 
 from __future__ import annotations
 
@@ -91,13 +91,13 @@ def mel_filterbank(front_end: FrontEnd) -> NDArray[np.float32]:
 
 
 def band_edges_hz(front_end: FrontEnd, first: int, last: int) -> tuple[float, float]:
-    """Frequencies that the cells of bands `first` .. `last` (both included) hear, in hertz."""
+    """Frequencies that the cells of bands `first` .. `last` (both included) cover, in hertz."""
     edges = mel_edges_hz(front_end)
     return float(edges[first * CELL_MELS]), float(edges[(last + 1) * CELL_MELS + 1])
 
 
 def mels_below(front_end: FrontEnd, bandwidth_hz: float) -> int:
-    """How many mel bands lie wholly below `bandwidth_hz`; those above carry nothing and are left out everywhere."""
+    """How many mel bands are completely below `bandwidth_hz`; those above contain nothing and are left out everywhere."""
     return int(np.count_nonzero(mel_edges_hz(front_end)[2:] <= bandwidth_hz + 1e-6))
 
 

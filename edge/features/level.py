@@ -1,4 +1,4 @@
-"""Loudness: tracked slowly and causally, taken out of the features, and kept as a signal of its own."""
+"""Loudness: tracked slowly and causally, removed from the features, and kept as a separate signal."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ NOTHING = Features(*(np.zeros((time, mel, 0), np.float32) for time, mel in ((8, 
 
 
 class LogMelBackbone:
-    """Stands where a `Backbone` stands and computes nothing."""
+    """Takes the place of a `Backbone` and computes nothing."""
 
     has_network = False
     precision = "fp32"

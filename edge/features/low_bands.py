@@ -33,7 +33,7 @@ def low_edges_hz(front_end: FrontEnd) -> Float64:
 
 
 class LowBands:
-    """Turns samples into the loudness of low bands, block by block: as many blocks as `LogMel` makes of them, or one more."""
+    """Turns samples into the loudness of low bands, block by block: as many blocks as `LogMel` gives, or one more."""
 
     def __init__(self, front_end: FrontEnd) -> None:
         self._layout = _layout(front_end)

@@ -1,4 +1,4 @@
-"""Read an ONNX file as far as Auscult writes them; all else is refused, so that ONNX Runtime cannot read anything into it that we do not.
+"""Read an ONNX file, strictly: anything that Auscult does not write is refused, so ONNX Runtime cannot find more in it than we do.
 
 An ONNX file is a protobuf message (onnx.proto, IR version 3 to 13).
 """
@@ -116,7 +116,7 @@ _DIMENSION: Message = {1: Field("length", VARINT), 2: Field("name")}
 
 
 def read_graph(model: bytes) -> Graph:
-    """The network in a file; ValueError says what the file holds that Auscult never writes."""
+    """The network in a file. ValueError names the first thing in it that Auscult never writes."""
     return _Parts().model(memoryview(model))
 
 
@@ -191,7 +191,7 @@ class _Parts:
             raise ValueError("weights in another file")
         name, kind, shape = tensor.text("name"), _kind(tensor.integer("kind")), tuple(map(integer, tensor.many("shape")))
         if any(length < 1 for length in shape) or math.prod(shape) * kind.dtype.itemsize != len(tensor.one("content")):
-            raise ValueError(f"a constant {quoted(name)} that has not the numbers that its shape says")
+            raise ValueError(f"a constant {quoted(name)} whose data does not match its shape")
         self._number_bytes += len(tensor.one("content"))
         return name, Tensor(kind, shape, tensor.one("content"))
 

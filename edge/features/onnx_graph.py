@@ -1,4 +1,4 @@
-"""Look into a network before ONNX Runtime does: by the time that it refuses, it has read other files, filled the memory or taken for ever.
+"""Check a network before ONNX Runtime opens it: before it refuses one, it may read other files, fill the memory or never finish.
 
 A list of what is bad would never be complete. So a network may consist only of what our own exporters write (edge/features/onnx_file.py,
 edge/features/onnx_operators.py), and the size of every tensor follows from its inputs and constants before any is made.
@@ -31,13 +31,13 @@ class Needs:
 
 
 def check_graph(model: bytes) -> Graph:
-    """The graph of a network that does no more than ours; else ValueError says what it holds, as in `the operator 'Loop', which ...`."""
+    """The graph of a network that does no more than ours. Otherwise ValueError names what it contains: `the operator 'Loop', which ...`."""
     graph = read_graph(model)
     needs = needs_of(graph, len(model))
     if needs.bytes > MOST_BYTES:
-        raise ValueError(f"what would take {needs.bytes >> 20} MB of memory, and {MOST_BYTES >> 20} MB are the most")
+        raise ValueError(f"a network that needs {needs.bytes >> 20} MB of memory; at most {MOST_BYTES >> 20} MB are allowed")
     if needs.products > MOST_PRODUCTS:
-        raise ValueError(f"work of {needs.products:.1e} multiplications at a time, and {MOST_PRODUCTS:.0e} are the most")
+        raise ValueError(f"a network that needs {needs.products:.1e} multiplications at a time; at most {MOST_PRODUCTS:.0e} are allowed")
     return graph
 
 
@@ -50,7 +50,7 @@ def needs_of(graph: Graph, file_bytes: int) -> Needs:
     that is at work: so of the two the larger counts, and beside all this the operator that makes and works with most.
     """
     if len(graph.nodes) > MOST_OPERATORS:
-        raise ValueError(f"{len(graph.nodes)} operators, and {MOST_OPERATORS} are the most")
+        raise ValueError(f"{len(graph.nodes)} operators; at most {MOST_OPERATORS} are allowed")
     values: dict[str, Value] = {}
     for name, tensor in graph.constants.items():
         _add(values, name, Value(tensor.kind, tensor.shape, tensor))

@@ -1,4 +1,4 @@
-"""What each operator that our exporters write makes of the shapes that it is given (ONNX operators, version 17).
+"""The shapes that each operator of our exporters computes from its inputs' shapes (ONNX operators, version 17).
 
 One rule for each, and only as far as our exporters use it: an operator, an attribute, a type or a form without a rule is refused. Sizes of
 results follow from shapes and constants alone, never from numbers that are computed.
@@ -48,7 +48,7 @@ _OPERATORS: dict[str, _Operator] = {}
 
 
 def result_of(node: Node, values: Mapping[str, Value]) -> Result:
-    """What `node` makes of the values that it takes, by name; ValueError says what it holds that Auscult never writes."""
+    """The outputs of `node` by name. ValueError names the first thing in it that Auscult never writes."""
     operator = _OPERATORS.get(node.operator)
     if operator is None:
         raise ValueError(f"the operator {quoted(node.operator)}, which Auscult never writes")

@@ -1,4 +1,4 @@
-"""What the rules of operators (edge/features/onnx_operators.py) speak of: tensors, what they cost, and how shapes go together.
+"""What the rules of operators (edge/features/onnx_operators.py) use: tensors, their cost, and how shapes combine.
 
 Whatever does not fit raises an error of Python's: the rules turn it into a refusal.
 """

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-NO_MESSAGE = "bytes that are no ONNX"
+NO_MESSAGE = "bytes that are not ONNX"
 VARINT, EIGHT_BYTES, LENGTH, FOUR_BYTES = 0, 1, 2, 5  # wire types
 
 
@@ -61,7 +61,7 @@ class Reader:
         self._left = most_fields
 
     def record(self, content: memoryview, message: Message) -> Record:
-        """The fields of a message; ValueError says what it holds that it should not."""
+        """The fields of a message. ValueError names what it should not contain."""
         found: dict[str, list[memoryview]] = {}
         for number, wire, value in _fields(content):
             self._left -= 1

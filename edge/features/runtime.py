@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions for a board that runs all day: few threads, no spinning, providers by config, and no network that takes the board.
+"""ONNX Runtime sessions for a board that runs all day: few threads, no spinning, configured providers, no network that overloads it.
 
 A network meets three walls: the check of its graph before ONNX Runtime sees it, a trial in limited memory, and the service's MemoryMax=.
 """

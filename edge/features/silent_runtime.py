@@ -1,6 +1,6 @@
-"""ONNX Runtime, loaded so that nothing of it reaches its maker or the terminal: import it from here.
+"""ONNX Runtime, loaded so that it sends nothing to its maker and prints nothing on the terminal: import it from here.
 
-What goes wrong comes back as an exception, and is told in a line of ours.
+Errors arrive as exceptions, and we report them in our own words.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A network's trial: it runs once in memory that is limited to what the check of its graph promised (edge/features/onnx_graph.py).
+"""A network's trial: it runs once, with no more memory than the check of its graph found (edge/features/onnx_graph.py).
 
 Should that check be mistaken, an allocation fails here, and the network is refused like any other. A child process with a limit of its own
 would cost a second at each start of a Raspberry Pi, and the service's sandbox forbids setrlimit. An arena of ONNX Runtime's costs the

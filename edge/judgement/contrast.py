@@ -1,4 +1,4 @@
-"""What stands out of a window: contrasts, moments, and means over a second."""
+"""What stands out in a window: contrasts, moments, and means over a second."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def standing_out(deviations: NDArray[np.floating], feature: str) -> Float64:
 
 
 def over_a_second(deviations: NDArray[np.floating]) -> Float64:
-    """The mean over the 32 cells around each, of those that there are, shape = (time, band); NaN where nothing was heard."""
+    """The mean over the 32 cells around each, of those that exist, shape = (time, band); NaN where there was no sound."""
     heard = ~np.isnan(deviations)
     sums = np.pad(np.cumsum(np.where(heard, deviations, 0.0), axis=0, dtype=np.float64), ((1, 0), (0, 0)))
     counts = np.pad(np.cumsum(heard, axis=0), ((1, 0), (0, 0)))

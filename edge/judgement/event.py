@@ -1,4 +1,4 @@
-"""A span of windows above the threshold, as it is told to subscribers."""
+"""A span of windows above the threshold, as it is published."""
 
 from __future__ import annotations
 

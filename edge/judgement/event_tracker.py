@@ -80,7 +80,7 @@ class EventTracker:
         return self._tell(event, window)
 
     def pass_over(self, t_start_s: float) -> list[Event]:
-        """No window will start before `t_start_s`: close what ended in a gap, for nobody heard whether it lasted through it."""
+        """No window will start before `t_start_s`: close an event that ended in a gap, because nobody knows whether it lasted."""
         if self._open is not None and t_start_s - self._open.last_above_s >= self.settings.cooldown_s:
             return self.finish()
         return []

@@ -1,4 +1,4 @@
-"""Surprise and evidence: what a head says, in a unit in which heads can be added up."""
+"""Surprise and evidence: what a head reports, in a unit that can be added up over heads."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ CELL, SECOND = "cell", "second"  # no heads: the scales on which single cells, a
 
 
 def head_names(features: Mapping[str, int]) -> tuple[str, ...]:
-    """All heads that streams are judged by."""
+    """All heads of streams."""
     names = []
     for feature, bands in features.items():
         if bands > 1 and not (feature == LOGMEL and EXCESS in features):
@@ -38,7 +38,7 @@ def sustained_name(feature: str, bands: int) -> str:
 
 
 def largest_name(feature: str) -> str:
-    """The name of the head that hears the largest deviation of a feature with bands."""
+    """The name of the head for the largest deviation of a feature with bands."""
     return f"{feature}_largest"
 
 

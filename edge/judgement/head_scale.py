@@ -1,4 +1,4 @@
-"""What normal sound makes of a head: the unit of its surprise. Fitted by calibrate/head_scale.py."""
+"""The values of a head in normal sound: the unit of its surprise. Fitted by calibrate/head_scale.py."""
 
 from __future__ import annotations
 

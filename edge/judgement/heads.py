@@ -1,4 +1,4 @@
-"""Heads: the questions that a window is asked of each feature, and one answer from all of them.
+"""Heads: the questions about each feature of a window, and one answer from all of them.
 
 A machine can fail in a moment (a knock) and for good (a bearing that hisses a little, all the time). The largest deviation of a window
 hears the first and is deaf to the second; the mean over the window hears the second: it is small, but normal sound keeps it far smaller. So
@@ -80,7 +80,7 @@ class Heads:
         return len(self._heads)
 
     def evidence(self, deviations: Mapping[str, Float32]) -> dict[str, float]:
-        """What each head makes of a window, feature -> (time, band) with NaN where audio was lost."""
+        """The evidence of each head in a window, given as feature -> (time, band) with NaN where audio was lost."""
         judged = {head.feature for head in self._heads}
         deviations = {feature: deviations[feature] for feature in judged}
         heard = {feature: values[~np.isnan(values[:, 0])].astype(np.float64) for feature, values in deviations.items()}  # (time, band)

@@ -1,4 +1,4 @@
-"""The detector's word on what was heard, and what its cells are like on average, written on the timeline."""
+"""Write the detector's deviations, and the averages of the cells, on the timeline."""
 
 from __future__ import annotations
 

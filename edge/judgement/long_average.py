@@ -1,4 +1,4 @@
-"""The averages of the last half minute of a stream: a change that stays is judged by all of it, and so at half its size.
+"""The averages of the last half minute of a stream: a lasting change is judged by all of it, so a change of half the size is found.
 
 They are kept by block, for a window ends anywhere and this one ends with a whole block.
 """

@@ -1,4 +1,4 @@
-"""What a window shows of its score: a map, and the regions of an anomalous one, by cells and by the average."""
+"""The map of a window, and the regions of an anomalous one, from its cells and from its average."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ SteadyLevel = Literal["absolute", "relative"]
 
 @dataclass(frozen=True, slots=True)
 class SteadyChoice:
-    """What a bundle's manifest says of them."""
+    """Their part of a bundle's manifest."""
 
     heads: tuple[str, ...]
     level: SteadyLevel = "absolute"
@@ -76,7 +76,7 @@ class BandsApart(NamedTuple):
 
 
 class WindowEvidence(NamedTuple):
-    """What the heads make of a window, in nats, and the mean that they judged, shape = (column,)."""
+    """The evidence of the heads in a window, in nats, and the mean that they compared, shape = (column,)."""
 
     nats: dict[str, float]
     mean: Float64
@@ -121,7 +121,7 @@ class Steady:
         return cls(sound, normal, statistics)
 
     def evidence(self, rows: Float32) -> dict[str, float]:
-        """What each head makes of a window, in nats, of the averages of its cells, shape = (time, column); NaN where nothing was heard."""
+        """The evidence of each head, in nats, from the averages of a window's cells, shape = (time, column); NaN without sound."""
         cells = int(np.count_nonzero(~np.isnan(rows[:, 0])))
         return self.evidence_of(self.sound.of_mean(self.sound.mean(rows)), cells) if cells else {}
 
@@ -164,7 +164,7 @@ class Steady:
         }
 
     def apart(self, mean: Float64, head: str) -> BandsApart:
-        """Where in frequency a window of this mean, (column,), is unlike normal ones, as far as a head hears it."""
+        """The frequencies at which a window of this mean, (column,), is unlike normal ones, as far as a head detects it."""
         vectors = self.sound.of_mean(mean)
         bands, low = np.zeros(self.sound.layout.bands), np.zeros(len(self.sound.layout.low_centres_hz))
         spectra = (DYNAMICS,) if head == DYNAMICS else ("profile", "shape")

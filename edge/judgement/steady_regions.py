@@ -1,4 +1,4 @@
-"""Where in frequency a window has changed for all of its time."""
+"""The frequencies at which a whole window has changed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def steady_drawing(apart: BandsApart, layout: AverageLayout, score: float, bands
 
 
 def steady_regions(apart: BandsApart, layout: AverageLayout, score: float, span_s: tuple[float, float]) -> tuple[Region, ...]:
-    """Bands that stand out, from one time of a window to another, the farthest first.
+    """Bands that stand out, from one time of a window to another, the largest deviation first.
 
     Below 500 Hz they are the finer bands where these tell it as clearly.
     """

@@ -59,7 +59,7 @@ def fit_tail(series: list[Float64], step_s: float) -> Tail:
 
 
 def supported_false_alarms_per_week(seconds: float) -> float:
-    """The rate that so much normal sound can vouch for without extrapolation.
+    """The rate that so much normal sound supports without extrapolation.
 
     No alarm in all of it leaves, with 95 % confidence, at most three in as much again (the rule of three, Hanley and Lippman-Hand 1983).
     """
@@ -67,7 +67,7 @@ def supported_false_alarms_per_week(seconds: float) -> float:
 
 
 def seconds_to_support(false_alarms_per_week: float) -> float:
-    """How much normal sound can vouch for a rate without extrapolation."""
+    """How much normal sound supports a rate without extrapolation."""
     return RULE_OF_THREE * SECONDS_PER_WEEK / false_alarms_per_week
 
 

@@ -1,4 +1,4 @@
-"""Where the alarm is, and how rare a surprise is: what turns surprise into a score and a p-value."""
+"""The threshold, and how rare a surprise is: turns surprise into a score and a p-value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edge.judgement.tail import Tail
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """How a node has moved the threshold of a bundle: to so many times its own, by the tail of what it has heard."""
+    """How a node has moved the threshold of a bundle: to `factor` times its own, by the tail of recent scores."""
 
     factor: float
     tail: Tail

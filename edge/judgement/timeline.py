@@ -36,7 +36,7 @@ class Timeline:
         self.cells = 0  # judged or lost so far
 
     def put(self, deviation: Deviation, base_cell: int) -> None:
-        """Take what a feature says of a segment that starts at the absolute cell `base_cell`."""
+        """Add the deviations of a feature in a segment that starts at the absolute cell `base_cell`."""
         last = base_cell + deviation.first_cell + len(deviation.values)
         self._make_room(last)
         row = base_cell + deviation.first_cell - self._origin
@@ -46,7 +46,7 @@ class Timeline:
         self.cells = max(self.cells, last)
 
     def lose(self, first_cell: int, last_cell: int) -> None:
-        """Cells `first_cell` .. `last_cell` (not included) were never heard."""
+        """Cells `first_cell` .. `last_cell` (not included) were lost."""
         self._make_room(last_cell)
         lost = slice(max(0, first_cell - self._origin), max(0, last_cell - self._origin))
         for deviations in self._maps.values():

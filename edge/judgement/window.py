@@ -1,4 +1,4 @@
-"""What the pipeline says of one window of sound."""
+"""The pipeline's result for one window of sound."""
 
 from __future__ import annotations
 

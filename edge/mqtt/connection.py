@@ -1,4 +1,4 @@
-"""One connection to the broker, from CONNECT to its end."""
+"""One connection to the broker, from CONNECT until it ends."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class Connection:
             self._client.subscribe(self._subscription.topic_filter, 1)
 
     def publish(self, message: Message) -> int | None:
-        """Hand a message to paho and return its packet id, or None when the broker said that it takes no message this large.
+        """Hand a message to paho and return its packet id, or None if the broker accepts no message this large.
 
         Raises
         ------
@@ -221,7 +221,7 @@ class Connection:
         self.abort()
 
     def abort(self) -> None:
-        """Close the socket without a word."""
+        """Close the socket without a disconnect message."""
         sock = self._client.socket()
         if sock is not None:
             sock.close()
@@ -236,10 +236,10 @@ class Connection:
         if self._connack is None:
             if result == MQTTErrorCode.MQTT_ERR_PROTOCOL:
                 return connack_failure(UNSUPPORTED_PROTOCOL_VERSION, "unsupported protocol version", self._settings)
-            hint = "is this its TLS port?" if self._settings.tls is None else "it may want a certificate of ours (mqtt.tls.cert_file)"
+            hint = "is this its TLS port?" if self._settings.tls is None else "it may require a client certificate (mqtt.tls.cert_file)"
             return ConnectError(f"the broker closed the connection before answering; {hint}")
         if result == MQTTErrorCode.MQTT_ERR_KEEPALIVE:
-            return ConnectError("the broker fell silent")
+            return ConnectError("the broker stopped answering")
         return SilentError("connection lost")
 
     def _on_connect(self, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, properties: Properties | None) -> None:

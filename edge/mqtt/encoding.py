@@ -1,4 +1,4 @@
-"""Windows and events become payloads: stamped, rounded, and null where there is no number."""
+"""Make payloads from windows and events: with timestamps, rounded, and null where there is no number."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def timestamp(epoch_s: float) -> str:
 
 
 def rounded(value: float | None, digits: int) -> float | None:
-    """Return `value` with `digits` decimals; None for what is not a number, which JSON cannot say."""
+    """Return `value` with `digits` decimals; None for what is not a number, which JSON cannot express."""
     return round(float(value), digits) if value is not None and math.isfinite(value) else None
 
 
@@ -53,7 +53,7 @@ def _regions(regions: Iterable[Region]) -> list[RegionPayload]:
 
 
 def localization_payload(localization: Localization) -> LocalizationPayload:
-    """Return what is told of where an anomaly is."""
+    """Return the published localization of an anomaly."""
     return LocalizationPayload(
         cell_s=round(localization.cell_s, 6),
         time_scores=[rounded(value, 3) for value in localization.time_scores.tolist()],
@@ -121,7 +121,7 @@ def as_replayed(message: Message) -> Message:
 
 
 def as_interrupted(message: Message, epoch: str, seq: int) -> Message:
-    """Return the end of an event whose last message is `message`: nobody listened any more."""
+    """Return the `closed` message of an event whose last message is `message`, after an interruption."""
     return renumbered(message, epoch, seq, type="closed", interrupted=True)
 
 

@@ -38,7 +38,7 @@ class InFlight:
                 continue
             if packet_id is None:
                 size, most = len(ticket.message.payload), connection.largest_packet
-                self._drop(ticket, f"{size} bytes, and the broker takes packets of at most {most}; raise its max_packet_size")
+                self._drop(ticket, f"{size} bytes, and the broker accepts packets of at most {most}; raise its max_packet_size")
             elif ticket.message.qos:
                 self._tickets[packet_id] = (ticket, time.monotonic())
 

@@ -21,7 +21,7 @@ LONGEST_CONTESTED_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class LinkReport:
-    """What `health` says of the broker; times are seconds since 1970."""
+    """The part of `health` about the broker; times are seconds since 1970."""
 
     state: BrokerState
     reason: str | None  # why there is no connection, or why the last one ended
@@ -31,7 +31,7 @@ class LinkReport:
 
 
 class Link:
-    """A state machine without a socket: told what happens, it says how long to wait.
+    """A state machine without a socket: it gets what happens and returns how long to wait.
 
         connecting -> connected -> away       nobody there, silence, a lost connection: up to `Backoff`'s longest (60 s)
              ^            |     -> refused    somebody has to change something: 60 s, doubling up to 5 minutes
@@ -76,7 +76,7 @@ class Link:
         return self._contests <= 1
 
     def failed(self, failure: ConnectError, client_id: str) -> tuple[ConnectError, float]:
-        """A try has failed or a connection is lost; return what that means in the light of what was before, and the seconds to wait."""
+        """An attempt has failed or a connection is lost; return what that means, given what happened before, and the seconds to wait."""
         if self._state == "connected":
             failure = self._judge_life(failure, client_id, self._clock() - self._since_s)
         else:
@@ -96,7 +96,7 @@ class Link:
         return failure, self._backoff.next_s()
 
     def is_news(self, failure: ConnectError) -> bool:
-        """Whether a failure has not been told yet: a broker that is away for a week should not fill the journal."""
+        """Whether a failure has not been logged yet: a broker that is away for a week should not fill the journal."""
         is_news, self._told = str(failure) != self._told, str(failure)
         return is_news
 
@@ -119,7 +119,7 @@ class Link:
             return failure
         return ContestedError(
             f"the connection is lost again and again right after it was made: another client may have our client id '{client_id}'; "
-            "give each node its own `node` name or mqtt.client_id. Or the broker takes no packets as large as ours: see its max_packet_size"
+            "give each node its own `node` name or mqtt.client_id. Or the broker refuses packets as large as ours: see its max_packet_size"
         )
 
     def _slowly_s(self, times: int, longest_s: float) -> float:

@@ -1,4 +1,4 @@
-"""All that waits to be published, and in which order it goes out."""
+"""All messages that wait to be published, and the order in which they are sent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ANSWERS_CAPACITY = 100
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A message handed out for sending; `entry` is set when the outbox wants to hear of its acknowledgement."""
+    """A message to send; `entry` is set if the outbox waits for its acknowledgement."""
 
     message: Message
     entry: Entry | None = None
@@ -82,7 +82,7 @@ class Outgoing:
                 self._transient.append(message)
 
     def connected(self) -> None:
-        """A connection stands: everything retained goes out again."""
+        """A connection was made: everything retained is sent again."""
         with self._lock:
             self._connected = True
             self._retained = deque(self._latest.values())
@@ -142,7 +142,7 @@ class Outgoing:
 
     @property
     def is_connected(self) -> bool:
-        """True while a connection stands."""
+        """True while there is a connection."""
         return self._connected
 
     @property
@@ -154,7 +154,7 @@ class Outgoing:
 
     @property
     def idle(self) -> bool:
-        """True when nothing waits: all sent, and all QoS 1 messages acknowledged, on a connection that stands."""
+        """True if nothing waits: there is a connection, everything is sent, and all QoS 1 messages are acknowledged."""
         with self._lock:
             waiting = self._retained or self._answers or self._outbox.depth or self._transient
             return self._connected and not (waiting or self._unacknowledged)

@@ -56,7 +56,7 @@ class LocalizationPayload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScorePayload(msgspec.Struct, frozen=True, kw_only=True):
-    """One window: `<source>/score`. The score is null when too much audio was lost to say; 1.0 is the alarm threshold."""
+    """One window: `<source>/score`. The score is null if too much audio was lost; 1.0 is the alarm threshold."""
 
     schema: Annotated[Schema, Meta(description="version of this schema")]
     source: Annotated[str, Meta(description="name of the source")]
@@ -206,7 +206,7 @@ class ClipsHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """How one source fares, since the start of the daemon."""
+    """The state of one source since the start of the daemon."""
 
     availability: Annotated[Status, Meta(description="`online` while plausible sound arrives")]
     reason: Annotated[str | None, Meta(description="why it is offline; null while it is online")]
@@ -225,7 +225,7 @@ class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HealthPayload(msgspec.Struct, frozen=True, kw_only=True):
-    """How the node fares: `health`. Null is what this device cannot tell."""
+    """The state of the node: `health`. Null if this device does not report it."""
 
     schema: Annotated[Schema, Meta(description="version of this schema")]
     t: Annotated[Timestamp, Meta(description="time of the report")]

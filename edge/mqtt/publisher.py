@@ -1,4 +1,4 @@
-"""What the node publishes with: takes messages from the worker and gets them to the broker, however long that takes."""
+"""The node's publisher: takes messages from the worker and delivers them to the broker, however long that takes."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Publisher:
             self._outgoing.queue(as_interrupted(last.message, self.epoch, seq), last.source, seq, closes=True)
 
     def start(self, wait_s: float = 5.0) -> None:
-        """Begin to connect; wait at most `wait_s` for the first attempt to end, so that a broker that is there hears everything.
+        """Begin to connect; wait at most `wait_s` for the first attempt to end, so that a broker that is there receives everything.
 
         Raises
         ------
@@ -154,7 +154,7 @@ class Publisher:
 
     @property
     def has_room(self) -> bool:
-        """False while a connected broker cannot keep up. A live source goes on regardless; a file that is read at full speed waits."""
+        """False while a connected broker cannot keep up. A live source continues anyway; a file that is read at full speed waits."""
         return self._outgoing.has_room
 
     @property
@@ -168,11 +168,11 @@ class Publisher:
 
     @property
     def link(self) -> LinkReport:
-        """How the connection stands."""
+        """The state of the connection."""
         return self._link.report()
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """Send what can still be sent within `timeout_s`, say goodbye and close the outbox. Never waits for a broker that is away."""
+        """Send what can still be sent within `timeout_s`, disconnect and close the outbox. Never waits for a broker that is away."""
         self._finish_by_s = time.monotonic() + timeout_s
         self._stopping.set()
         self._wakeup.wake()

@@ -1,4 +1,4 @@
-"""Why a broker will not have us, and whether trying again may help."""
+"""Why a broker refuses us, and whether trying again may help."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ _OUT_OF_DATE: Final = frozenset({9, 10})
 
 
 class ConnectError(Exception):
-    """There is no connection, now or any more; the text says why. Trying again soon may help."""
+    """There is no connection; the text says why. Trying again soon may help."""
 
 
 class RefusedError(ConnectError):
-    """The broker answered and will not have us: somebody has to change something. It ends the daemon at start, later it is tried slowly."""
+    """The broker refused us, and somebody has to change something. Ends the daemon at its start; later we try again slowly."""
 
 
 class PostponedError(ConnectError):
-    """The broker will not have us for now, which may pass by itself: tried slowly, at start too."""
+    """The broker refuses us for now: we try again slowly, also at the start."""
 
 
 class ContestedError(ConnectError):
@@ -57,14 +57,14 @@ class ContestedError(ConnectError):
 
 
 class SilentError(ConnectError):
-    """A connection ended without a word, which is all that many a broker says when another client has come with our id."""
+    """A connection ended without a reason: many brokers do this when another client connects with our id."""
 
 
 def connack_failure(code: int, name: str, settings: BrokerSettings) -> ConnectError:
     """Return what a CONNACK with a failing reason code means."""
     login = "check mqtt.username and mqtt.password_file"
     if settings.username is None:
-        login = "it wants a login: set mqtt.username and mqtt.password_file"
+        login = "it requires a login: set mqtt.username and mqtt.password_file"
     other = "3.1.1" if settings.protocol == "5" else "5"
     advice = {
         MALFORMED: f"try mqtt.protocol: '{other}'",
@@ -77,7 +77,7 @@ def connack_failure(code: int, name: str, settings: BrokerSettings) -> ConnectEr
         BAD_AUTHENTICATION_METHOD: login,
         TOPIC_NAME_INVALID: "it does not allow our status topic; check mqtt.base_topic and its access rules",
         RETAIN_NOT_SUPPORTED: "it does not keep retained messages, which Auscult needs",
-        QOS_NOT_SUPPORTED: "it does not take QoS 1 messages, which Auscult needs",
+        QOS_NOT_SUPPORTED: "it does not accept QoS 1 messages, which Auscult needs",
     }.get(code)
     if advice is None:
         return _announced(code, name, "answered")
@@ -99,7 +99,7 @@ def socket_failure(error: Exception, settings: BrokerSettings) -> ConnectError:
     if isinstance(error, ssl.SSLError) and _is_about_our_certificate(error):
         reason = (error.reason or "").split("ALERT_")[-1].replace("_", " ").lower()
         kind = PostponedError if "expired" in reason else RefusedError
-        return kind(f"the broker does not take our certificate ({reason}): check mqtt.tls.cert_file, and this device's clock")
+        return kind(f"the broker does not accept our certificate ({reason}): check mqtt.tls.cert_file, and this device's clock")
     if isinstance(error, ssl.SSLError):
         reason = (error.reason or str(error)).replace("_", " ").lower()
         return RefusedError(f"the TLS handshake failed ({reason}): check that mqtt.port is the TLS port, and mqtt.tls")
@@ -116,10 +116,10 @@ def lost_failure(code: int, name: str, settings: BrokerSettings) -> ConnectError
     """Return what a DISCONNECT from the broker means."""
     if code == SESSION_TAKEN_OVER:
         return ContestedError(
-            f"another client came with our client id '{settings.client_id}': give each node its own `node` name or mqtt.client_id"
+            f"another client connected with our client id '{settings.client_id}': give each node its own `node` name or mqtt.client_id"
         )
     if code == NOT_AUTHORIZED:
-        return RefusedError("the broker took our rights away (not authorized): check its access rules")
+        return RefusedError("the broker withdrew our access (not authorized): check its access rules")
     return _announced(code, name, "said")
 
 

@@ -1,4 +1,4 @@
-"""How to reach the broker: config.yaml's `mqtt`, as the connection wants it."""
+"""How to reach the broker: config.yaml's `mqtt`, in the form that the connection needs."""
 
 from __future__ import annotations
 

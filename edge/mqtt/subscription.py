@@ -1,4 +1,4 @@
-"""What the node listens to on the broker: one filter, and who is told of what comes."""
+"""The node's subscription at the broker: one filter, and a function that is called for each message."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Delivery:
 
 
 class Subscription:
-    """Made anew on each connection. `deliver` is called in the network thread, must not wait and must not raise."""
+    """Made for each connection. `deliver` is called in the network thread, must not wait and must not raise."""
 
     def __init__(self, topic_filter: str, deliver: Callable[[Delivery], None]) -> None:
         self.topic_filter = topic_filter
@@ -31,12 +31,12 @@ class Subscription:
         self._told: str | None = None
 
     def answered(self, refusal: str | None) -> None:
-        """The broker has taken it, or says why not."""
+        """The broker has accepted the subscription, or says why not."""
         self.state = "subscribed" if refusal is None else "refused"
         self.reason = refusal
         if refusal is not None and refusal != self._told:
             LOG.error(
-                "%s: the broker does not let us subscribe (%s): commands do not come; see its access rules", self.topic_filter, refusal
+                "%s: the broker does not let us subscribe (%s), so no commands arrive; see its access rules", self.topic_filter, refusal
             )
         self._told = refusal
 

@@ -23,7 +23,7 @@ from edge.remote.remote import Remote, tell_unused
 
 
 class Assembly:
-    """What all sources of a node share, and how the rest is made of a plan. Nothing is opened or connected here."""
+    """What all sources of a node share, and how the rest is made from a plan. Nothing is opened or connected here."""
 
     def __init__(self, plan: Plan) -> None:
         config = plan.config
@@ -50,7 +50,7 @@ class Assembly:
         self.inference = InferenceTimes()
 
     def daemon(self, path: Path) -> Daemon:
-        """The daemon, which reads `path` again when it is told to reload."""
+        """The daemon, which reads `path` again on a reload."""
         config = self.plan.config
         workers = {name: self.worker(name, self.plan) for name in config.sources}
         disk = next(iter(config.sources.values())).bundle.absolute().parent

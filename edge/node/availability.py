@@ -1,4 +1,4 @@
-"""Whether a source can be believed right now, and why not."""
+"""Whether the sound of a source is plausible right now, and if not, why."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RAILED = 0.9  # of the samples at full scale: no sound of a machine, even at ten
 CLIPPING = 0.001  # of the samples; fewer are single knocks
 REMEMBERED_S = 60
 
-NO_SOUND_YET = "no sound has come yet"
+NO_SOUND_YET = "no sound yet"
 SILENT = "digital silence: muted, unplugged or the wrong channel"
 STUCK = "every sample has the same value: a broken input or driver"
 NO_NUMBERS = "no sample is a number: a broken input or driver"
@@ -64,7 +64,7 @@ class Availability:
 
     @property
     def clipped_fraction(self) -> float | None:
-        """How many samples of the last minute were at full scale; None when nothing was heard."""
+        """The fraction of samples at full scale in the last minute; None without sound."""
         return round(sum(level.clipped_fraction for level in self._levels) / len(self._levels), 6) if self._levels else None
 
     @property

@@ -116,7 +116,7 @@ class Daemon:
         return self._workers
 
     def source_infos(self) -> dict[str, SourceInfo]:
-        """What `info` says of each source."""
+        """The part of `info` about each source."""
         return {name: source_info(worker) for name, worker in self._workers.items()}
 
     @property

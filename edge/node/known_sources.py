@@ -1,4 +1,4 @@
-"""The names of all sources that a node has ever had: of one that is gone, the broker still retains the last words."""
+"""The names of all sources that a node has ever had: for one that is gone, the broker still has retained messages."""
 
 from __future__ import annotations
 

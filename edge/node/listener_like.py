@@ -1,4 +1,4 @@
-"""What the daemon needs of a listener, so that tests can have one that is scripted."""
+"""What the daemon needs of a listener, so that tests can use a scripted one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ListenerLike(Protocol):
         """The stream is over; return what was still open."""
 
     def end_event(self) -> Sequence[Window | Event]:
-        """Close the event that is open, and go on."""
+        """Close the open event, and continue."""
 
     def set_events(self, settings: EventSettings) -> None:
         """Judge by other rules from now on when an event opens and closes."""

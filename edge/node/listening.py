@@ -1,4 +1,4 @@
-"""A listener at work: what it says is published, and how long it takes is measured."""
+"""A running listener: publish its results, and measure how long it takes."""
 
 from __future__ import annotations
 
@@ -89,11 +89,11 @@ class Listening:
 
     @property
     def unscored_s(self) -> float:
-        """Seconds of sound that were heard since the last window, beyond those that a window is long."""
+        """Seconds of sound since the last window, beyond the length of a window."""
         return self._unscored / self._rate_hz - self._window_s
 
     def excuse(self) -> None:
-        """What was heard is silence or the like: it counts as lost, and need not be scored."""
+        """The sound is silence or a constant value: it counts as lost, and need not be scored."""
         self._unscored = 0
 
     def _work(self, work: Callable[[], Sequence[Window | Event]]) -> None:

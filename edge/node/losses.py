@@ -1,4 +1,4 @@
-"""Sound of one source that nobody heard: counted, and told without filling the journal."""
+"""Sound of one source that was not scored: counted, and logged without filling the journal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TELL_EVERY_S = 60.0
 
 
 class Losses:
-    """Adds up what was lost, and of it what was shed because the worker could not keep up."""
+    """Adds up lost sound, and the part of it that was shed because the worker could not keep up."""
 
     def __init__(self, name: str, clock: Callable[[], float] = time.monotonic) -> None:
         """`name` is the source's."""
@@ -30,7 +30,7 @@ class Losses:
         self._tell("%s: %.2f s of sound were lost", seconds)
 
     def away(self, seconds: float) -> None:
-        """The device has been away for so much longer; that it is away was told when it went."""
+        """The device has been away for longer; its absence was logged when it began."""
         self.lost_s += seconds
 
     def shed(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""A source is opened in a thread of its own: a driver or sound server that hangs must not hold up the other sources."""
+"""A separate thread opens each source: a driver or sound server that hangs must not stop the other sources."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from edge.sources.source import Source
 
 
 class Opening:
-    """One attempt to open a source. Until it is over, nobody else may touch the source."""
+    """One attempt to open a source. Until it is over, nothing else may use the source."""
 
     def __init__(self, source: Source) -> None:
         self._source = source

@@ -1,4 +1,4 @@
-"""A configuration that holds: read, checked, and with the models that its sources need."""
+"""A valid configuration: read, checked, and with the models that its sources need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the daemon gets on with its work: systemd's watchdog is fed only while it does."""
+"""Whether the daemon makes progress: systemd's watchdog is fed only while it does."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Progress:
         self._turn = turn
 
     def look(self) -> None:
-        """Feed the watchdog; or say once what stands still."""
+        """Feed the watchdog, or log once what makes no progress."""
         stall = self.stall()
         if stall is None:
             if self._told is not None:
@@ -67,17 +67,17 @@ class Progress:
         self._told = part
 
     def stall(self) -> tuple[str, str] | None:
-        """Which of capture, inference and publishing stands still, and how that shows; None when all get on."""
+        """Which of capture, inference and publishing makes no progress, and how that shows; None if all do."""
         stuck_s = self._clock() - self._round_at_s
         workers, turn = self.workers, self._turn
         if stuck_s > ROUND_S:
             worker = workers.get(turn or "")
             if worker is None:
-                return "inference", f"the daemon has not gone round its loop for {stuck_s:.0f} s"
+                return "inference", f"the daemon has not finished a round of its loop for {stuck_s:.0f} s"
             listening = worker.listening
             if listening is not None and listening.is_working:
                 return "inference", f"the listener of {turn} has been at work for {stuck_s:.0f} s"
-            return "capture", f"{turn}: reading {worker.source.device} has not come back for {stuck_s:.0f} s"
+            return "capture", f"{turn}: reading {worker.source.device} has not returned for {stuck_s:.0f} s"
         for name, worker in workers.items():
             if worker.silent_s > SILENT_S:
                 return "capture", f"{name}: {worker.source.device} is open and has given no sound for {worker.silent_s:.0f} s"
@@ -87,7 +87,7 @@ class Progress:
                 return "inference", f"{name}: no window came out of the last {unscored_s:.0f} s of sound, beyond a window's length"
         silent_s = self._publisher.silent_s
         if silent_s > PUBLISHING_S:
-            how = "is dead" if silent_s == float("inf") else f"has not gone round its loop for {silent_s:.0f} s"
+            how = "is dead" if silent_s == float("inf") else f"has not finished a round of its loop for {silent_s:.0f} s"
             return "publishing", f"the thread of the network or of the outbox {how}"
         return None
 

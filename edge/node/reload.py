@@ -1,4 +1,4 @@
-"""The configuration, read again while the daemon goes on listening: all of it is taken over, or nothing."""
+"""Read the configuration again while the daemon continues to listen: apply all of it, or nothing."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ class Reloader:
     def _tell_slow(self) -> None:
         """Once: a reload cannot be broken off, and nothing else would say why no answer comes."""
         self._slow_at_s = math.inf
-        problem = f"not finished after {SLOW_S:.0f} s; do the bundles and files that it names lie on a drive that does not answer?"
+        problem = f"not finished after {SLOW_S:.0f} s; are the bundles and files that it names on a drive that does not answer?"
         LOG.warning("%s: the reload is %s The old configuration stays in use", self._path, problem)
         self.last = ReloadHealth(at=timestamp(time.time()), result="running", problem=f"{self._path}: {problem}")
 

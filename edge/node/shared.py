@@ -1,4 +1,4 @@
-"""What all sources share, such as the publisher, used in the turn of one of them."""
+"""What all sources share, such as the publisher, while one of them uses it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ LONGEST = 300  # characters
 
 
 class SharedError(Exception):
-    """It has failed, and no source can go on without it: the daemon ends, and systemd starts it again."""
+    """It has failed, and no source can continue without it: the daemon ends, and systemd starts it again."""
 
 
 @contextmanager
 def shared() -> Iterator[None]:
-    """Tell what fails in here from what fails in the source's own turn: whatever is raised becomes a SharedError."""
+    """Separate failures of shared parts from those of a source: an exception in here becomes a SharedError."""
     try:
         yield
     except Exception as error:
@@ -23,5 +23,5 @@ def shared() -> Iterator[None]:
 
 
 def in_one_line(error: Exception) -> str:
-    """An error that nobody foresaw: its kind and, however long it may be, the beginning of what it says."""
+    """Describe an unexpected error: its type and the beginning of its message."""
     return shorten(": ".join(filter(None, (type(error).__name__, str(error)))), LONGEST, placeholder=" ...")

@@ -1,4 +1,4 @@
-"""Keeps a source open: opens it, and again whenever it has failed."""
+"""Keeps a source open: opens it, and opens it again after each failure."""
 
 from __future__ import annotations
 
@@ -95,14 +95,14 @@ class SourceKeeper:
             LOG.exception("%s: could not be closed", self._source.name)
 
     def works(self) -> None:
-        """Plausible sound has come. What was wrong is over when that lasts: until then it is no news, and the wait does not begin anew."""
+        """Plausible sound has arrived. The problem is over if that lasts; until then it is not logged again, nor the wait restarted."""
         self.problem = ""
         if self._told and time.monotonic() - self._opened_s >= LASTING_S:
             self._told = self.fault = ""
             self._backoff.reset()
 
     def close(self) -> None:
-        """Close the source for good; one that is being opened is closed when that is over, and nobody waits for it."""
+        """Close the source finally; one that is being opened is closed when that is over, without waiting for it."""
         if self._opening is None:
             self._close()
         else:

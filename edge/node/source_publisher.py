@@ -1,4 +1,4 @@
-"""What one source has to say, on its own topics."""
+"""Publishes the results of one source on its own topics."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class SourcePublisher:
             self.control.use(bundle)
 
     def start(self, clock: StreamClock, bundle: Bundle) -> None:
-        """The stream begins: nothing heard, no event; replaces what an earlier run left retained."""
+        """The stream begins: no sound and no event yet; replaces the retained messages of an earlier run."""
         self._clock = clock
         self.speak_for(bundle)
         self.availability("offline")
@@ -176,7 +176,7 @@ class SourcePublisher:
             self._publisher.send(self._topics.level(self._name), encode(payload))
 
     def end(self, reason: str) -> None:
-        """The stream is over. An event that its listener has not closed is closed where it was last told."""
+        """The stream is over. An event that its listener has not closed is closed at its last published time."""
         for part in (self._interrupt, self._finish, partial(self.availability, "offline", reason), partial(self._set_state, "OFF")):
             try:
                 part()

@@ -1,4 +1,4 @@
-"""What `info` and `health` say of one source."""
+"""The part of `info` and `health` about one source."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def source_info(worker: SourceWorker) -> SourceInfo:
 
 
 def source_health(worker: SourceWorker) -> SourceHealth:
-    """How the source fares."""
+    """The state of the source."""
     availability, losses = worker.availability, worker.losses
     drift = worker.clock.drift
     return SourceHealth(

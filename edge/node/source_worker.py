@@ -1,4 +1,4 @@
-"""One source at work: read -> push -> publish."""
+"""The loop of one source: read -> push -> publish."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class SourceWorker:
         self.begin()
 
     def prepare(self) -> None:
-        """Open the source and make its listener, but say nothing yet; raises as `open` does. May take seconds."""
+        """Open the source and make its listener, but publish nothing yet; raises as `open` does. May take seconds."""
         if self.keeper.open():
             self._begin()
 
@@ -114,7 +114,7 @@ class SourceWorker:
         return False
 
     def finish(self, reason: str = "the daemon has stopped") -> None:
-        """End the stream: score what is left, close events, publish `offline`. Harmless when it is over already."""
+        """End the stream: score the rest, close events, publish `offline`. Harmless if it is already over."""
         if self.finished:
             return
         self.finished = True
@@ -159,7 +159,7 @@ class SourceWorker:
 
     @contextmanager
     def contained(self, *expected: type[Exception]) -> Iterator[None]:
-        """An error in here that nobody foresaw interrupts this source and no other; those `expected`, and SharedError, are raised."""
+        """An unexpected error in here interrupts this source and no other; those `expected`, and SharedError, are raised."""
         try:
             yield
         except Exception as error:  # of whatever kind, MemoryError and those of ONNX Runtime too
@@ -216,7 +216,7 @@ class SourceWorker:
         self._tell_outage()
 
     def _interrupt(self, error: Exception) -> None:
-        """Nobody knows what state the listener is in: the stream ends here, and its event where it was last told."""
+        """The state of the listener is unknown: the stream ends here, and its event at its last published time."""
         self._stream = None
         problem = f"failed unexpectedly ({in_one_line(error)}); the log has the details"
         self.publisher.end(problem)

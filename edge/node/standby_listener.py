@@ -16,7 +16,7 @@ PIECE_S = 0.5  # is fed at a time, so that the listener that is at work is not k
 
 
 class StandbyListener:
-    """Hears what the other has heard lately, without a word, and is at the same place of the stream then.
+    """Receives the recent sound of the other, without publishing, and is then at the same position of the stream.
 
     While all of the stream is still known, it says what it would have said had it heard it from the beginning, bit for bit. Later the
     slow level (edge/features/level.py) is the only thing that goes back further: of what a window hears, it has known 30 s more.
@@ -39,7 +39,7 @@ class StandbyListener:
 
     @property
     def behind_s(self) -> float:
-        """Seconds of the stream that it has not heard yet."""
+        """Seconds of the stream that it has not received yet."""
         return (self.recent.end - self._position) / self._rate_hz
 
     def catch_up(self) -> None:

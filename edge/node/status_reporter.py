@@ -1,4 +1,4 @@
-"""What the node says of itself: `info` and `health`."""
+"""The node's reports about itself: `info` and `health`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLOCK_SET_S = 1.0  # less is the work of NTP
 
 
 class StatusReporter:
-    """Publishes `info` when it says something new, and `health` every `interval_s` and when something has changed."""
+    """Publishes `info` when it has changed, and `health` every `interval_s` and when something has changed."""
 
     def __init__(self, node: str, publisher: Publisher, topics: Topics, health: HealthReporter, interval_s: float) -> None:
         self.interval_s = interval_s
@@ -41,7 +41,7 @@ class StatusReporter:
             self.publish(workers, reload)
 
     def publish(self, workers: Mapping[str, SourceWorker], reload: ReloadHealth | None) -> None:
-        """Publish `health` now, and `info` before it when it says something new: a device that came later, or a clock that was set."""
+        """Publish `health` now, and `info` before it if it has changed: a device that came later, or a clock that was set."""
         self._tell_info(workers)
         self._reported_s = time.monotonic()
         self._told_availabilities = _availabilities(workers)

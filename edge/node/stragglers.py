@@ -1,4 +1,4 @@
-"""Threads that nobody could wait for: a driver, a name look-up or a network drive that does not answer keeps them."""
+"""Threads that we do not wait for: a driver, a name look-up or a network drive that does not answer blocks them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One stream of sound of a source, from its first sample on: each is heard or lost once."""
+"""One stream of sound of a source, from its first sample on: each sample is scored or counted as lost, once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_LAG_S = 5.0  # sound that waits for longer is left out, so that what is hea
 
 
 class Stream:
-    """Takes the blocks of an open source to its listener, and keeps account of the time, of what was lost and of the loudness."""
+    """Passes the blocks of an open source to its listener, and keeps track of time, lost sound and loudness."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Stream:
         return self.position.seconds
 
     def hear(self, block: Block) -> None:
-        """Count what was lost before a block, listen to it, and tell how loud it was and whether it can be believed."""
+        """Count what was lost before a block, pass the block on, and return its loudness and whether it is plausible."""
         lost = self.position.take(block, self._source.live)
         self._clock.arrived(self.seconds, block.heard_at_s)
         if lost:

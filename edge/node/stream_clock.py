@@ -1,4 +1,4 @@
-"""Seconds of a stream against the clock on the wall."""
+"""Seconds of a stream as times of the wall clock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STEP_S = 0.25
 
 
 class StreamClock:
-    """Knows when a second of the stream was heard.
+    """Knows when each second of the stream was recorded.
 
     The anchor is the time (`edge.clock.now_s`) at which the stream's second 0 would have been heard at the stream's present speed. For a
     live stream it moves with the measured drift of the device, and is otherwise the leaky minimum of what each block says (heard minus
@@ -57,7 +57,7 @@ class StreamClock:
         self._arrived_s = now_s
 
     def restart(self) -> None:
-        """What comes next comes from a device that was opened anew: how much was lost in between is only known about."""
+        """The next sound comes from a device that was opened again: how much was lost in between is only known roughly."""
         self._drift.restart()
         self._is_new = self._live
 
@@ -67,7 +67,7 @@ class StreamClock:
         return self._drift.slope
 
     def behind_s(self, stream_s: float) -> float:
-        """Seconds since `stream_s` was heard; for what is read as fast as possible, since the last block was read."""
+        """Seconds since `stream_s` was recorded; for sources that are read as fast as possible, since the last block was read."""
         if self._anchor_s is None:
             return 0.0
         since_s = self._anchor_s + stream_s if self._live else self._arrived_s
@@ -81,7 +81,7 @@ class StreamClock:
         return self._wall() - self._now() if self._live else self._start_offset_s
 
     def stamp(self, stream_s: float, wall_offset_s: float | None = None) -> str:
-        """The timestamp at which `stream_s` was heard, by the wall clock of now or the one that `wall_offset_s` remembers."""
+        """The timestamp at which `stream_s` was recorded, by the wall clock of now or that of `wall_offset_s`."""
         offset_s = self.wall_offset_s() if wall_offset_s is None else wall_offset_s
         anchor_s = self._anchor_s if self._anchor_s is not None else self._now()
         return timestamp(anchor_s + stream_s + offset_s)

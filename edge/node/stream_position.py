@@ -1,4 +1,4 @@
-"""How far a stream has come, every sample of it heard or lost once."""
+"""The position in a stream: every sample is scored or counted as lost, once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class StreamPosition:
         return self._samples / self._rate_hz
 
     def take(self, block: Block, live: bool) -> int:
-        """A block came; return how many samples before it were lost and not counted yet. A live source hears nothing in its sleep."""
+        """A block came; return how many samples before it were lost and not counted yet. A live source records nothing in suspension."""
         slept = round(self._suspension.seconds() * self._rate_hz) if live else 0
         lost = max(0, block.lost_samples - self._ahead_samples) + slept
         self._ahead_samples = 0
@@ -45,7 +45,7 @@ class StreamPosition:
         self._samples += samples
 
     def outage(self) -> int:
-        """How many samples of an outage that goes on are to be counted now; 0 until the next ten seconds have passed."""
+        """How many samples of a continuing outage to count now; 0 until the next ten seconds have passed."""
         passed_s = time.monotonic() - self._block_at_s
         if passed_s <= OUTAGE_S:
             return 0

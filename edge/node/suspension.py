@@ -1,4 +1,4 @@
-"""Sleep of the machine, during which a microphone hears nothing."""
+"""Suspension of the computer, during which a microphone records nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SLEPT_S = 0.5  # a suspension that is shorter is none
 
 
 class Suspension:
-    """Tells once of each suspension since it was made."""
+    """Reports each suspension once."""
 
     def __init__(self, name: str) -> None:
         """`name` is the source's."""

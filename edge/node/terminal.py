@@ -1,4 +1,4 @@
-"""Whether a person may be in front of us: SIGHUP means two things, and only one of them is `reload`."""
+"""Whether we run in a terminal: SIGHUP means two things, and only one of them is `reload`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def has_terminal() -> bool:
-    """Whether the process has a terminal that still stands; a service has none, and one that was closed hangs up (SIGHUP)."""
+    """Whether the process has an open terminal; a service has none, and one that was closed sends SIGHUP."""
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
     except OSError:

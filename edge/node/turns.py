@@ -1,4 +1,4 @@
-"""Whose turn it is: several sources share one worker fairly."""
+"""Turns: several sources share one worker fairly."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Turns:
         self._spent_s = {name: self._spent_s.get(name, 0.0) for name in names}
 
     def order(self) -> list[str]:
-        """All sources, the one whose turn it is first."""
+        """All sources, the next one first."""
         return sorted(self._spent_s, key=lambda name: max(self._spent_s[name], self._level_s))
 
     def spend(self, name: str, seconds: float) -> None:

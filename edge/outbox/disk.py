@@ -1,4 +1,4 @@
-"""The disk side of the outbox: saves what is in the queue, and goes on without the disk while that fails."""
+"""The disk side of the outbox: saves the queue, and continues in memory while the disk fails."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from edge.outbox.queue import READ_AHEAD, OutboxQueue
 LOG = logging.getLogger("auscult.outbox")
 FORGET_DELAY_S = 15.0  # acknowledgements are written together, or with the next message
 RETRY_S = 30.0  # between tries to use a disk that failed
-READ_ONLY = "read-only: the file system takes no writes any more"
+READ_ONLY = "read-only: the file system accepts no writes any more"
 
 
 class OutboxDisk:
@@ -82,7 +82,7 @@ class OutboxDisk:
         if self.ledger is None and self._queue.on_disk and not self.is_overtaking and self.epoch is not None:
             with self._queue.changed:
                 seqs = [entry.seq for entry in self._queue.last_of_all()]
-                self.epoch = self._new_epoch("what waits in the outbox cannot be read any more", seqs)
+                self.epoch = self._new_epoch("the messages in the outbox cannot be read any more", seqs)
                 self._queue.renumber(self.epoch)
             self.is_overtaking = True
         entries, _ = self._queue.unwritten()
@@ -99,7 +99,7 @@ class OutboxDisk:
             self._queue.extend(entries, at_end=len(entries) < READ_AHEAD)
 
     def fall_back(self, error: Exception, *, readable: bool = True) -> None:
-        """The disk does not take messages: go on from memory, and try again later."""
+        """The disk does not accept messages: continue in memory, and try again later."""
         problem = self._described(error)
         if is_damage(error) or not readable:
             self.close()
@@ -180,7 +180,7 @@ class OutboxDisk:
         elif known.path != str(self.path.absolute()):
             reason = "the outbox was moved or copied"
         elif not self._marks.is_certain(known):
-            reason = "the marks are damaged or old" if marks_are_damaged else "the system has been started anew"
+            reason = "the marks are damaged or old" if marks_are_damaged else "the system was restarted"
         else:
             return ledger.epoch
         seqs = [last.seq for last in ledger.latest]

@@ -1,4 +1,4 @@
-"""A message of the outbox, its numbers, and the checksum that tells whether it is still what it was."""
+"""A message of the outbox, its numbers, and a checksum that shows whether it has changed."""
 
 from __future__ import annotations
 

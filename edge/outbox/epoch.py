@@ -1,4 +1,4 @@
-"""A stretch in which the messages of a node are counted without a doubt."""
+"""A run of sequence numbers in which no message of a node can be counted twice or missed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the outbox has counted, and how much waits in it: kept apart from its file, so that damage to that cannot take it back."""
+"""The last number of the outbox, and how many messages wait: kept in other files, so that damage to the outbox cannot undo it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def decoded(data: bytes) -> HighWater | None:
 
 
 def boot_id() -> str:
-    """What tells this start of the system from the one before; empty where there is no telling."""
+    """Identifies this start of the system; empty if the system gives no identification."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:

@@ -1,4 +1,4 @@
-"""The SQLite file behind the outbox: event messages that wait, and for each source the last one it ever had."""
+"""The SQLite file behind the outbox: event messages that wait, and the last message of each source."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ class Ledger:
         return {number for (number,) in self._database.execute("SELECT number FROM message WHERE NOT delivered")}
 
     def expendable(self) -> Iterator[Waiting]:
-        """Yield what waits, what is missed least first: the oldest, but a `closed`, which says all of its event, after the others."""
+        """Yield waiting messages, the least important first: the oldest, but `closed` messages, which contain the whole event, last."""
         query = "SELECT number, source, length(payload) FROM message WHERE NOT delivered ORDER BY closes, number"
         for number, source, payload_bytes in self._database.execute(query):
             yield Waiting(number, source, payload_bytes + OVERHEAD_BYTES)

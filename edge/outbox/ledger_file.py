@@ -1,4 +1,4 @@
-"""The file of a ledger among others: opened, made, or set aside when it is damaged."""
+"""The file of a ledger: opened, created, or set aside when it is damaged."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def open_ledger(path: Path) -> Ledger:
         if not (is_damage(error) or ("readonly" in str(error) and _takes_writes(path))):
             raise
         aside = _set_aside(path)
-        LOG.error("%s: damaged (%s); set aside as %s, what waited in it is not delivered", path, error, aside.name)
+        LOG.error("%s: damaged (%s); set aside as %s, the messages in it are not delivered", path, error, aside.name)
         return _opened(path)
 
 
@@ -48,7 +48,7 @@ def is_damage(error: Exception) -> bool:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The outbox's file, and whatever lies beside it under its name."""
+    """The outbox's file, and the files beside it that share its name."""
     suffixes = ("-wal", "-shm", ".high-water-", ".sources", ".corrupt-")
     beside = tuple(f"{path.name}{suffix}" for suffix in suffixes)
     return [file for file in path.parent.glob("*") if file.name == path.name or file.name.startswith(beside)]

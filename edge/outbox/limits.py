@@ -1,4 +1,4 @@
-"""How much the outbox may hold, and for how long: what is beyond that is given up, counted and told."""
+"""How much the outbox may hold, and for how long: messages beyond that are dropped, counted and logged."""
 
 from __future__ import annotations
 

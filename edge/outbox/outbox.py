@@ -1,4 +1,4 @@
-"""Event messages on their way to the broker: on disk before they are published, forgotten when they are acknowledged."""
+"""Event messages on their way to the broker: saved before they are published, deleted when they are acknowledged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edge.outbox.queue import READ_AHEAD, OutboxQueue
 
 @dataclass(frozen=True, slots=True)
 class OutboxReport:
-    """What `health` says of the outbox. The counters count since the start of the daemon."""
+    """The part of `health` about the outbox. Counters count from the start of the daemon."""
 
     depth: int = 0
     oldest_age_s: float | None = None
@@ -76,7 +76,7 @@ class Outbox:
         self._refused = 0
 
     def open(self, *, own_thread: bool = True) -> None:
-        """Open the file. A disk that fails is told in `report`, not raised. Without `own_thread` somebody has to call `work`.
+        """Open the file. A disk failure appears in `report` and is not raised. Without `own_thread` the caller has to call `work`.
 
         Raises
         ------
@@ -132,7 +132,7 @@ class Outbox:
         fresh: bool = False,
         kept: Callable[[], None] | None = None,
     ) -> None:
-        """Take a message. `closes`: the last one of its event. `fresh`: a connection stands over which it can go at once.
+        """Take a message. `closes`: the last one of its event. `fresh`: there is a connection over which it can be sent at once.
 
         `kept` is called in the outbox's thread once a crash cannot take the message any more (or, while the disk fails, once it may be
         sent from memory): what is told of it before, in a log say, may never have happened as far as everybody else is concerned.
@@ -154,13 +154,13 @@ class Outbox:
         return self._queue.take()
 
     def acknowledge(self, entry: Entry, *, refused: bool = False) -> None:
-        """Forget a message that arrived, or that the broker says it will never take (counted as dropped)."""
+        """Delete a message that arrived, or that the broker will never accept (counted as dropped)."""
         if self._queue.acknowledge(entry) and refused:
             self._queue.dropped += 1
             self._refused += 1
 
     def release(self) -> None:
-        """Put everything in flight back in its place: the connection is gone, nobody knows what arrived."""
+        """Put everything in flight back in its place: the connection is lost, and it is unknown what arrived."""
         self._queue.release()
 
     @property

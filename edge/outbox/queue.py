@@ -1,4 +1,4 @@
-"""Which messages of the outbox are where: new, ready, in flight, delivered, or on disk only."""
+"""The state of each message of the outbox: new, ready, in flight, delivered, or on disk only."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class OutboxQueue:
         self._last_read = max(self._last_read, entry.number)
 
     def kept(self) -> list[Entry]:
-        """Return the messages that have come through since the last call: saved, or to go on from memory, or dropped on the way."""
+        """Return the messages that were processed since the last call: saved, to be sent from memory, or dropped."""
         with self.changed:
             kept, self._untold = list(self._untold), deque()
             return kept

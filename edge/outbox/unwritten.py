@@ -1,4 +1,4 @@
-"""What the outbox's file does not say yet: messages to be added, and others to be forgotten."""
+"""Changes that are not in the outbox's file yet: messages to add, and messages to delete."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Unwritten:
             self.done.pop(number, None)
 
     def turn_to(self, ledger: Ledger, waiting: Mapping[int, Entry], later_s: float) -> None:
-        """Another file is open, which knows nothing of us: all that waits in memory, and the last of each source, is to be added to it.
+        """A new file is open: add all that waits in memory, and the last message of each source, to it.
 
         `waiting` is by number. The messages come behind those in the file, and the outbox's clock is set forward by `later_s`.
         """

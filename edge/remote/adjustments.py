@@ -1,4 +1,4 @@
-"""Thresholds that were moved by what the node has heard. The bundle stays what it is: it may be signed."""
+"""Thresholds that were adjusted to recent sound. The bundle does not change: it may be signed."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ class Adjustments:
         return None if adjustment is None else Moved(adjustment.factor, adjustment.tail)
 
     def set(self, adjustment: Adjustment, then: Then = nobody) -> None:
-        """Keep an adjustment in place of an older one. It holds at once; `then` hears whether it is in the file."""
+        """Keep an adjustment in place of an older one. It applies at once; `then` is called with whether it was saved."""
         others = self._others(adjustment.source, adjustment.bundle)
         self._adjustments = [*others, adjustment][-MOST:]
         self._file.keep(self._adjustments, then)
 
     def reset(self, source: str, bundle_sha256: str, then: Then = nobody) -> None:
-        """Go back to the bundle's own threshold, at once; `then` hears whether the file says so."""
+        """Go back to the bundle's own threshold, at once; `then` is called with whether it was saved."""
         self._adjustments = self._others(source, bundle_sha256)
         self._file.keep(self._adjustments, then)
 

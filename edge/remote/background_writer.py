@@ -1,4 +1,4 @@
-"""What commands change is written by a thread of its own: no window waits for a slow card."""
+"""A separate thread writes the changes that commands make: no window waits for a slow card."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ Write = Callable[[Job, Then], None]
 
 
 def nobody(_problem: Problem) -> None:
-    """Follows a job of which nobody wants to know how it went."""
+    """A `Then` that ignores the result of a job."""
 
 
 def at_once(job: Job, then: Then) -> None:
-    """Do a job here and now, for whoever has no writer."""
+    """Do a job at once, without a writer."""
     then(job())
 
 
@@ -71,7 +71,7 @@ class BackgroundWriter:
             self._waiting.put(None)
             thread.join(timeout_s)
             if thread.is_alive():
-                LOG.error("the disk does not answer: what the last commands have changed may not be on it")
+                LOG.error("the disk does not answer: changes by the last commands may not be saved")
         self.poll()
 
     def _run(self, waiting: SimpleQueue[tuple[Job, Then] | None]) -> None:
@@ -80,6 +80,6 @@ class BackgroundWriter:
             try:
                 problem = job()
             except Exception:  # of whatever kind: somebody waits for the answer
-                LOG.exception("what a command has changed could not be written")
+                LOG.exception("the change that a command made could not be written")
                 problem = INTERNAL_ERROR
             self._over.append((problem, then))

@@ -1,4 +1,4 @@
-"""Commands are taken one by one, checked, carried out and answered."""
+"""Commands are checked, carried out and answered, one by one."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Commands:
             return False
         verb = delivery.topic.rpartition("/")[2]
         if delivery.topic != self._topics.command(verb) or not _VERB.fullmatch(verb):
-            LOG.warning("%.100r: no topic of a command; ignored", delivery.topic)
+            LOG.warning("%.100r: not the topic of a command; ignored", delivery.topic)
             return True
         if delivery.retained and not delivery.payload:
             return True  # how a retained message is deleted
@@ -119,7 +119,7 @@ class Commands:
             self._freshness.check(request)
         answered = self._transactions.begin(verb, transaction, delivery.payload)
         if answered is not None:
-            LOG.info("%s: transaction %r has come again; %s", verb, transaction, "answered again" if answered else "its answer will come")
+            LOG.info("%s: transaction %r came again; %s", verb, transaction, "answered again" if answered else "its answer will come")
             if answered:
                 self._answer(self._topics.response(verb), answered)
             return

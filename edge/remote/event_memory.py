@@ -1,4 +1,4 @@
-"""The events that the node still knows of, and what somebody has said of them."""
+"""The latest events of the node, and the verdicts on them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of `marks.jsonl`: somebody has judged an event."""
+    """A line of `marks.jsonl`: a verdict on an event."""
 
     t: str
     event: str
@@ -57,7 +57,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventMemory:
-    """The last `REMEMBERED` events of each source (`events.jsonl`) and what was said of them (`marks.jsonl`), over restarts."""
+    """The last `REMEMBERED` events of each source (`events.jsonl`) and the verdicts on them (`marks.jsonl`), across restarts."""
 
     def __init__(self, folder: Path, write: Write = at_once) -> None:
         """`write` has the files in `folder` written."""
@@ -78,7 +78,7 @@ class EventMemory:
         self._verdicts = {mark.event: mark.verdict for mark in self._marks.read()}
 
     def add(self, event: KnownEvent) -> None:
-        """An event was opened, or is over. A disk that fails is told once."""
+        """An event was opened, or is over. A disk failure is logged once."""
         self._remember(event)
         self._append(event)
 
@@ -96,7 +96,7 @@ class EventMemory:
                 self.add(msgspec.structs.replace(event, last_bin=max(event.first_bin, last_bin)))
 
     def mark(self, mark: Mark, then: Then = nobody) -> None:
-        """Keep what somebody has said of an event; the latest counts. It does when it is on disk; `then` hears why it is not."""
+        """Keep a verdict on an event; the latest counts, once it is on disk. `then` is called with the reason if it is not."""
 
         def job() -> Problem:
             try:
@@ -120,7 +120,7 @@ class EventMemory:
         raise CommandError(f"no such event is known here; the node remembers the last {REMEMBERED} of each source")
 
     def was_told(self, event_id: str) -> bool:
-        """Whether those who listen have heard of an event."""
+        """Whether an event was published."""
         return any(event_id in events and events[event_id].told for events in self._known.values())
 
     def of(self, source: str, bundle_sha256: str) -> list[KnownEvent]:
@@ -128,11 +128,11 @@ class EventMemory:
         return [event for event in self._known.get(source, {}).values() if event.bundle == bundle_sha256]
 
     def complete_from(self, source: str, bundle_sha256: str) -> int:
-        """The bin from which on all events of a source with a bundle are known; beyond all bins when that can be said of none."""
+        """The first bin from which all events of a source with a bundle are known; after all bins if there is none."""
         return self._since_bin.get((source, bundle_sha256), NO_BIN)
 
     def is_false_alarm(self, event_id: str) -> bool:
-        """Whether somebody said so, and nobody otherwise since."""
+        """Whether the latest verdict on an event is a false alarm."""
         return self._verdicts.get(event_id) == "false_alarm"
 
     def _remember(self, event: KnownEvent) -> None:

@@ -1,4 +1,4 @@
-"""Whether a command was given just now: over MQTT 3.1.1 a broker does not say of each message whether somebody retains it."""
+"""Whether a command is recent: over MQTT 3.1.1 a client cannot see whether every message is retained."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Freshness:
         self._began_s = now()
 
     def check(self, request: Request) -> None:
-        """Raise CommandError unless the command says which it is, and that it was sent lately."""
+        """Raise CommandError unless the command has a transaction and was sent recently."""
         if request.transaction is None or request.sent_at is None:
             raise CommandError(
                 "over MQTT 3.1.1 it may be retained, and would be carried out again and again; "

@@ -20,7 +20,7 @@ TELL_EVERY_S = 60.0
 
 
 class Inbox:
-    """A bounded queue with a bounded rate: a flood costs the node no more than the reading. What is too much is counted and told."""
+    """A bounded queue with a bounded rate: of a flood the node only reads the messages. Those beyond are counted and logged."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.dropped = 0

@@ -1,4 +1,4 @@
-"""A file of JSON lines that only grows at its end, and not without end."""
+"""A file of JSON lines that grows only at its end, up to a limit."""
 
 from __future__ import annotations
 

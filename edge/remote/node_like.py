@@ -54,7 +54,7 @@ class NodeLike(Protocol):
         """Whether a reload is under way."""
 
     def source_infos(self) -> dict[str, SourceInfo]:
-        """What `info` says of each source."""
+        """The part of `info` about each source."""
 
     def request_reload(self, on_done: Callable[[str | None], None]) -> None:
         """Read the configuration again."""

@@ -1,4 +1,4 @@
-"""A threshold from what a node has heard, by the same rule as calibration."""
+"""A threshold from recent sound of a node, by the same rule as in calibration."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Recalibration:
 
     @property
     def supported_false_alarms_per_week(self) -> float:
-        """The rate that so much sound can vouch for without extrapolation."""
+        """The rate that so much sound supports without extrapolation."""
         return supported_false_alarms_per_week(self.used_s)
 
 
 def recalibrate(bins: Bins, left_out: Sequence[Span], own_surprise: float, false_alarms_per_week: float) -> Recalibration:
-    """Fit the tail of what was heard and put the threshold where it is exceeded so many times a week.
+    """Fit the tail of recent scores and set the threshold so that it is exceeded so many times a week.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Commands over MQTT for a whole node: what is subscribed, kept and carried out."""
+"""Commands over MQTT for a whole node: subscription, stored state and execution."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Remote:
         self._writer.close()
 
     def health(self) -> CommandsHealth:
-        """What `health` says of commands."""
+        """The part of `health` about commands."""
         commands, subscription = self._commands, self.subscription
         return CommandsHealth(
             state=subscription.state,
@@ -82,4 +82,4 @@ def tell_unused(folder: Path) -> None:
     """Say once, at the start of a node that takes no commands, that thresholds which were moved are the bundles' own again."""
     path = folder / "thresholds.json"
     if Adjustments(path).sources:
-        LOG.warning("%s: not applied, for commands are off (commands.enabled): each threshold is the bundle's own", path)
+        LOG.warning("%s: not applied, because commands are off (commands.enabled): each threshold is the bundle's own", path)

@@ -1,4 +1,4 @@
-"""What may be asked of the node: one struct per verb, and how a payload becomes one."""
+"""The requests that a node accepts: one struct per verb, and how a payload becomes one."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ Rate = Annotated[float, Meta(gt=0, le=10_000)]
 
 
 class CommandError(Exception):
-    """A command that is not carried out; the text is what the answer says, one line."""
+    """A command that is not carried out; the text is the `error` of the answer, one line."""
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What all commands may say. The same `transaction` again, within ten minutes, is answered again and not carried out again.
+    """Fields of all commands. The same `transaction` again, within ten minutes, is answered again and not carried out again.
 
     Over MQTT 3.1.1 both must be there, see `edge.remote.freshness`; over MQTT 5 `sent_at` says nothing.
     """
@@ -41,7 +41,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class SnoozeRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Publish no event of a source for so many minutes. Its state stays `OFF`; scores go on."""
+    """Publish no event of a source for so many minutes. Its state stays `OFF`; scores continue."""
 
     source: Source
     minutes: Annotated[float, Meta(ge=0, le=LONGEST_SNOOZE_MIN), Meta(description="how long; 0 ends a snooze, a week is the longest")]
@@ -134,7 +134,7 @@ def transaction_of(payload: bytes) -> str | int | None:
 
 
 def parse_request(verb: Verb, payload: bytes) -> Request:
-    """Check what was sent to a verb's topic. Nothing at all stands for `{}`.
+    """Check a payload that was sent to a verb's topic. An empty payload means `{}`.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def parse_request(verb: Verb, payload: bytes) -> Request:
         Too large, no JSON, or not what the verb takes.
     """
     if len(payload) > MAXIMUM_BYTES:
-        raise CommandError(f"the payload has more than {MAXIMUM_BYTES} bytes, and no more are taken; send less")
+        raise CommandError(f"the payload has more than {MAXIMUM_BYTES} bytes, and no more are accepted; send less")
     try:
         return msgspec.json.decode(payload or b"{}", type=REQUESTS[verb])
     except msgspec.ValidationError as error:

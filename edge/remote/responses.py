@@ -1,4 +1,4 @@
-"""What the node answers: one struct per verb. Every field is always there; of a command that failed all but `error` is null."""
+"""The node's answers: one struct per verb. Every field is always present; if a command fails, all but `error` is null."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NotKept = Annotated[str, Meta(description="one line: it was carried out, but cou
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
-    """What all answers say."""
+    """Fields of all answers."""
 
     schema: Annotated[Schema, Meta(description="version of this schema")]
     transaction: Annotated[str | int | None, Meta(description="that of the command")]

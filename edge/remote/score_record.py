@@ -1,4 +1,4 @@
-"""What a source sounded like lately: the highest surprise of every five seconds of the last week, over restarts."""
+"""The record of recent sound of a source: the highest surprise of every five seconds of the last week, across restarts."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class ScoreRecord:
         return np.array(self._numbers, np.int64), np.array(self._surprise, np.float64)
 
     def save(self) -> None:
-        """Write what is not in the file yet. A disk that fails is told once, and the record goes on in memory."""
+        """Write what is not in the file yet. A disk failure is logged once, and the record continues in memory."""
         self._close()
         self._append()
 

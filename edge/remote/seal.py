@@ -1,4 +1,4 @@
-"""A checksum as the last member of a JSON object: of a digit that a card has changed nobody else would know."""
+"""A checksum as the last member of a JSON object: without it, a digit that a bad card has changed would go unnoticed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def unsealed(data: bytes, name: str) -> bytes:
         return data
     content = data[: seal.start()] + b"}"
     if _checksum(content, name) != int(seal[1], 16):
-        raise ValueError("its checksum does not fit")
+        raise ValueError("its checksum does not match")
     return content
 
 

@@ -1,4 +1,4 @@
-"""A snoozed source says nothing of events, and those who listen still hear of whole events only."""
+"""A snoozed source publishes no events, and subscribers still receive complete events only."""
 
 from __future__ import annotations
 

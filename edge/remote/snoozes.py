@@ -1,4 +1,4 @@
-"""Which sources are to keep quiet about events, and until when."""
+"""Which sources publish no events, and until when."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Snooze:
 
 
 class Snoozes:
-    """While the daemon runs a snooze ends by the clock that nobody sets; over a restart by the one on the wall.
+    """While the daemon runs, a snooze ends by a clock that cannot be set; across a restart, by the wall clock.
 
     A wall clock that was set back meanwhile makes none longer than it was.
     """
@@ -55,7 +55,7 @@ class Snoozes:
                 LOG.info("%s: snoozed for another %.0f minutes", source, left_s / 60.0)
 
     def set(self, source: str, minutes: float, note: str = "", then: Then = nobody) -> None:
-        """Begin a snooze, or change it; 0 minutes end it. It holds at once; `then` hears whether it is in the file."""
+        """Begin a snooze, or change it; 0 minutes end it. It applies at once; `then` is called with whether it was saved."""
         if minutes > 0.0:
             self._snoozes[source] = _Snooze(self._now() + 60.0 * minutes, self._wall() + 60.0 * minutes, note)
         else:
@@ -63,7 +63,7 @@ class Snoozes:
         self._keep(then)
 
     def is_snoozed(self, source: str) -> bool:
-        """Whether nothing is to be told of the source's events now."""
+        """Whether the source's events are not published now."""
         snooze = self._snoozes.get(source)
         if snooze is None:
             return False

@@ -1,4 +1,4 @@
-"""What the node does with a source besides listening to it, so that commands can ask for it: snooze, remember events, record scores."""
+"""What commands need of a source in addition to its scores: snoozing, remembering events, recording scores."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class SourceControl:
             self.record.add(window.t_end_s, window.surprise)
 
     def event(self, event: Event, stamp: Stamp) -> Event | None:
-        """Remember what the tracker says of an event; return what is to be published of it, None for nothing."""
+        """Remember an event of the tracker; return what to publish of it, None for nothing."""
         told = self._filter.pass_on(event)
         if event.type != "updated" or (told is not None and told.type == "opened"):
             self._remember(event, told, stamp)

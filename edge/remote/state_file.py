@@ -21,7 +21,7 @@ Content = TypeVar("Content")
 
 
 class StateFile(Generic[Content]):
-    """Read once, written whole. A disk that fails is told and does not stop anything: what the file should say holds until the end."""
+    """Read once, written as a whole. A disk failure is logged and stops nothing: the values apply until the daemon ends."""
 
     def __init__(self, path: Path, kind: type[Content], write: Write = at_once) -> None:
         """`kind` is what msgspec makes of the file's content; `write` has it written."""
@@ -54,7 +54,7 @@ class StateFile(Generic[Content]):
         return msgspec.json.decode(msgspec.json.decode(content, type=dict[Literal["content"], msgspec.Raw])["content"], type=self._kind)
 
     def keep(self, content: Content, then: Then = nobody) -> None:
-        """Have the file replaced by `content`, which nobody changes from now on; `then` hears why it was not, in one line."""
+        """Replace the file by `content`, which must not change any more; `then` is called with the reason if it fails, in one line."""
 
         def job() -> Problem:
             self.write(content)

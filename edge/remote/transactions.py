@@ -1,4 +1,4 @@
-"""Which commands were carried out lately, and what was answered: one that comes twice must not be carried out twice."""
+"""Recent commands and their answers: a command that arrives twice must not be carried out twice."""
 
 from __future__ import annotations
 

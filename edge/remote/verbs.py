@@ -64,7 +64,7 @@ class Verbs:
         }
 
     def snooze(self, request: SnoozeRequest, reply: Reply) -> None:
-        """Tell nothing of a source's events for a while; scores go on."""
+        """Publish no events of a source for a while; scores continue."""
         worker, control = self._source(request.source)
 
         def kept(problem: Problem) -> None:
@@ -75,7 +75,7 @@ class Verbs:
             worker.publisher.snooze()
 
     def mark(self, request: MarkRequest, reply: Reply) -> None:
-        """Keep somebody's judgement of an event."""
+        """Keep a verdict on an event."""
         known = self._events.find(request.event)
 
         def kept(problem: Problem) -> None:
@@ -109,7 +109,7 @@ class Verbs:
         self._node.request_reload(done)
 
     def recalibrate_threshold(self, request: RecalibrateRequest, reply: Reply) -> None:
-        """Put the threshold where what was heard exceeds it as often as it may."""
+        """Set the threshold so that recent sound exceeds it as often as it may."""
         worker, control = self._source(request.source)
         if self._node.is_reloading:  # it may be about to replace the listener
             raise CommandError("the configuration is being read again; send it again in a minute")
@@ -193,7 +193,7 @@ def _note(events_left_out: int, is_older_unknown: bool, clipped: bool) -> str | 
     if events_left_out:
         notes.append("the sound of events that are not marked as false alarms does not count as normal")
     if is_older_unknown:
-        notes.append("older sound does not count, for the node does not know its events (any more)")
+        notes.append("older sound does not count, because the node does not know its events")
     if clipped:
         bounds = f"a threshold is moved to between {LEAST_FACTOR:g} and {MOST_FACTOR:g} times the bundle's own only"
         notes.append(f"{bounds}: what the sound asks for is beyond, so calibrate again")

@@ -1,4 +1,4 @@
-"""An ALSA device opened by its own name, which PortAudio need not have listed.
+"""An ALSA device opened by its own name, even if PortAudio does not list it.
 
 PortAudio lists devices only when it starts, and starting it again would kill the streams that are open. So a microphone that is plugged in
 while another one listens is in no list of this process, or stands there with the number of a card that is gone. PortAudio's ALSA host takes

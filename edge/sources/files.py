@@ -21,7 +21,7 @@ BLOCK_S = 1.0
 
 
 class FileSource:
-    """One stream made of files, one after the other, as fast as they are read or at the speed of the clock.
+    """One stream of files, one after the other, as fast as they can be read or in real time.
 
     As fast as they are read nothing is lost: the files wait for the reader. In real time they are like a microphone: sound that is due
     waits, and what was due between a `close` and the `open` after it counts as lost.
@@ -48,7 +48,7 @@ class FileSource:
         self._length = 0  # samples of all files together
 
     def open(self) -> None:
-        """Look at every header. What was closed before its end goes on where it was; after its end it begins again.
+        """Check every header. A stream that was closed before its end continues where it was; after its end it starts again.
 
         Raises
         ------
@@ -90,7 +90,7 @@ class FileSource:
         return not self.live or self._due_in_s() <= 0.0
 
     def read(self) -> Block | None:
-        """The next block; in real time once its last sample would have been heard.
+        """The next block; in real time, once its last sample would have been recorded.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The input devices as a new process sees them: PortAudio looks for devices only when it starts, and here streams are open."""
+"""The input devices as a new process sees them: PortAudio looks for devices only when it starts, and in this process streams are open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The input devices there are, and the one that a name means."""
+"""The input devices, and the one that a name selects."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def choose_input(devices: Sequence[InputDevice], wanted: str, host_api: str | No
             return fitting[0]
         if fitting:
             raise DeviceError(subject, f"fits {len(fitting)} input devices{where}: {_listed(fitting)}; write more of the name, or host_api")
-    raise DeviceError(subject, f"no such input device{where}; there is: {_listed(devices)}")
+    raise DeviceError(subject, f"no such input device{where}; available: {_listed(devices)}")
 
 
 def name_for(device: InputDevice, devices: Sequence[InputDevice]) -> tuple[str, str | None]:
@@ -92,4 +92,4 @@ def name_for(device: InputDevice, devices: Sequence[InputDevice]) -> tuple[str, 
 
 
 def _listed(devices: Sequence[InputDevice]) -> str:
-    return ", ".join(f'"{device.name}" ({device.host_api})' for device in devices) or "none at all; plug one in and see `auscult devices`"
+    return ", ".join(f'"{device.name}" ({device.host_api})' for device in devices) or "none; plug one in and see `auscult devices`"

@@ -66,7 +66,7 @@ class Microphone:
         self._heard_at_s: float | None = None
 
     def open(self) -> None:
-        """Find the device and start it. After a `close`, what was said in between counts as lost.
+        """Find the device and start it. After a `close`, the sound in between counts as lost.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""PortAudio, asked in one place: loaded when it is needed, listed afresh, closed without hanging."""
+"""All access to PortAudio: loaded when it is needed, listed anew, closed without hanging."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _opened(sounddevice: Any, device: InputDevice, rate_hz: int, channels: int, 
         listed = [(known["name"], known["hostapi"]) for known in sounddevice.query_devices()]
         apis = [api["name"] for api in sounddevice.query_hostapis()]
         if device.host_api not in apis or (device.name, apis.index(device.host_api)) not in listed:
-            raise DeviceError(device, "came after the start, and is found when no other microphone listens; restart")
+            raise DeviceError(device, "was plugged in after the start, and is found only while no other microphone is in use; restart")
         index = listed.index((device.name, apis.index(device.host_api)))
     sounddevice.check_input_settings(index, channels, "float32", samplerate=rate_hz)
     return sounddevice.InputStream(rate_hz, 0, index, channels, "float32", latency_s, callback=callback)
@@ -158,7 +158,7 @@ def close_stream(stream: Any) -> None:
         _open_streams -= 1
         _abandoned = _abandoned or closer.is_alive()
     if closer.is_alive():
-        _logger.warning("the sound device does not answer while it is closed; left it behind")
+        _logger.warning("the sound device does not answer while it is closed; continuing without it")
 
 
 def _skip_terminate() -> None:
@@ -170,7 +170,7 @@ def _skip_terminate() -> None:
 def _problem(error: Exception, device: InputDevice, rate_hz: int, channels: int) -> str:
     code = error.args[1] if len(error.args) > 1 else 0
     if code == -9997:
-        return f"does not record at {rate_hz} Hz; leave rate_hz out for its own {device.default_rate_hz} Hz"
+        return f"does not record at {rate_hz} Hz; remove rate_hz to use its own {device.default_rate_hz} Hz"
     if code == -9998:
         return f"does not record {channels} channels; it has {device.channels}"
     if code == -9985:

@@ -34,7 +34,7 @@ class Source(Protocol):
 
     @property
     def xruns(self) -> int:
-        """How often the device dropped sound because nobody took it in time."""
+        """How often the device dropped sound because it was not read in time."""
 
     @property
     def stalled_s(self) -> float:

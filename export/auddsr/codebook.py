@@ -1,4 +1,4 @@
-"""A codebook: features are told by the nearest of a few vectors (van den Oord et al. 2017, "Neural Discrete Representation Learning")."""
+"""A codebook: each feature becomes the nearest of a few vectors (van den Oord et al. 2017, "Neural Discrete Representation Learning")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The discrete autoencoder (AudDSR, section 3.1 and figure 1): a spectrogram told in two layers of codes, and drawn again.
+"""The discrete autoencoder (AudDSR, section 3.1 and figure 1): a spectrogram as two layers of codes, and reconstructed from them.
 
     x -> encoder 1 -> f_1 -----------------------------(+)-> VQ_2 -> Q_2 -(+)-> general decoder 2 -> x_out
                        └-> encoder 2 -> f_2 -> VQ_1 -> Q_1 -> decoder 1 -> f_U    └- Q_1, upsampled
@@ -77,7 +77,7 @@ class DiscreteAutoencoder(nn.Module):
         return f1, self.encoder2(f1)
 
     def features2(self, f1: Tensor, q1: Tensor) -> Tensor:
-        """What VQ_2 quantizes: f_1 with what Q_1 says already."""
+        """The input of VQ_2: f_1 together with Q_1."""
         return cast(Tensor, self.joined(torch.cat([self.decoder1(q1), f1], dim=1)))
 
     def codes(self, spectrogram: Tensor) -> tuple[Tensor, Tensor]:

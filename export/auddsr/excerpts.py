@@ -1,4 +1,4 @@
-"""Excerpts of log-mel to train on: which ones a step hears depends on the seed and the number of the step alone."""
+"""Excerpts of log-mel to train on: which ones a step uses depends only on the seed and the number of the step."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Excerpts:
         return scale_of(self._runs)
 
     def digest(self) -> str:
-        """Tells whether a resumed training is given the same sound."""
+        """Shows whether a resumed training gets the same sound."""
         digest = hashlib.sha256()
         for run in self._runs:
             digest.update(run.tobytes())

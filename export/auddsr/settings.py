@@ -1,4 +1,4 @@
-"""What a training of AudDSR is told."""
+"""The settings of a training of AudDSR."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ FOCUS = 2.0  # gamma of the focal loss
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """What a training hears."""
+    """The sound of a training."""
 
     normal: Excerpts  # of the machine
     general: Excerpts | None  # of any machines, for stage 1 beside the machine's own
@@ -43,13 +43,13 @@ class Sound:
     mels: int  # of how many mel bands carry sound; the others count nowhere
 
     def digests(self) -> dict[str, str]:
-        """Tell whether a resumed training is given the same."""
+        """Show whether a resumed training gets the same."""
         named = {"recordings": self.normal, "general sound": self.general, "outliers": self.outliers}
         return {name: excerpts.digest() if excerpts else "none" for name, excerpts in named.items()}
 
 
 def train_auddsr(sound: Sound, told: AudDsrTraining, device: torch.device, folder: Path | None = None) -> AudDsrNetwork:
-    """Both stages; with a `folder`, a training that was stopped goes on where it stopped.
+    """Both stages; with a `folder`, a training that was stopped continues where it stopped.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def train_auddsr(sound: Sound, told: AudDsrTraining, device: torch.device, folde
 def learn_codes(
     sound: Sound, scale: tuple[float, float], told: AudDsrTraining, device: torch.device, keeping: Keeping | None = None
 ) -> DiscreteAutoencoder:
-    """Stage 1: learn to tell spectrograms in codes, by equation 1. Half of a batch is of other machines, where there are any."""
+    """Stage 1: learn to express spectrograms in codes, by equation 1. Half of a batch is of other machines, if there are any."""
     torch.manual_seed(told.seed)
     autoencoder = DiscreteAutoencoder(told.channels, told.codes).to(device).train()
     autoencoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on a CPU
@@ -106,7 +106,7 @@ def learn_faults(
     device: torch.device,
     keeping: Keeping | None = None,
 ) -> AudDsrNetwork:
-    """Stage 2: disturb codes of normal sound; learn to draw what was there before, and to find where it was.
+    """Stage 2: disturb codes of normal sound; learn to reconstruct what was there before, and to find where it was.
 
     Half of a batch is disturbed. With outliers (section 4.2, AudDSR_annot) as many of them come on top, whose mask is 1 everywhere; only
     the detection module learns from them.

@@ -23,7 +23,7 @@ FEWEST_STACKS = 32
 
 @dataclass(frozen=True, slots=True)
 class AutoencoderTraining:
-    """What a training is told; the defaults are the baseline's."""
+    """The settings of a training; the defaults are the baseline's."""
 
     epochs: int = 100
     batch: int = 512
@@ -41,7 +41,7 @@ def train_autoencoder(runs: Sequence[NDArray[np.floating]], told: AutoencoderTra
     ends = np.cumsum([len(run) for run in runs])
     firsts = np.concatenate([np.arange(end - len(run), end - STACKED + 1) for end, run in zip(ends, runs, strict=True)])  # (stack,)
     if len(firsts) < FEWEST_STACKS:
-        raise AudioError("recordings", "hold too little sound to train an autoencoder on; a few seconds are the least")
+        raise AudioError("recordings", "hold too little sound to train an autoencoder on; at least a few seconds are needed")
     torch.manual_seed(told.seed)
     network = DenseAutoencoder(STACKED * frames.shape[1], *scale_of(runs)).to(device)
     optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)

@@ -37,7 +37,7 @@ SETTLING = 256  # blocks that the layer starts from, and the centres
 
 @dataclass(frozen=True, slots=True)
 class CfaTraining:
-    """What a training is told; the epochs are the paper's."""
+    """The settings of a training; the epochs are the paper's."""
 
     bands: int
     dimensions: int

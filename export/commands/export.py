@@ -1,4 +1,4 @@
-"""Turn a CNN14 checkpoint into a streaming backbone, int8 and fp32, and hold both against the original.
+"""Turn a CNN14 checkpoint into a streaming backbone, int8 and fp32, and compare both with the original.
 
 Nothing is written unless the parity gate passes. Use the result with `auscult calibrate --backbone DIR/<name>.onnx`.
 """

@@ -1,4 +1,4 @@
-"""What a room, a microphone and a neighbour do to a log-mel, done to the log-mel: cheap enough to be new in every step.
+"""The effects of a room, a microphone and other sound, applied to the log-mel: cheap enough to be new in every step.
 
 All of it works on power in decibels, shape = (frame, mel). The level is normalised afterwards, by edge's own tracker.
 """

@@ -1,4 +1,4 @@
-"""Batches: batch number n depends on the pool, the seed and n alone, so that a resumed training sees what an unbroken one sees."""
+"""Batches: batch n depends only on the pool, the seed and n, so a resumed training gets the same batches as an unbroken one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Batch:
 
 
 class Batches(torch.utils.data.Dataset[Batch]):
-    """Batch n, for a DataLoader or by itself."""
+    """Batch n, for a DataLoader or alone."""
 
     def __init__(
         self, synthesised: Sequence[Piece], recorded: Sequence[Piece], *, size: int, seed: int, wants_view: bool, wants_teacher: bool

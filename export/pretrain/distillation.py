@@ -1,4 +1,4 @@
-"""Follow the AudioSet teacher, cell by cell: what it knows about a place in time and frequency, our features must know too.
+"""Follow the AudioSet teacher, cell by cell: our features must contain what it knows about each place in time and frequency.
 
 A 1x1 head on each block predicts an intermediate map of the teacher, resampled to the block's own cells and whitened. Clip-level matching
 (logits) would only ask what is in a clip, and we are asked where.

@@ -1,4 +1,4 @@
-"""What an objective reads off a block: each channel standardised, then a linear map of every cell.
+"""The output of a block for an objective: each channel standardised, then a linear map of every cell.
 
 The features of a block differ in size by orders of magnitude, and the largest would be all that a bare linear map learns in the time that
 there is. Both steps are linear once trained, so they fold into one matrix and one offset.

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class Interrupts:
-    """Remembers that somebody wants to stop."""
+    """Remembers a request to stop."""
 
     def __init__(self) -> None:
         self._wanted = False
@@ -19,7 +19,7 @@ class Interrupts:
         self._wanted = True
 
     def check(self) -> None:
-        """KeyboardInterrupt if somebody did."""
+        """Raise KeyboardInterrupt if there was a request to stop."""
         if self._wanted:
             raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""In which precision a trunk is trained: half of it is twice as fast, where the processor has that."""
+"""The precision in which a trunk is trained: half precision is twice as fast, on processors that have it."""
 
 from __future__ import annotations
 

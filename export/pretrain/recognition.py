@@ -1,4 +1,4 @@
-"""Self-supervision on sound that we made ourselves: say what it was made of, and with which numbers.
+"""Self-supervision on synthesised sound: predict what it consists of, and its parameters.
 
 Two questions. Of every cell: which share of its power is tones, a leak, an impact, a whine, a bearing defect? Of every excerpt: the shaft's
 speed, the defect's rate, the leak's edges and so on, as far as the machine has them.

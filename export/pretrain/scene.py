@@ -1,4 +1,4 @@
-"""A few seconds of a synthesised machine with everything known: which sound is where, and what it was made with."""
+"""A few seconds of a synthesised machine, with the place and the parameters of every sound in it."""
 
 from __future__ import annotations
 

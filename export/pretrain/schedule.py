@@ -1,4 +1,4 @@
-"""The learning rate over a training: up in a line, down along a cosine (Loshchilov and Hutter, "SGDR", 2017, equation 5)."""
+"""The learning rate over a training: a linear rise, then a cosine decay (Loshchilov and Hutter, "SGDR", 2017, equation 5)."""
 
 from __future__ import annotations
 

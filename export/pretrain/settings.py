@@ -1,4 +1,4 @@
-"""What a training run is told; a resumed run must be told the same."""
+"""The settings of a training; a resumed training must have the same."""
 
 from __future__ import annotations
 
@@ -45,5 +45,5 @@ class Settings:
 
 
 def default_scenes(steps: int, batch: int) -> int:
-    """So many that no scene is heard very often, and no more than a few minutes take to make."""
+    """Enough that no scene is used very often, but not more than a few minutes take to make."""
     return round(min(max(steps * batch / HEARINGS_OF_A_SCENE, FEWEST_SCENES), MOST_SCENES))

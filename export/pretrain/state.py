@@ -1,4 +1,4 @@
-"""training.pt: all that an interrupted training needs to go on as if nothing had happened."""
+"""training.pt: everything that an interrupted training needs to continue as if it had not been interrupted."""
 
 from __future__ import annotations
 
@@ -49,6 +49,6 @@ def read_state(path: Path, settings: Settings) -> dict[str, Any] | None:
     except Exception as error:  # torch raises whatever its parsers ran into
         raise UserError(path, "is damaged; remove it to start over") from error
     if not isinstance(state, dict) or state.get("schema") != SCHEMA:
-        raise UserError(path, "is of another version of Auscult; give another --output")
+        raise UserError(path, "was written by another version of Auscult; give another --output")
     settings.must_equal(state["settings"], path)
     return state

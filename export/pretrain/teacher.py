@@ -1,4 +1,4 @@
-"""The AudioSet teacher: EfficientAT's mn04, a MobileNetV3-Large of width 0.4. It teaches, and is never shipped.
+"""The AudioSet teacher: EfficientAT's mn04, a MobileNetV3-Large of width 0.4. It is used for training and never shipped.
 
 Source: Schmid et al., "Efficient Large-Scale Audio Tagging via Transformer-to-CNN Knowledge Distillation" (2023); Howard et al.,
 "Searching for MobileNetV3" (2019), table 1.

@@ -1,4 +1,4 @@
-"""How the teacher hears: a log-mel of its own, on the same frames as ours.
+"""The teacher's front end: a log-mel of its own, on the same frames as ours.
 
 32 kHz, pre-emphasis, n_fft 1024, symmetric Hann of 800 in its middle, hop 320, power, 128 Kaldi mels 0-15000 Hz, natural logarithm.
 """

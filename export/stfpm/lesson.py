@@ -1,4 +1,4 @@
-"""What a student learns from: excerpts of normal sound, with what the teacher makes of them, in bounded memory."""
+"""The training data of a student: excerpts of normal sound with the teacher's features, in bounded memory."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Stretch:
 
 
 class Lesson:
-    """Normal sound to learn from: all of it, or as many stretches as may be kept, drawn from all that were heard (Vitter 1985)."""
+    """Normal sound to learn from: all of it, or as many stretches as may be kept, drawn from all of them (Vitter 1985)."""
 
     def __init__(self, rng: Generator, most_stretches: int = MOST_STRETCHES) -> None:
         self.stretches: list[Stretch] = []

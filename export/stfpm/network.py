@@ -1,4 +1,4 @@
-"""A trained student as a streaming network with its card, held against torch as every exported backbone is."""
+"""A trained student as a streaming network with its card, compared with torch like every exported backbone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training of a student: CNN14's blocks 1-4 from random weights, until they say of normal sound what the teacher says.
+"""Training of a student: CNN14's blocks 1-4 from random weights, until they give the teacher's features for normal sound.
 
 Loss (Wang et al. 2021, equations 1 to 3): of each cell of blocks 2, 3 and 4, half the squared distance between the channels of teacher and
 student, both of unit length; averaged over the cells of a block, and summed over the blocks.
@@ -55,7 +55,7 @@ def train_student(lesson: Lesson, steps: int, batch: int, seed: int, rng: Genera
 
 
 def pyramid_loss(teacher: Mapping[str, Tensor], student: Mapping[str, Tensor]) -> Tensor:
-    """The loss of blocks (excerpt, time, mel, channel), of cells whose features do not know that an excerpt has ends."""
+    """The loss of blocks (excerpt, time, mel, channel), of cells whose features do not depend on the ends of an excerpt."""
     losses = []
     for name, features in teacher.items():
         inner = slice(EDGE_CELLS, features.shape[1] - EDGE_CELLS)

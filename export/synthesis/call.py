@@ -1,4 +1,4 @@
-"""Calls: what animals, voices, horns and strings have in common, so that a network which never hears them knows their like.
+"""Calls: what animals, voices, horns and strings have in common, so a network that never gets real ones knows similar sounds.
 
 A row of sounds with pauses. Each is a harmonic tone whose pitch glides, or a puff of noise, or both, with a soft or hard beginning, and
 coloured by a body with a few resonances; now and then several sound together as a chord.

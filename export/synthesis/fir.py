@@ -1,4 +1,4 @@
-"""Finite impulse responses: made from a wished magnitude, and convolved by FFT, whole or as a stream."""
+"""Finite impulse responses: designed from a magnitude response, and applied by FFT, to a whole signal or a stream."""
 
 from __future__ import annotations
 

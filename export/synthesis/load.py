@@ -1,4 +1,4 @@
-"""What a machine is asked to do: a load between 0 and 1 that changes every so often and is never quite still."""
+"""The load of a machine, between 0 and 1: it changes from time to time and is never quite constant."""
 
 from __future__ import annotations
 

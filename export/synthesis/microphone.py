@@ -1,4 +1,4 @@
-"""The last link: gain, the microphone's own noise, and the rails of its converter."""
+"""The microphone: gain, its own noise, and the limits of its converter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RAIL = 0.999  # nothing comes out larger, so that no file format clips
 def hear(
     samples: NDArray[np.float32], rng: np.random.Generator, gain_db: float = 0.0, noise_floor_dbfs: float = -78.0
 ) -> NDArray[np.float32]:
-    """What a microphone makes of sound of shape = (n,): amplified, white noise added, limited softly near full scale."""
+    """The output of a microphone for sound of shape = (n,): amplified, white noise added, limited softly near full scale."""
     heard = samples * np.float32(amplitude(gain_db))
     heard += rng.standard_normal(len(samples), dtype=np.float32) * np.float32(amplitude(noise_floor_dbfs))
     loud = np.abs(heard) > 0.8

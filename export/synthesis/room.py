@@ -1,4 +1,4 @@
-"""The room around a machine: the direct sound, then noise that dies away."""
+"""The room around a machine: the direct sound, then decaying noise."""
 
 from __future__ import annotations
 

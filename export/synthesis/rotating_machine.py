@@ -65,7 +65,7 @@ class MachineDesign:
 
 
 class RotatingMachine(SoundStream):
-    """One machine that goes on: `render` continues phase, load, filters and room where the last call ended."""
+    """One machine: `render` continues phase, load, filters and room where the last call ended."""
 
     def __init__(self, seed: int, sample_rate_hz: int, design: MachineDesign | None = None) -> None:
         """The seed decides timbre, load and noise; the same seed, rate and design give the same samples."""

@@ -1,4 +1,4 @@
-"""A sound without end, rendered piece by piece."""
+"""An endless sound, rendered piece by piece."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SoundStream(ABC):
         """The next second of sound; shape = (block_samples,)."""
 
     def render(self, seconds: float) -> NDArray[np.float32]:
-        """The next `seconds` of sound, shape = (round(seconds * sample_rate_hz),) float32: goes on where the last call ended."""
+        """The next `seconds` of sound, shape = (round(seconds * sample_rate_hz),) float32: continues where the last call ended."""
         wanted = round(seconds * self.sample_rate_hz)
         if wanted < 0:
             raise ValueError(f"cannot render {seconds} s")

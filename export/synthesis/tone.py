@@ -1,4 +1,4 @@
-"""A steady tone: a squeal, a whistle, a loose panel that sings."""
+"""A steady tone: a squeal, a whistle, a vibrating panel."""
 
 from __future__ import annotations
 

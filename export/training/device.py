@@ -1,4 +1,4 @@
-"""Where a network is trained: on a GPU if there is one, unless told otherwise."""
+"""The device on which a network is trained: a GPU if there is one, unless `--device` says otherwise."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def device_named(name: str) -> torch.device:
     """The device for one of `DEVICES`; UserError when a GPU is asked for and there is none."""
     has_cuda = torch.cuda.is_available()
     if name == "cuda" and not has_cuda:
-        raise UserError("--device cuda", "no GPU that this torch can use; leave it out, or say --device cpu")
+        raise UserError("--device cuda", "no GPU that this torch can use; leave it out, or give --device cpu")
     return torch.device("cuda" if name != "cpu" and has_cuda else "cpu")

@@ -1,4 +1,4 @@
-"""The loop around a training's steps: a progress bar, a clean Ctrl-C, and an end with a word when the loss is no number any more."""
+"""The loop around a training's steps: a progress bar, a clean Ctrl-C, and a clear error when the loss is not a number."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run_steps(label: str, steps: int, learn: Callable[[int], float], first: int 
 
 
 def rate_of(step: int, steps: int) -> float:
-    """The part of the highest learning rate for a step: up in a line, down along a cosine (Loshchilov and Hutter, "SGDR", equation 5)."""
+    """The part of the highest learning rate for a step: a linear rise, then a cosine decay (Loshchilov and Hutter, "SGDR", equation 5)."""
     rising = max(1, round(WARMUP * steps))
     if step < rising:
         return (step + 1) / rising

@@ -1,4 +1,4 @@
-"""A training that can be stopped and goes on as if nothing had happened, bit for bit on a CPU.
+"""A training that can be stopped and continued with the same result, bit for bit on a CPU.
 
 A step may depend on nothing but its number, the networks and the optimizer: what is random in it comes from a generator that is seeded with
 the number. So these are all that a state file holds.
@@ -26,7 +26,7 @@ SAVE_EVERY_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """Where the states of a training are kept, and what it was told: a state of another training is refused."""
+    """Where the states of a training are kept, and its settings: a state of another training is refused."""
 
     folder: Path
     told: Mapping[str, Any]  # plain values
@@ -46,7 +46,7 @@ class Keeping:
         except Exception as error:  # torch raises whatever its parsers ran into
             raise UserError(path, "is damaged; remove it to start over") from error
         if not isinstance(state, dict) or state.get("schema") != SCHEMA:
-            raise UserError(path, "is of another version of Auscult; give another folder")
+            raise UserError(path, "was written by another version of Auscult; give another folder")
         differing = [name for name, value in self.told.items() if state["told"].get(name) != value]
         if differing:
             was = ", ".join(f"{name} was {state['told'].get(name)} and is now {self.told[name]}" for name in differing)

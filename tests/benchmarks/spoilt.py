@@ -1,4 +1,4 @@
-"""Recordings that no set may be spoilt by."""
+"""Recordings that must not spoil a set."""
 
 from __future__ import annotations
 

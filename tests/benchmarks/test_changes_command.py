@@ -66,11 +66,11 @@ def test_changes_of_a_synthesised_fan_needs_no_recordings(monkeypatch: pytest.Mo
     assert benchmark("--synthesised", "--kinds", "modulation", "--most", "1", "--coreset", "20") == 0
     first, _, header, *rows = capsys.readouterr().out.splitlines()
     assert first.startswith("steady_fan: 3 files learned, 2 normal ones scored; unchanged they score ")
-    assert header.split() == ["kind", "what", "size", "ROC", "AUC", "95", "%", "interval", "score", "alarms", "heard"]
+    assert header.split() == ["kind", "what", "size", "ROC", "AUC", "95", "%", "interval", "score", "alarms", "detected"]
     assert [row.split()[:7] for row in rows[:12]] == [
         ["modulation", "1-2", "kHz", "at", rate, "Hz", "depth"] for rate in ("5", "20", "50", "100") for _ in range(3)
     ]
-    assert rows[-2].startswith("smallest modulation of which half is heard: depth ")
+    assert rows[-2].startswith("smallest modulation, detected in half: depth ")
 
 
 def test_changes_when_nothing_can_be_measured_says_why(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,7 @@ def test_detectors_are_fitted_and_run_as_a_user_would(capsys: pytest.CaptureFixt
     assert larger_mb > 1.5 * small["bundle_mb"]
 
 
-def test_detectors_that_there_are_not_or_cannot_be_fitted_are_told_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_detectors_that_do_not_exist_or_cannot_be_fitted_are_reported_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert benchmark("--detector", "oracle") == 2
     assert "no such detector" in capsys.readouterr().err
     assert benchmark("--detector", "patchcore", "--", "--backbone", "nosuch") == 1

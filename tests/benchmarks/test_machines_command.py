@@ -142,4 +142,4 @@ def test_machines_of_short_clips_learn_from_as_much_and_say_so(manifest: Path, c
     assert benchmark(manifest, "--seconds", "0") == 2
     assert "--seconds: must be above 0, not 0" in capsys.readouterr().err
     assert benchmark(manifest, "--seconds", "1e-9") == 2
-    assert "--seconds: nothing is told from 1e-09 s of sound; give 0.1 or more" in capsys.readouterr().err
+    assert "--seconds: clips of 1e-09 s are too short to score; give 0.1 or more" in capsys.readouterr().err

@@ -32,7 +32,7 @@ def test_pooled_adds_up_what_became_of_the_same_promise() -> None:
     assert [(one.observed, one.predicted_per_week) for one in together] == [(Rate(3, 7200.0), 2.0), (Rate(5, 7200.0), 100.0)]
 
 
-def test_delays_of_faults_that_nobody_was_told_have_no_quantile() -> None:
+def test_delays_of_faults_that_nobody_was_reported_have_no_quantile() -> None:
     assert Delays(5, 1.0, "tone", (), 3, 0).quantile_s(0.5) is None
     assert Delays(5, 1.0, "tone", (1.0, 2.0, 4.0), 0, 0).quantile_s(0.5) == 2.0
 
@@ -61,7 +61,7 @@ def test_promise_counts_alarms_for_every_promise_with_their_interval(measured: d
     assert bool(measured["promise"][0]["alarms"]) <= bool(measured["promise"][1]["alarms"])
 
 
-def test_promise_tells_how_soon_faults_of_each_kind_are_told(measured: dict[str, Any]) -> None:
+def test_promise_tells_how_soon_faults_of_each_kind_are_reported(measured: dict[str, Any]) -> None:
     assert [(one["promised_per_week"], one["kind"]) for one in measured["delay"]] == [
         (promise, kind) for promise in (1.0, 1000.0) for kind in ("knock", "tone", "bearing")
     ]

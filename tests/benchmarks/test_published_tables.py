@@ -74,7 +74,7 @@ def test_dcase2020_in_json_has_ours_and_the_published_average(dcase2020: Path, c
     assert result["table"]["rows"]["AudDSR"]["average AUC"] == {"value": None, "low": None, "high": None, "published": 84.97}
 
 
-def test_what_was_measured_is_not_measured_again_and_a_run_that_is_broken_off_goes_on(
+def test_what_was_measured_is_not_measured_again_and_a_run_that_is_broken_off_continues(
     mimii: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     once = calibrate.calibration.calibrate

@@ -81,7 +81,7 @@ def test_measure_unit_counts_alarms_that_the_change_made(unit: Unit) -> None:
     assert double.mean_score_interval.low < double.mean_score < double.mean_score_interval.high < double.largest_score
 
 
-def test_measure_unit_says_which_head_told_of_the_change(unit: Unit) -> None:
+def test_measure_unit_says_which_head_found_the_change(unit: Unit) -> None:
     result = measure_unit(unit, changes={"double": times(2.0), "fourfold": times(4.0), "tenfold": times(10.0)}, learn=loudness)
     told = {name: (dict(f.strongest), f.told_as_level.count, f.told_as_level_only.count) for name, f in result.changes.items()}
     assert told == {

@@ -131,7 +131,7 @@ def test_check_recordings_with_many_bad_ones_counts_those_it_does_not_name(tmp_p
 
 
 def test_check_recordings_of_too_little_sound_says_how_much_there_is(tmp_path: Path) -> None:
-    with pytest.raises(AudioError, match=r"hold 4.0 s of sound, and 10 s are the least"):
+    with pytest.raises(AudioError, match=r"hold 4.0 s of sound; at least 10 s are needed"):
         check_recordings(machine_set(tmp_path, count=2), PANNS)
 
 
@@ -164,7 +164,7 @@ def test_check_recordings_of_mixed_rates_says_so_and_narrows_the_bandwidth(tmp_p
     checked = check_recordings(paths, PANNS)
     assert checked.bandwidth_hz == 8000
     assert any("narrow: its sound ends at 8000 Hz, most end at 14000 Hz" in warning for warning in checked.warnings)
-    assert any("mixed sample rates (16000, 32000 Hz); nothing above 8000 Hz will be heard" in warning for warning in checked.warnings)
+    assert any("mixed sample rates (16000, 32000 Hz); nothing above 8000 Hz will be used" in warning for warning in checked.warnings)
 
 
 def test_check_recordings_with_a_quiet_one_does_not_narrow_the_bandwidth(tmp_path: Path) -> None:

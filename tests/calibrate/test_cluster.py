@@ -112,7 +112,7 @@ def test_run_each_when_a_worker_is_killed_runs_its_job_on_another(cluster: DaskC
     assert len(started) == 7
 
 
-def test_run_each_when_no_worker_is_left_says_so_and_goes_on_with_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_each_when_no_worker_is_left_says_so_and_continues_with_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with dask_cluster(tmp_path / "cluster", "mortal") as running:
         gates = tmp_path / "gates"
         gates.mkdir()
@@ -189,7 +189,7 @@ def test_run_each_where_nobody_listens_says_so() -> None:
     ("answer", "problem"),
     [
         (b"", r"no Dask scheduler answers \(nothing heard for 0.3 s\)"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what answers there is no Dask scheduler; mend --cluster"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what answers is not a Dask scheduler; correct --cluster"),
     ],
 )
 def test_run_each_where_another_program_listens_says_so(answer: bytes, problem: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,7 @@ def test_demo_output_that_is_a_file_is_one_line(tmp_path: Path, capsys: pytest.C
     assert capsys.readouterr().err == f"auscult: {tmp_path / 'file'}: cannot make this folder: File exists; choose another --output\n"
 
 
-def test_daemon_that_fails_is_told_in_its_own_words(tmp_path: Path) -> None:
+def test_daemon_that_fails_is_reported_in_its_own_words(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     write_config(config, tmp_path / "machine.auscult", tmp_path / "stream.flac", "127.0.0.1", 1)
     with pytest.raises(AuscultError, match=r"the daemon ended with exit code 2: .*stream\.flac"):

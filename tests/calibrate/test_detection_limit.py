@@ -83,7 +83,7 @@ def test_detection_limit_note_says_what_half_of_the_octaves_need_and_each() -> N
     assert found.by_octave == {"63": None, "125": 6.4, "250": 2.0}
 
 
-def test_detection_limit_note_of_recordings_that_vouch_for_nothing() -> None:
+def test_detection_limit_note_of_recordings_that_support_nothing() -> None:
     found = DetectionLimit({63: None, 125: None, 250: 2.0})
     assert found.note == f"with these recordings a band that gets louder alarms only beyond {MOST_DB:.0f} dB"
 

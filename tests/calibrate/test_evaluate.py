@@ -60,7 +60,7 @@ def test_evaluate_in_text_says_the_same(folder: Path, capsys: pytest.CaptureFixt
     assert lines[1].split() == ["ROC", "AUC", "1.000", "95", "%", "interval", "1.000", "-", "1.000"]
 
 
-def test_evaluate_with_an_unreadable_recording_names_it_and_goes_on(
+def test_evaluate_with_an_unreadable_recording_names_it_and_continues(
     folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "text.wav").write_text("no sound")

@@ -1,4 +1,4 @@
-"""What a technician writes into a fleet's CSV file, and what is said of every mistake."""
+"""What a technician writes into a fleet's CSV file, and the message for every mistake."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_read_fleet_manifest_takes_a_backbone_file_beside_it(folder: Path, tmp_p
         ("pump1,pump9,,", "column recordings: {folder}/pump9: no such file or folder; paths begin in {folder}"),
         ("pump1,empty,,", "column recordings: {folder}/empty: no audio file (WAV, FLAC, OGG, MP3) in this folder"),
         ("pump1,pump1;pump1/0.wav,,", "column recordings: {folder}/pump1/0.wav is named twice; once is enough"),
-        ("pump1,short,,", "column recordings: 1.0 s of sound of pump1, and 10 s are the least; record more"),
+        ("pump1,short,,", "column recordings: 1.0 s of sound of pump1; at least 10 s are needed; record more"),
         (
             "pump1,pump1;text,,",
             "column recordings: {folder}/text/notes.wav: not a WAV, FLAC or OGG file (Format not recognised); take them away or leave them "
@@ -136,7 +136,7 @@ def test_read_fleet_manifest_with_mistakes_tells_all_of_them_in_the_order_of_lin
         "pump5,pump1/0.wav,,\n",
     )
     assert [line.partition(";")[0] for line in told] == [
-        "2: column recordings: 1.0 s of sound of pump1, and 10 s are the least",
+        "2: column recordings: 1.0 s of sound of pump1; at least 10 s are needed",
         "3: column seed: must be a whole number, not 'x', or leave it empty",
         "3: column backbone: nope: no such backbone",
         "4: column unit: Pump2 and pump2 (line 3) differ in capitals only",
@@ -184,7 +184,7 @@ def test_read_fleet_manifest_with_a_column_of_the_users_own_warns(folder: Path) 
         ("machine,recordings\npump1,pump1\n", ":1: column unit: missing; the first line names the columns, as in: unit,recordings"),
         ("pump1,recordings/pump1\n", ":1: column unit: missing; the first line names the columns, as in: unit,recordings"),
         ("", ":1: column unit: missing; the first line names the columns, as in: unit,recordings"),
-        ("unit,recordings,seed,Seed\n", ":1: column seed: is there twice; take one away"),
+        ("unit,recordings,seed,Seed\n", ":1: column seed: is there twice; remove one"),
         ("unit,recordings\n,\n", ": lists no machine; write one line for each: its unit and its recordings"),
         (b"unit,recordings\np\xfcmpe,x\n", ": not a CSV file in UTF-8 "),
         ('unit,recordings\npump1,"pump1\n', ": not a CSV file in UTF-8 (unexpected end of data); save the table as CSV UTF-8"),

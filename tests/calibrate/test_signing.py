@@ -50,8 +50,8 @@ def calibrating(folder: Path, *more: str) -> list[str]:
         ("signed", ["theirs", "ours"], ""),
         ("signed", [], ""),
         ("unsigned", [], ""),
-        ("unsigned", ["ours"], "unsigned.auscult: not signed, and only signed bundles are taken here; "),
-        ("signed", ["theirs"], "signed.auscult: its signature is of none of the trusted keys"),
+        ("unsigned", ["ours"], "unsigned.auscult: not signed, and only signed bundles are accepted here; "),
+        ("signed", ["theirs"], "signed.auscult: not signed with any of the trusted keys"),
     ],
 )
 def test_score_takes_bundles_of_trusted_keys(

@@ -91,13 +91,13 @@ def test_fit_steady_relative_does_not_hear_a_gain_but_an_octave() -> None:
 
 
 @pytest.mark.parametrize(("band_hz", "band_db"), [(OCTAVE_HZ, 3.0), (OCTAVE_HZ, -3.0), ((100.0, 200.0), 6.0), ((150.0, 160.0), 10.0)])
-def test_fit_steady_a_change_in_one_octave_or_line_is_told_by_the_profile(band_hz: tuple[float, float], band_db: float) -> None:
+def test_fit_steady_a_change_in_one_octave_or_line_is_reported_by_the_profile(band_hz: tuple[float, float], band_db: float) -> None:
     changed = mean_nats(fitted().steady, MACHINE.changed(band_hz=band_hz, band_db=band_db))
     assert changed["profile"] > 30.0
     assert changed["profile"] > 3.0 * max(changed["level"], changed["dynamics"])
 
 
-def test_fit_steady_a_machine_that_swells_and_sinks_is_told_by_the_dynamics() -> None:
+def test_fit_steady_a_machine_that_swells_and_sinks_is_reported_by_the_dynamics() -> None:
     changed = mean_nats(fitted().steady, MACHINE.changed(swell_db=2.0))
     assert changed["dynamics"] > 15.0
     assert changed["dynamics"] == max(changed.values())
@@ -124,7 +124,7 @@ def test_fit_steady_of_recordings_of_half_a_minute_knows_how_little_that_varies(
     assert max(fitted((WHOLE,) * 6).arrays["profile_table"][:, 0]) <= 8 * WHOLE
 
 
-def test_fit_steady_a_small_change_is_told_by_half_a_minute_where_ten_seconds_hardly_do() -> None:
+def test_fit_steady_a_small_change_is_reported_by_half_a_minute_where_ten_seconds_hardly_do() -> None:
     small = MACHINE.changed(band_hz=OCTAVE_HZ, band_db=0.5)
     steady, blocks = fitted((3 * WHOLE,) * 6).steady, 3 * WHOLE
     for seed in range(1000, 1005):

@@ -1,4 +1,4 @@
-"""A fan whose blades are dirty: one octave is louder and another softer, all of the time, and no moment of it is strange."""
+"""A fan whose blades are dirty: one octave is louder and another softer, all of the time, but no moment is unusual."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_fan_louder_altogether_alarms_and_its_level_says_so(learned: Fan) -> Non
     assert window.heads[LEVEL] > 0.3 * (window.score or 0.0)
 
 
-def test_fan_louder_altogether_is_told_by_its_level_most(learned: Fan) -> None:
+def test_fan_louder_altogether_is_reported_mostly_as_level(learned: Fan) -> None:
     window = learned.scored(FIRST_FAULTY, gain_db=4.0)
     assert max(window.heads, key=lambda head: window.heads[head]) == LEVEL
 

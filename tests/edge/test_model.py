@@ -236,7 +236,7 @@ def test_model_embedded_rubbish_is_refused_in_one_line(machine: CalibratedMachin
         digest = hashlib.sha256(b"rubbish").hexdigest()
         blobs[CARD_MEMBER] = card.replace(Backbone.load(DEFAULT_BACKBONE).sha256, digest).encode()
 
-    assert "holds bytes that are no ONNX" in refusal(tampered(machine.bundle, tmp_path / "b.auscult", embed))
+    assert "holds bytes that are not ONNX" in refusal(tampered(machine.bundle, tmp_path / "b.auscult", embed))
 
 
 def drop_cell_heads(manifest: Manifest, arrays: Arrays, blobs: Blobs) -> None:

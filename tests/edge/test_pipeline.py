@@ -198,7 +198,7 @@ def test_listener_window_of_which_more_than_half_was_lost_has_no_score(machine: 
 
 
 @pytest.mark.parametrize("gap_s", [10, 60, 3600, 86_400])
-def test_listener_goes_on_after_a_gap_longer_than_everything_it_holds(machine: CalibratedMachine, gap_s: int) -> None:
+def test_listener_continues_after_a_gap_longer_than_everything_it_holds(machine: CalibratedMachine, gap_s: int) -> None:
     windows = windows_of(listened(machine, [seconds(machine, 0, 11), gap_s * RATE_HZ, seconds(machine, 11, 22)]))
     assert windows[-1].t_end_s == pytest.approx(22.0 + gap_s, abs=0.04)
     assert windows[-1].score is not None
@@ -256,7 +256,7 @@ def test_listener_stuck_signal_is_lost_neither_normal_nor_a_fault(machine: Calib
     assert max(scores_of(windows)) < 1.0
 
 
-def test_listener_gain_that_is_changed_is_told_by_the_level_alone(machine: CalibratedMachine) -> None:
+def test_listener_gain_that_is_changed_is_reported_by_the_level_alone(machine: CalibratedMachine) -> None:
     for window in windows_of(listened(machine, [8.0 * seconds(machine, 0, 20)])):
         assert window.anomalous
         assert max(window.heads, key=lambda head: window.heads[head]) == "level"

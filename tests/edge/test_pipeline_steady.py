@@ -1,4 +1,4 @@
-"""What a whole listener makes of steady sound: the same in a file, in any pieces, and after a gap."""
+"""A whole listener with steady sound: the same in a file, in any pieces, and after a gap."""
 
 from __future__ import annotations
 

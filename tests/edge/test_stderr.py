@@ -62,7 +62,7 @@ def test_without_stderr_nothing_is_heard(capfd: pytest.CaptureFixture[str]) -> N
     assert capfd.readouterr().err == "after"
 
 
-def test_without_stderr_that_is_closed_goes_on() -> None:
+def test_without_stderr_that_is_closed_continues() -> None:
     code = "import os; os.close(2)\nfrom edge.stderr import without_stderr\nwith without_stderr(): print('done')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "done\n")

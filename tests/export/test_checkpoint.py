@@ -102,7 +102,7 @@ def test_load_checkpoint_of_another_precision_becomes_single(tmp_path: Path, sto
         (_put("conv_block6.bn2.weight", torch.full((2048,), torch.inf)), "conv_block6.bn2.weight holds NaN or infinite"),
         (_put("bn0.running_var", torch.full((64,), -1.0)), "bn0.running_var holds a negative variance"),
         (_put("bn0.weight", torch.zeros(64, dtype=torch.int32)), "bn0.weight holds torch.int32"),
-        (_put("bn0.bias", [0.0] * 64), "bn0.bias is no tensor but list"),
+        (_put("bn0.bias", [0.0] * 64), "bn0.bias is not a tensor but list"),
     ],
 )
 def test_load_checkpoint_that_almost_fits_says_where_in_one_line(tmp_path: Path, change: Callable[[Model], None], says: str) -> None:

@@ -1,4 +1,4 @@
-"""What the listener is told and what it says, as lines of JSON on a pipe.
+"""The input and output of the listener, as lines of JSON on a pipe.
 
 Windows are published at QoS 0, so a subscriber hears none of those that fall into a broker's absence; the log does not tell of windows.
 """

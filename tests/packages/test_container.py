@@ -1,4 +1,4 @@
-"""The container image, as far as it can be told without a builder: its steps, the example of compose, and the health check for real."""
+"""The container image, as far as it can be checked without a builder: its steps, the example of compose, and the health check for real."""
 
 from __future__ import annotations
 

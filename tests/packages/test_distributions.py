@@ -1,4 +1,4 @@
-"""Wheel and source distribution as `make dist` makes them: checked by the tools of their trade, and installed where nothing else is."""
+"""Wheel and source distribution as `make dist` makes them: checked by twine and check-wheel-contents, and installed cleanly."""
 
 from __future__ import annotations
 

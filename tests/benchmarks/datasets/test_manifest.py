@@ -51,7 +51,7 @@ def test_units_are_one_per_machine_with_keys_that_tell_them_apart(tmp_path: Path
     assert [[path.name for path in paths] for paths in (fan.fit, fan.normal, fan.anomalous)] == [["1.wav"], ["2.wav"], ["3.wav"]]
 
 
-def test_units_of_one_name_that_can_both_be_measured_are_told_apart(tmp_path: Path) -> None:
+def test_units_of_one_name_that_can_both_be_measured_are_reported_apart(tmp_path: Path) -> None:
     rows = [row.replace("a/", "b/", 1).replace(",a,", ",b,") for row in ROWS if ",a,fan," in row]
     found = units(read_manifest(tree(tmp_path, [*ROWS, *rows])))
     assert [unit.key for unit in found] == ["a/fan", "pump", "b/fan"]

@@ -168,7 +168,7 @@ def test_calibrate_without_recordings_or_a_place_for_the_bundle_is_one_line(
         (tmp_path / "missing", output, f"{tmp_path / 'missing'}: no such file or folder"),
         (recordings, tmp_path / "missing" / "b.auscult", f"there is no folder {missing}; make it first, or give --output another"),
         (recordings, recordings / "0.wav", "0.wav: exists and is not a bundle; give --output another name"),
-        (recordings / "0.wav", output, "hold 5.0 s of sound, and 10 s are the least; record more"),
+        (recordings / "0.wav", output, "hold 5.0 s of sound; at least 10 s are needed; record more"),
     ):
         assert calibrate("--recordings", given, "--output", where) == 2
         printed = capsys.readouterr()

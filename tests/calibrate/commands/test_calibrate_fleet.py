@@ -132,7 +132,7 @@ def test_calibrate_with_a_source_date_epoch_that_is_no_time_says_so(
     assert capsys.readouterr().err == "auscult: SOURCE_DATE_EPOCH: must be whole seconds since 1970, not 'today'\n"
 
 
-def test_calibrate_fleet_with_a_machine_that_fails_tells_it_and_goes_on(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_calibrate_fleet_with_a_machine_that_fails_tells_it_and_continues(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for index in (0, 1, 2):
         write_noise(site / "recordings" / "pump2" / f"{index}.wav", 5.0, level=0.0)
     assert calibrate("--manifest", "fleet.csv", "--output-dir", "bundles", "--format", "json") == 2
@@ -190,7 +190,7 @@ def test_calibrate_fleet_with_mistakes_in_its_manifest_tells_each_and_makes_noth
         ),
         (
             ("--manifest", "fleet.csv", "--output-dir", "bundles", "--cluster", "tcp://127.0.0.1:1"),
-            "tcp://127.0.0.1:1: no Dask scheduler answers (Connection refused); start one there with `dask scheduler`, or mend --cluster",
+            "tcp://127.0.0.1:1: no Dask scheduler answers (Connection refused); start one there (`dask scheduler`), or correct --cluster",
         ),
     ],
 )

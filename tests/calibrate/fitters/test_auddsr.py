@@ -107,7 +107,7 @@ def test_auddsr_bundle_with_a_damaged_network_is_refused_in_one_line(bundle: Pat
     assert "\n" not in str(refusal.value)
 
 
-def test_auddsr_options_are_told(tmp_path: Path) -> None:
+def test_auddsr_options_reach_the_training(tmp_path: Path) -> None:
     parser = ArgumentParser()
     parser.add_argument("--seed", type=int, default=0)
     add_detector_arguments(parser)

@@ -1,4 +1,4 @@
-"""AudDSR on a synthesised machine, trained for a minute or two: does it hear faults that it never saw?"""
+"""AudDSR on a synthesised machine, trained for a minute or two: does it detect faults that it has not seen?"""
 
 from __future__ import annotations
 

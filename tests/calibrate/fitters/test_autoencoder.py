@@ -68,7 +68,7 @@ def test_autoencoder_hears_a_tone_that_it_never_heard(site: Site) -> None:
     assert worst.t_start_s + loudest.t1_s > 8.0
 
 
-def test_autoencoder_bundle_is_vouched_for_by_what_was_held_out(site: Site) -> None:
+def test_autoencoder_bundle_is_supported_by_the_held_out_sound(site: Site) -> None:
     manifest = Bundle.read(site.bundle).manifest
     assert manifest.threshold.supported_false_alarms_per_week == pytest.approx(3 * SECONDS_PER_WEEK / 10.0)  # one of five recordings
     assert site.summary.supported_false_alarms_per_week == manifest.threshold.supported_false_alarms_per_week
@@ -97,7 +97,7 @@ def test_autoencoder_bundle_with_a_damaged_network_is_refused_in_one_line(site: 
     def lose(manifest: object, arrays: object, blobs: dict[str, bytes]) -> None:
         del blobs[MEMBER]
 
-    with pytest.raises(BundleError, match=r"broken\.auscult: its network autoencoder\.onnx holds bytes that are no ONNX") as refusal:
+    with pytest.raises(BundleError, match=r"broken\.auscult: its network autoencoder\.onnx holds bytes that are not ONNX") as refusal:
         Model.load(tampered(site.bundle, tmp_path / "broken.auscult", damage))
     assert "\n" not in str(refusal.value)
     with pytest.raises(BundleError, match=r"its detector is incomplete \('autoencoder\.onnx'\)"):

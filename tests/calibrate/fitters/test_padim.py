@@ -61,7 +61,7 @@ def test_fit_judges_each_recording_by_the_gaussians_of_the_others(tmp_path: Path
 
 
 @pytest.mark.parametrize("seconds", [(10.0,), (5.0, 5.0), (4.0, 3.0, 3.0, 2.0)])
-def test_fit_tells_the_deviation_of_every_cell_and_new_sound_is_heard_alike(
+def test_fit_gives_the_deviation_of_every_cell_and_new_sound_scores_the_same(
     seconds: tuple[float, ...], tmp_path: Path, backbone: Backbone
 ) -> None:
     *known, new = noise_recordings(tmp_path, *seconds, 8.0)

@@ -1,4 +1,4 @@
-"""A bundle is whole and ours, or refused in one line."""
+"""A bundle is complete and ours, or refused in one line."""
 
 from __future__ import annotations
 

@@ -79,14 +79,14 @@ def test_signature_can_be_verified_with_openssl(bundle: Path, keys: Path, tmp_pa
 def test_unsigned_bundle_is_refused_where_signatures_are_required(tmp_path: Path, trust: Trust, keys: Path) -> None:
     path = tmp_path / "pump1.auscult"
     write_bundle(path, MANIFEST, ARRAYS, BLOBS)
-    assert refusal(path, trust).startswith("not signed, and only signed bundles are taken here; ")
+    assert refusal(path, trust).startswith("not signed, and only signed bundles are accepted here; ")
     assert Bundle.read(path, Trust.of([keys / "ours.pub"], require_signature=False)).blobs == BLOBS
 
 
 def test_bundle_of_another_key_is_refused_even_where_signatures_are_not_required(bundle: Path, keys: Path) -> None:
     for required in (True, False):
         trust = Trust.of([keys / "theirs.pub"], require_signature=required)
-        assert refusal(bundle, trust).startswith("its signature is of none of the trusted keys")
+        assert refusal(bundle, trust).startswith("not signed with any of the trusted keys")
 
 
 def test_tampered_bundle_with_right_digests_and_the_old_signature_is_refused(bundle: Path, tmp_path: Path, trust: Trust) -> None:
@@ -98,7 +98,7 @@ def test_tampered_bundle_with_right_digests_and_the_old_signature_is_refused(bun
     unsealed = other.read_bytes()[: -SEAL_BYTES - 2] + (len(comment) + SEAL_BYTES).to_bytes(2, "little") + comment + b"auscult-sha256:"
     other.write_bytes(unsealed + hashlib.sha256(unsealed).hexdigest().encode())
     assert Bundle.read(other).manifest.bandwidth_hz == 15000.0  # all else is as it should be
-    assert "its signature is of none of the trusted keys" in refusal(other, trust)
+    assert "not signed with any of the trusted keys" in refusal(other, trust)
 
 
 @pytest.mark.parametrize("place", [-100, -150, -220, 60, 2000])
@@ -119,7 +119,7 @@ def test_signed_bundle_with_a_flipped_byte_is_refused(bundle: Path, trust: Trust
         (b"x" * 70_000, "larger than 64 KB: not a key; "),
     ],
 )
-def test_signing_key_that_is_none_is_told_in_one_line(tmp_path: Path, content: bytes | None, said: str) -> None:
+def test_signing_key_that_is_none_is_reported_in_one_line(tmp_path: Path, content: bytes | None, said: str) -> None:
     path = tmp_path / "key.pem"
     if content is not None:
         path.write_bytes(content)
@@ -128,7 +128,7 @@ def test_signing_key_that_is_none_is_told_in_one_line(tmp_path: Path, content: b
     assert str(caught.value).startswith(f"{path}: {said}")
 
 
-def test_keys_of_another_kind_or_the_other_half_are_told(keys: Path, tmp_path: Path) -> None:
+def test_keys_of_another_kind_or_the_other_half_are_reported(keys: Path, tmp_path: Path) -> None:
     rsa = tmp_path / "rsa.pem"
     openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", rsa)
     openssl("pkey", "-in", rsa, "-pubout", "-out", tmp_path / "rsa.pub")
@@ -142,7 +142,7 @@ def test_keys_of_another_kind_or_the_other_half_are_told(keys: Path, tmp_path: P
             Trust.of([path], require_signature=True)
 
 
-def test_keys_without_cryptography_are_told_in_one_line(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_without_cryptography_are_reported_in_one_line(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
     for load in (lambda: SigningKey(keys / "ours.pem"), lambda: Trust.of([keys / "ours.pub"], require_signature=True)):
         with pytest.raises(UserError, match=r"keys need the package cryptography; install it with: pip install 'auscult\[sign\]'"):

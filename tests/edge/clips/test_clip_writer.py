@@ -49,7 +49,7 @@ def test_writer_writes_in_order_and_says_when(tmp_path: Path) -> None:
     assert done[-1] == "the node stops"
 
 
-def test_writer_disk_that_is_full_is_told_once_and_works_again_later(small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_writer_disk_that_is_full_is_reported_once_and_works_again_later(small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
     writer = ClipWriter(ClipFolder(small_disk / "clips", 86_400.0, 10**9))
     done: list[str | None] = []
     written = threading.Event()
@@ -80,7 +80,7 @@ def test_writer_disk_that_is_too_slow_costs_clips_and_no_memory(tmp_path: Path, 
     writer = ClipWriter(ClipFolder(tmp_path, 86_400.0, 10**9))  # not started: nothing is written
     problems: list[str | None] = []
     assert [writer.write(clip(number), problems.append) for number in range(4)] == [True, True, False, False]
-    assert problems == [f"{tmp_path}: the disk is slower than the clips come"] * 2
+    assert problems == [f"{tmp_path}: the disk is too slow for the clips"] * 2
     assert writer.report().failed == 2
     writer.close()
 
@@ -122,7 +122,7 @@ def test_writer_deletes_once_what_a_power_cut_left_and_nothing_of_others(tmp_pat
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in others} | {f"{name}.flac", f"{name}.json"}
 
 
-def test_writer_clip_larger_than_the_capacity_is_there_when_it_is_told(tmp_path: Path) -> None:
+def test_writer_clip_larger_than_the_capacity_is_there_when_it_is_reported(tmp_path: Path) -> None:
     writer = ClipWriter(ClipFolder(tmp_path, 86_400.0, 10_000))
     done: list[str | None] = []
     writer.start()

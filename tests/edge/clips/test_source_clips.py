@@ -133,7 +133,7 @@ def test_clips_what_was_lost_is_silence_and_keeps_its_place(tmp_path: Path) -> N
     assert round(sound[4000] * 2**20) == 12_000
 
 
-def test_clips_long_gap_told_in_one_piece_keeps_the_sound_before_it(tmp_path: Path) -> None:
+def test_clips_long_gap_reported_in_one_piece_keeps_the_sound_before_it(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.hear(12.0)
     desk.tell("opened", 11.0)
@@ -167,7 +167,7 @@ def test_clips_source_that_is_away_for_an_hour_in_an_event_keeps_its_sound(tmp_p
     assert not sound[4 * RATE_16K_HZ :].any()  # what was lost is silence
 
 
-def test_clips_beginning_that_is_remembered_no_more_is_told(tmp_path: Path) -> None:
+def test_clips_beginning_that_is_remembered_no_more_is_reported(tmp_path: Path) -> None:
     desk = Desk(tmp_path, remembered_s=4.0)
     desk.hear(15.0)
     desk.tell("opened", 14.5)

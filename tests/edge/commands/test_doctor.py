@@ -102,7 +102,7 @@ def test_doctor_of_an_installed_service_looks_at_its_sandbox_too(
     assert "(outbox.path)" in findings["sandbox"]["found"]
 
 
-def test_doctor_tells_every_trouble_and_goes_on(broker: Broker, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_tells_every_trouble_and_continues(broker: Broker, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broker.stop()
     (tmp_path / "outbox.sqlite").mkdir()
     (tmp_path / "bad.auscult").write_bytes(b"PK\x03\x04 nonsense")

@@ -98,7 +98,7 @@ def test_score_text_gives_times_of_the_file_not_of_its_window() -> None:
 
 
 @pytest.mark.parametrize("form", ["jsonl", "text"])
-def test_score_file_name_that_is_no_utf8_is_told_with_its_bytes(
+def test_score_file_name_that_is_no_utf8_is_reported_with_its_bytes(
     machine: CalibratedMachine, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
 ) -> None:
     recording = tmp_path / os.fsdecode(b"caf\xe9.wav")

@@ -1,4 +1,4 @@
-"""config.yaml: what is understood, and what each mistake is told."""
+"""config.yaml: what is understood, and the message for each mistake."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ MISTAKES = [  # (config, line, what is said of it)
 
 
 @pytest.mark.parametrize(("text", "line", "said"), MISTAKES)
-def test_load_mistake_is_told_with_line_key_and_remedy(tmp_path: Path, text: str, line: int, said: str) -> None:
+def test_load_mistake_is_reported_with_line_key_and_remedy(tmp_path: Path, text: str, line: int, said: str) -> None:
     assert _problem(tmp_path, text) == f"config.yaml:{line}: {said}"
 
 

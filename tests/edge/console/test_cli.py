@@ -1,4 +1,4 @@
-"""The front door and what every command has in common, as a shell sees them."""
+"""`auscult`, and what all its commands share, as a shell sees them."""
 
 from __future__ import annotations
 

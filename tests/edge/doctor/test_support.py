@@ -1,4 +1,4 @@
-"""What leaves the node when somebody asks for help: everything useful, and nothing that is secret."""
+"""The archive for whoever helps: everything useful, and nothing secret."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_doctor_support_on_a_terminal_shows_what_it_writes_and_asks(
 def test_doctor_support_without_a_terminal_wants_yes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert doctor("--support", str(tmp_path / "support.zip")) == 2
     printed = capsys.readouterr()
-    assert printed == ("", "auscult: --support: asks before it writes, and standard input is no terminal; add --yes\n")
+    assert printed == ("", "auscult: --support: asks before it writes, but standard input is not a terminal; add --yes\n")
 
 
 def test_doctor_support_writes_over_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

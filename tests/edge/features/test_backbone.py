@@ -160,7 +160,7 @@ def test_backbone_truncated_model_does_not_match_its_card(copied: Path) -> None:
 def test_backbone_that_is_no_onnx_is_refused(copied: Path) -> None:
     copied.write_bytes(b"not a network at all")
     change_card(copied, sha256=hashlib.sha256(copied.read_bytes()).hexdigest())
-    assert "holds bytes that are no ONNX" in refused(copied)
+    assert "holds bytes that are not ONNX" in refused(copied)
 
 
 def test_backbone_of_another_shape_is_refused(copied: Path) -> None:

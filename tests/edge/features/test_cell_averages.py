@@ -105,7 +105,7 @@ def test_averages_are_those_of_the_frames_of_each_cell(front_end: FrontEnd) -> N
 
 @pytest.mark.parametrize("front_end", FRONT_ENDS, ids=lambda front_end: front_end.name)
 @pytest.mark.parametrize("rest", [0, 5000])
-def test_averages_unknown_are_the_modulation_of_the_first_block_and_all_that_is_told_by_block_where_one_is_cut_off(
+def test_averages_unknown_are_the_modulation_of_the_first_block_and_all_that_is_counted_by_block_where_one_is_cut_off(
     front_end: FrontEnd, rest: int
 ) -> None:
     rows = rows_of(front_end, noise(4 * front_end.block_samples + rest), [])

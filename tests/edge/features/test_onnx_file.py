@@ -77,7 +77,7 @@ def with_opset(domain: str, version: int) -> bytes:
         (model().SerializeToString() + b"\x38\x01", r"a part \(field 7\) that Auscult never writes"),  # a number in the place of a message
         (with_opset("ai.onnx.ml", 3), "operators that are not those of ONNX's version 17"),
         (with_opset("", 11), "operators that are not those of ONNX's version 17"),
-        (changed(dims=[5]), "a constant 'c' that has not the numbers that its shape says"),
+        (changed(dims=[5]), "a constant 'c' whose data does not match its shape"),
         (changed(dims=[-4]), "a constant 'c' that has not the numbers"),
         (changed(dims=[0], raw_data=b""), "a constant 'c' that has not the numbers"),
         (changed(data_type=TensorProto.DOUBLE), r"numbers of a type \(11\)"),

@@ -137,7 +137,7 @@ def test_events_carry_the_highest_window_s_score() -> None:
     assert closed.p_value == pytest.approx(0.001 / 5.0)
 
 
-def test_events_is_open_is_the_state_that_was_told() -> None:
+def test_events_is_open_is_the_state_that_was_published() -> None:
     tracker = EventTracker(EventSettings())
     states = []
     for index, score in enumerate([0.5, 1.5, 1.5, 0.5] + [0.5] * 10):

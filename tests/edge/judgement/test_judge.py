@@ -101,7 +101,7 @@ def test_judge_puts_the_averages_of_the_cells_that_the_detector_has_judged_howev
 
 
 @pytest.mark.parametrize("lag_blocks", [0, 2])
-def test_judge_begins_anew_after_a_gap(lag_blocks: int) -> None:
+def test_judge_starts_again_after_a_gap(lag_blocks: int) -> None:
     layout = AverageLayout(PANNS, mels_below(PANNS, 8000.0))
     before, after = noise(64_000), noise(50_000)
     timeline = laid(PANNS, [before, 1280 * 30, after], lag_blocks, layout)

@@ -38,7 +38,7 @@ def test_student_nats_grow_with_every_unit_and_never_overflow(freedom: float) ->
     assert nats[0] < 0.01
 
 
-def test_student_nats_go_on_smoothly_where_double_precision_ends() -> None:
+def test_student_nats_continue_smoothly_where_double_precision_ends() -> None:
     """Near the normal distribution, where 25 standard deviations are 316 nats."""
     units = np.linspace(24.9, 25.1, 201)
     steps = np.diff([student_nats(float(one), 1e6) for one in units])

@@ -62,7 +62,7 @@ def test_tail_heavier_shape_asks_for_a_higher_threshold() -> None:
 
 
 @pytest.mark.parametrize("shape", [-0.6, -0.3, -0.05])
-def test_tail_of_negative_shape_beyond_its_end_goes_on_getting_rarer(shape: float) -> None:
+def test_tail_of_negative_shape_beyond_its_end_continues_getting_rarer(shape: float) -> None:
     tail = Tail(onset=1.0, rate_per_s=0.05, scale=0.7, shape=shape)
     end = 1.0 + 0.7 / -shape
     beyond = [tail.alarms_per_s(end + further) for further in (0.0, 0.5, 1.0, 50.0)]

@@ -91,7 +91,7 @@ def test_timeline_cells_that_were_lost_after_all_are_unknown_and_counted() -> No
 
 
 @pytest.mark.parametrize("gap", [1, WINDOW, 10_000, 10_000_000])
-def test_timeline_goes_on_after_a_gap_of_any_length(gap: int) -> None:
+def test_timeline_continues_after_a_gap_of_any_length(gap: int) -> None:
     timeline = Timeline(FEATURES, WINDOW)
     put_everywhere(1.0, 0, 30, 0, timeline)
     timeline.lose(30, 30 + gap)

@@ -192,11 +192,11 @@ def test_publisher_own_certificate_that_the_broker_does_not_take_is_named(
     publisher._tried.set()
     publisher.start()
     wait_until(lambda: publisher.link.state == "refused")
-    assert f"does not take our certificate ({reason}): check mqtt.tls.cert_file" in str(publisher.link.reason)
+    assert f"does not accept our certificate ({reason}): check mqtt.tls.cert_file" in str(publisher.link.reason)
     publisher.stop()
 
 
-def test_publisher_network_thread_survives_what_nobody_expected(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_publisher_network_thread_survives_unexpected_errors(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     with running(settings_of(broker)) as publisher:
         wait_until(lambda: publisher.idle)
         with monkeypatch.context() as patch:

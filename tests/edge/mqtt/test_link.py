@@ -54,8 +54,8 @@ def test_link_refused_waits_a_minute_then_longer(link: Link, kind: type[ConnectE
     assert 30.0 <= link.failed(kind("not authorized"), ID)[1] <= 60.0
 
 
-def test_link_contested_is_told_once_and_gets_slower_although_each_connection_stands_a_while(link: Link, time: Time) -> None:
-    taken = ContestedError("another client came with our client id")
+def test_link_contested_is_reported_once_and_gets_slower_although_each_connection_stands_a_while(link: Link, time: Time) -> None:
+    taken = ContestedError("another client connected with our client id")
     waits_s, lines = [], 0
     for _ in range(12):
         lines += link.connected()
@@ -101,7 +101,7 @@ def test_link_other_losses_are_no_contest(link: Link, time: Time, kind: type[Con
         assert type(link.failed(kind("connection lost"), ID)[0]) is kind
 
 
-def test_link_settled_connection_starts_the_backoff_anew(link: Link, time: Time) -> None:
+def test_link_settled_connection_restarts_the_backoff(link: Link, time: Time) -> None:
     for _ in range(20):
         link.failed(ConnectError("no answer"), ID)
     link.connected()

@@ -293,7 +293,7 @@ def forwarded(address: str, target: int) -> Iterator[int]:
         thread.join(5.0)
 
 
-def test_publisher_message_that_mqtt_cannot_say_is_told_and_holds_up_no_other(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
+def test_publisher_message_that_mqtt_cannot_carry_is_reported_and_delays_no_other(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
     with broker.subscriber() as subscriber, running(settings_of(broker)) as publisher:
         publisher.retain("auscult/test/+/state", b"ON")
         publisher.answer("auscult/test/response/#", b"{}")
@@ -310,7 +310,7 @@ def test_publisher_message_that_mqtt_cannot_say_is_told_and_holds_up_no_other(br
     assert "'auscult/test/+/state': no such message can be sent (Publish topic cannot contain wildcards.); dropped" in caplog.text
 
 
-def test_publisher_broker_of_small_packets_is_told_of_each_topic_once_and_of_each_event(
+def test_publisher_broker_of_small_packets_is_reported_once_per_topic_and_for_each_event(
     make_broker: MakeBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
     broker = make_broker(lines=["max_packet_size 300"])
@@ -325,10 +325,10 @@ def test_publisher_broker_of_small_packets_is_told_of_each_topic_once_and_of_eac
     told = [record.getMessage() for record in caplog.records if "max_packet_size" in record.getMessage()]
     topics = sorted(line.partition(":")[0].strip("'") for line in told)
     assert topics == ["auscult/test/health", EVENT, EVENT, "auscult/test/pump1/score"]
-    assert "'auscult/test/health': 400 bytes, and the broker takes packets of at most 300; raise its max_packet_size; dropped" in told
+    assert "'auscult/test/health': 400 bytes, and the broker accepts packets of at most 300; raise its max_packet_size; dropped" in told
 
 
-def test_publisher_broker_that_lets_nothing_through_is_told_with_a_remedy(
+def test_publisher_broker_that_lets_nothing_through_is_reported_with_a_remedy(
     make_broker: MakeBroker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "acl").write_text("topic read #\n", encoding="utf-8")

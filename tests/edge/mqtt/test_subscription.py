@@ -113,7 +113,7 @@ def test_subscription_packet_that_is_too_large_is_passed_over_where_the_broker_c
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_subscription_that_the_broker_denies_is_told_once_and_the_rest_goes_on(
+def test_subscription_that_the_broker_denies_is_reported_once_and_the_rest_continues(
     make_broker: MakeBroker, tmp_path: Path, protocol: Protocol, caplog: pytest.LogCaptureFixture
 ) -> None:
     plugins = sorted(Path("/usr/lib").glob("**/mosquitto_dynamic_security.so"))

@@ -1,4 +1,4 @@
-"""The daemon ends: each source, the clips and the broker have their turn, whatever befalls the others."""
+"""The daemon ends: each source, the clips and the broker are closed, whatever happens to the others."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class LastListener(LoudnessListener):
         return super().push(samples)
 
 
-def test_daemon_source_that_cannot_be_ended_keeps_nobody_from_saying_goodbye(
+def test_daemon_source_that_cannot_be_ended_does_not_keep_the_others_from_ending(
     broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     publisher = Publisher(BrokerSettings(HOST, "auscult-test", broker.port), TOPICS.status)

@@ -109,7 +109,7 @@ def test_daemon_second_with_the_same_outbox_is_one_line_and_exit_2(broker: Broke
     assert log.startswith(f"auscult: {tmp_path}/outbox.sqlite: in use by another auscult")
 
 
-def test_daemon_damaged_outbox_is_set_aside_and_the_daemon_goes_on(broker: Broker, knocks: Path, tmp_path: Path) -> None:
+def test_daemon_damaged_outbox_is_set_aside_and_the_daemon_continues(broker: Broker, knocks: Path, tmp_path: Path) -> None:
     (tmp_path / "outbox.sqlite").write_text("ruined")
     with broker.subscriber() as subscriber, daemon(tmp_path, broker.port, files=[str(knocks)]) as process:
         code, log = finished(process)

@@ -1,4 +1,4 @@
-"""What the file of known sources may hold: others may have written it."""
+"""The file of known sources, whatever it contains: others may have written it."""
 
 from __future__ import annotations
 

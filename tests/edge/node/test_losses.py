@@ -5,7 +5,7 @@ import pytest
 from edge.node.losses import Losses
 
 
-def test_losses_are_told_at_once_and_then_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+def test_losses_are_reported_at_once_and_then_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     now_s = 0.0
     losses = Losses("pump1", lambda: now_s)
     for second in range(121):
@@ -15,7 +15,7 @@ def test_losses_are_told_at_once_and_then_once_a_minute(caplog: pytest.LogCaptur
     assert (losses.lost_s, losses.shed_s) == (30.25, 0.0)
 
 
-def test_losses_shed_is_lost_too_and_an_outage_is_not_told_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_losses_shed_is_lost_too_and_an_outage_is_not_reported_again(caplog: pytest.LogCaptureFixture) -> None:
     losses = Losses("pump1")
     losses.shed(4.5)
     losses.away(3600.0)

@@ -1,4 +1,4 @@
-"""A microphone whose driver gives samples that are not numbers is out of order, which ends nothing."""
+"""A microphone whose driver gives samples that are not numbers is offline, and the daemon continues."""
 
 from __future__ import annotations
 

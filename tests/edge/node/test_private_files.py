@@ -1,4 +1,4 @@
-"""Whatever the umask: what a node writes down is for its own user alone."""
+"""Whatever the umask is: only the node's own user can read what it writes."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-def test_progress_source_that_never_gives_a_block_is_a_stall_of_capture_told_once(
+def test_progress_source_that_never_gives_a_block_is_a_stall_of_capture_reported_once(
     watched: Watched, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = ScriptedSource()  # open, and says that all is well
@@ -219,7 +219,7 @@ def test_progress_network_thread_that_is_stuck_is_a_stall_of_publishing(
     clock.now_s += 31.0
     watched.progress.round()
     assert not watched.is_fed()
-    what = "the thread of the network or of the outbox has not gone round its loop for 131 s"
+    what = "the thread of the network or of the outbox has not finished a round of its loop for 131 s"
     assert told(caplog) == [f"publishing makes no progress: {what}; systemd's watchdog is no longer fed"]
     publisher._stopping.set()
     hanging.over.set()
@@ -272,7 +272,7 @@ def test_progress_thread_that_has_died_is_a_stall_of_publishing(
     publisher.stop(0.0)
 
 
-def test_daemon_feeds_the_watchdog_while_it_gets_on(broker: Broker, tmp_path: Path) -> None:
+def test_daemon_feeds_the_watchdog_while_it_makes_progress(broker: Broker, tmp_path: Path) -> None:
     sound = tmp_path / "sound.wav"
     soundfile.write(sound, np.random.default_rng(0).uniform(-0.1, 0.1, RATE_HZ), RATE_HZ)
     said = {"port": broker.port, "folder": str(tmp_path), "files": [str(sound)], "realtime": True, "loop": True}

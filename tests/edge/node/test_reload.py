@@ -1,4 +1,4 @@
-"""`auscult run` that is told to read its configuration again (SIGHUP): nothing of the sound is lost, and a mistake changes nothing."""
+"""`auscult run` reads its configuration again (SIGHUP): nothing of the sound is lost, and a mistake changes nothing."""
 
 from __future__ import annotations
 
@@ -298,7 +298,7 @@ def test_reload_source_added_and_another_input_begin_in_the_running_daemon(
 
 
 @pytest.mark.slow  # half a minute of real time
-def test_reload_microphone_goes_on_with_another_bundle_and_nothing_is_lost(
+def test_reload_microphone_continues_with_another_bundle_and_nothing_is_lost(
     pulse: PulseServer, broker: Broker, machine: CalibratedMachine, tmp_path: Path
 ) -> None:
     other = half_as_strict(machine, tmp_path / "other.auscult")

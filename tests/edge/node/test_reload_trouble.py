@@ -1,4 +1,4 @@
-"""A reload that takes long: it is told, it can be ended, and the daemon gets on."""
+"""A reload that takes long: it is reported, it can be ended, and the daemon continues."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_reload_that_is_cancelled_ends_with_the_piece_that_it_is_in(reloading: R
     assert reloading.paused.pieces == 1
 
 
-def test_reload_that_is_not_over_is_told_once_and_applied_when_it_is(reloading: Reloading, caplog: pytest.LogCaptureFixture) -> None:
+def test_reload_that_is_not_over_is_reported_once_and_applied_when_it_is(reloading: Reloading, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         reloading.poll()
         assert reloading.reloader.last is None  # a minute is not over
@@ -110,7 +110,7 @@ def test_reload_that_is_not_over_is_told_once_and_applied_when_it_is(reloading: 
     assert (reloading.reloader.last.result, reloading.told) == ("applied", [None])
 
 
-def test_reload_whose_rest_takes_long_between_two_turns_says_that_the_daemon_gets_on(
+def test_reload_whose_rest_takes_long_between_two_turns_says_that_the_daemon_makes_progress(
     reloading: Reloading, caplog: pytest.LogCaptureFixture
 ) -> None:
     reloading.let_go()

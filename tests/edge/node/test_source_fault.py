@@ -1,4 +1,4 @@
-"""Errors that nobody foresaw, of one source among others."""
+"""Unexpected errors of one source among others."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Faulty:
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_worker_error_that_nobody_foresaw_interrupts_the_source_which_begins_anew(
+def test_worker_error_that_is_unexpected_interrupts_the_source_which_starts_again(
     error: Exception, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = ScriptedSource([noise(1.0, 0.9, heard_at_s=1001.0), noise(1.0, 0.9, heard_at_s=1002.0)])
@@ -225,7 +225,7 @@ def test_daemon_other_sources_do_not_notice_an_error_of_one(tmp_path: Path) -> N
     assert len([topic for topic, _ in heard[0] if topic.endswith("/score")]) == 8
 
 
-def test_daemon_goes_on_when_a_source_fails_and_hears_it_again(broker: Broker, tmp_path: Path) -> None:
+def test_daemon_continues_when_a_source_fails_and_hears_it_again(broker: Broker, tmp_path: Path) -> None:
     publisher = Publisher(BrokerSettings(HOST, "auscult-test", broker.port), TOPICS.status)
     sources = {name: ScriptedSource([noise(1.0, 0.9)] * 3) for name in ("bad", "good")}
 

@@ -158,7 +158,7 @@ def test_worker_suspension_of_the_machine_is_lost_sound(tmp_path: Path, monkeypa
     assert [score["lost_s"] for score in said.of("score")] == [0.0, pytest.approx(7200.0, abs=0.01), 0.0]
 
 
-def test_worker_outage_is_told_to_the_listener_while_it_lasts_and_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_outage_is_passed_to_the_listener_while_it_lasts_and_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.node.stream_position.OUTAGE_S", 0.0)
     source = ScriptedSource([noise(0.5), DeviceError("usb", "pulled out")], [RATE_HZ, DeviceError("usb", "gone"), RATE_HZ])
     worker, said = make_worker(source, tmp_path)
@@ -215,7 +215,7 @@ def test_worker_clipping_and_drift_are_warnings_of_a_source_that_is_online(tmp_p
     ]
 
 
-def test_worker_device_that_hangs_while_it_is_opened_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_device_that_hangs_while_it_is_opened_delays_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = threading.Event()
     source = ScriptedSource([noise(1.5)])
     monkeypatch.setattr(source_keeper, "OPEN_WAIT_S", 0.01)

@@ -1,4 +1,4 @@
-"""A thread that does not come back must not make a crash of a clean end."""
+"""A thread that does not return must not turn a clean end into a crash."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def test_outbox_killed_what_was_not_acknowledged_comes_again_in_order(path: Path
         assert outbox.report().dropped == 0
 
 
-def test_outbox_seq_goes_on_after_everything_was_delivered(path: Path, clock: Clock) -> None:
+def test_outbox_seq_continues_after_everything_was_delivered(path: Path, clock: Clock) -> None:
     for expected in ([0, 1], [2, 3], [4, 5]):
         with opened(path, clock) as outbox:
             assert outbox.next_seq("pump1") == FIRST + expected[0]
@@ -259,7 +259,7 @@ def test_outbox_clock_set_forward_or_back_expires_nothing(path: Path, clock: Clo
 
 
 @pytest.mark.parametrize("damage", ["text", "zeros in the middle", "another program's", "cut short"])
-def test_outbox_damaged_file_is_set_aside_and_seq_goes_on_above(
+def test_outbox_damaged_file_is_set_aside_and_seq_continues_above(
     path: Path, clock: Clock, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
     with opened(path, clock) as outbox:
@@ -345,7 +345,7 @@ Limit = Callable[[Path], contextlib.AbstractContextManager[None]]
 
 
 @pytest.mark.parametrize(("limited", "problem"), [(small_disk, "database or disk is full"), (short_files, "disk I/O error")])
-def test_outbox_disk_full_goes_on_from_memory_and_saves_later(path: Path, clock: Clock, limited: Limit, problem: str) -> None:
+def test_outbox_disk_full_continues_from_memory_and_saves_later(path: Path, clock: Clock, limited: Limit, problem: str) -> None:
     texts = [str(number) for number in range(200)]
     with contextlib.ExitStack() as stack:
         disk = contextlib.ExitStack()

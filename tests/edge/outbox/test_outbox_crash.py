@@ -1,4 +1,4 @@
-"""The power goes at any moment: what was promised comes, and no `seq` is given twice."""
+"""The power fails at any moment: what was promised arrives, and no `seq` is used twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where `seq` goes on, and what is said of it."""
+"""Where `seq` continues, and what is reported about it."""
 
 from __future__ import annotations
 
@@ -111,11 +111,11 @@ def test_outbox_flip_of_a_bit_anywhere_in_its_log_is_noticed(site: Site, tmp_pat
         outbox.close()
 
 
-def test_outbox_reboot_begins_anew_since_nobody_knows_what_was_published_last(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outbox_reboot_begins_a_new_epoch_because_the_last_seq_is_unknown(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     last = put(site, 3)
     monkeypatch.setattr(high_water, "boot_id", lambda: "another boot")
     outbox = site.open()
-    assert outbox.report().epoch_reason == "the system has been started anew"
+    assert outbox.report().epoch_reason == "the system was restarted"
     assert outbox.next_seq("pump1") == int((START_S + site.now_s) * 1000.0) > last
     site.deliver(outbox)
     assert len(site.consumers[0].processed) == 3
@@ -219,7 +219,7 @@ def test_outbox_card_that_turns_read_only_gives_no_seq_twice(
     outbox.close()
 
 
-def test_outbox_on_a_read_only_file_system_goes_on_from_memory(site: Site) -> None:
+def test_outbox_on_a_read_only_file_system_continues_from_memory(site: Site) -> None:
     site.state.mkdir(parents=True)
     if os.getuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "tmpfs", site.state], check=False).returncode != 0:
         pytest.skip("only root may mount")
@@ -290,7 +290,7 @@ def test_outbox_that_cannot_be_read_any_more_is_overtaken_in_another_epoch(
         texts += [site.put(outbox, "pump1") for _ in range(3)]
         site.deliver(outbox)
         assert set(texts[-6:]) < set(site.consumers[0].processed)
-        assert outbox.report().epoch_reason == "what waits in the outbox cannot be read any more"
+        assert outbox.report().epoch_reason == "the messages in the outbox cannot be read any more"
     if restarts:
         kill(site, outbox)
         outbox = site.open()
@@ -300,7 +300,7 @@ def test_outbox_that_cannot_be_read_any_more_is_overtaken_in_another_epoch(
     outbox.close()
 
 
-def test_outbox_that_was_overtaken_when_a_message_was_made_counts_it_anew(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outbox_that_was_overtaken_when_a_message_was_made_counts_it_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     outbox = site.open()
     for _ in range(150):
         site.put(outbox, "pump1")

@@ -53,7 +53,7 @@ def test_adjustments_that_make_no_sense_are_left_out(tmp_path: Path, change: dic
     assert "the threshold of pump1 is not valid" in caplog.text
 
 
-def test_adjustments_that_are_not_applied_are_told_at_the_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_adjustments_that_are_not_applied_are_reported_at_the_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     tell_unused(tmp_path)
     adjustments = Adjustments(tmp_path / "thresholds.json")
     adjustments.set(adjustment())
@@ -61,5 +61,5 @@ def test_adjustments_that_are_not_applied_are_told_at_the_start(tmp_path: Path, 
     adjustments.reset("pump1", "b")
     tell_unused(tmp_path)
     assert [record.getMessage() for record in caplog.records] == [
-        f"{tmp_path}/thresholds.json: not applied, for commands are off (commands.enabled): each threshold is the bundle's own"
+        f"{tmp_path}/thresholds.json: not applied, because commands are off (commands.enabled): each threshold is the bundle's own"
     ]

@@ -17,7 +17,7 @@ def poll_until(writer: BackgroundWriter, is_so: Callable[[], bool]) -> None:
         writer.poll()
 
 
-def test_scribe_jobs_are_done_in_order_elsewhere_and_what_follows_is_done_here() -> None:
+def test_background_writer_jobs_are_done_in_order_elsewhere_and_what_follows_is_done_here() -> None:
     writer = BackgroundWriter()
     threads: list[threading.Thread] = []
     told: list[tuple[int, Problem, bool]] = []
@@ -44,7 +44,7 @@ def test_scribe_jobs_are_done_in_order_elsewhere_and_what_follows_is_done_here()
     assert not threads[0].is_alive()
 
 
-def test_scribe_job_or_answer_that_breaks_is_told_and_the_next_is_done(caplog: pytest.LogCaptureFixture) -> None:
+def test_background_writer_job_or_answer_that_breaks_is_reported_and_the_next_is_done(caplog: pytest.LogCaptureFixture) -> None:
     writer = BackgroundWriter()
     told: list[Problem] = []
 
@@ -59,7 +59,7 @@ def test_scribe_job_or_answer_that_breaks_is_told_and_the_next_is_done(caplog: p
     assert [record.levelname for record in caplog.records if record.exc_info] == ["ERROR", "ERROR"]
 
 
-def test_scribe_disk_that_hangs_is_given_up_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
+def test_background_writer_disk_that_hangs_is_given_up_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
     writer = BackgroundWriter()
     answers = threading.Event()
     told: list[Problem] = []

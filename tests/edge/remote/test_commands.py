@@ -147,7 +147,7 @@ def test_commands_odd_topic_is_ignored(topic: str) -> None:
     assert desk.commands.taken == 0
 
 
-def test_commands_retained_is_never_carried_out_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_commands_retained_is_never_carried_out_and_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     desk = Desk()
     with caplog.at_level(logging.WARNING):
         for _ in range(2):  # two connections

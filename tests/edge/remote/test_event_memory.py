@@ -61,7 +61,7 @@ def test_event_memory_damaged_line_ends_what_is_known_of_the_sound_before_once(t
     assert caplog.text.count("events.jsonl: damaged; 1 of its 2 lines are ignored") == 1
 
 
-def test_event_memory_unknown_and_untold_events_are_refused(tmp_path: Path) -> None:
+def test_event_memory_unknown_and_unpublished_events_are_refused(tmp_path: Path) -> None:
     memory = EventMemory(tmp_path)
     memory.add(known("A", told=False))
     assert not memory.was_told("A")
@@ -86,7 +86,7 @@ def test_event_memory_is_bounded_for_each_source_and_says_so(tmp_path: Path) -> 
     assert memory.find("quiet").source == "fan2"
 
 
-def test_event_memory_disk_that_fails_is_told_once_and_a_mark_is_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_event_memory_disk_that_fails_is_reported_once_and_a_mark_is_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = tmp_path / "file"
     folder.write_text("")
     memory = EventMemory(folder)
@@ -115,7 +115,7 @@ def test_event_memory_source_that_seldom_alarms_keeps_its_events_beside_one_that
     assert again.complete_from("pump1", "b") == memory.complete_from("pump1", "b") == 10 * (6000 - REMEMBERED)
 
 
-def test_event_memory_file_that_was_lost_vouches_for_nothing_older(tmp_path: Path) -> None:
+def test_event_memory_file_that_was_lost_proves_nothing_older(tmp_path: Path) -> None:
     memory = EventMemory(tmp_path)
     memory.watch("pump1", "b", 50)
     memory.watch("pump1", "b", 70)  # another stream, or another run
@@ -127,7 +127,7 @@ def test_event_memory_file_that_was_lost_vouches_for_nothing_older(tmp_path: Pat
     assert EventMemory(tmp_path).complete_from("pump1", "b") == 90
 
 
-def test_event_memory_event_that_was_left_open_ends_when_it_is_told_to(tmp_path: Path) -> None:
+def test_event_memory_event_that_was_left_open_ends_on_request(tmp_path: Path) -> None:
     memory = EventMemory(tmp_path)
     memory.add(known("A", first_bin=5, last_bin=None))
     memory.add(known("B", first_bin=5, last_bin=None, bundle="another bundle"))

@@ -38,7 +38,7 @@ def test_freshness_command_of_this_minute_is_taken(clocks: Clocks, freshness: Fr
 @pytest.mark.parametrize(
     ("ago_s", "said"),
     [
-        (-AHEAD_S - 1, "sent_at: in 6 s by this node's clock, and over MQTT 3.1.1 at most 60 s ago is taken; set the clocks"),
+        (-AHEAD_S - 1, "sent_at: in 6 s by this node's clock, and over MQTT 3.1.1 at most 60 s ago is accepted; set the clocks"),
         (OLDEST_S + 1, "sent_at: 61 s ago by this node's clock"),
         (3600.0 * 24 * 365, "s ago by this node's clock"),
     ],
@@ -49,7 +49,7 @@ def test_freshness_other_time_is_refused(clocks: Clocks, freshness: Freshness, a
 
 
 @pytest.mark.parametrize("fields", [{}, {"transaction": "a"}, {"sent_at": datetime.fromtimestamp(Clocks.wall_s, timezone.utc)}])
-def test_freshness_without_transaction_or_time_is_refused_and_told_what_to_add(freshness: Freshness, fields: dict[str, object]) -> None:
+def test_freshness_without_transaction_or_time_is_refused_and_says_what_to_add(freshness: Freshness, fields: dict[str, object]) -> None:
     with pytest.raises(CommandError, match=r"it may be retained.*add \"transaction\", new for each command, and \"sent_at\""):
         freshness.check(InfoRequest(**fields))  # type: ignore[arg-type]
 

@@ -29,7 +29,7 @@ def test_inbox_what_comes_is_handed_out_in_order() -> None:
     assert inbox.dropped == 0
 
 
-def test_inbox_flood_is_bounded_and_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+def test_inbox_flood_is_bounded_and_reported_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     inbox = Inbox(clock)
     taken = 0

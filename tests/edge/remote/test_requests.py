@@ -1,4 +1,4 @@
-"""What a command's payload may be: what is taken, and what each mistake is told."""
+"""What a command's payload may be: what is accepted, and the message for each mistake."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ BAD: list[tuple[Verb, bytes, str]] = [
     ("info", b'{"\\u001b[2J\\n": 1}', "unknown key '?[2J?'; send"),
     ("info", b'{"transaction": 1.5}', "transaction: expected text or a whole number, found a number; send"),
     ("info", b"[" * 4000, "expected an object, found a list; send"),
-    ("info", b" " * 5000, "the payload has more than 4096 bytes, and no more are taken; send less"),
+    ("info", b" " * 5000, "the payload has more than 4096 bytes, and no more are accepted; send less"),
 ]
 
 

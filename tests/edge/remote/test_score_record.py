@@ -44,7 +44,7 @@ def test_record_gap_and_new_stream_are_no_neighbours(tmp_path: Path) -> None:
     assert np.diff(numbers).tolist() == [1, 17, 1, 4, 1]
 
 
-def test_record_over_a_restart_goes_on(tmp_path: Path) -> None:
+def test_record_over_a_restart_continues(tmp_path: Path) -> None:
     record = make(tmp_path)
     record.began()
     listen(record, [0.5] * 40)
@@ -104,7 +104,7 @@ def test_record_last_bin_cut_off_by_a_power_cut_is_left_out(tmp_path: Path) -> N
     assert make(tmp_path).bins()[1].tolist() == [0.5, 0.5, 0.25]
 
 
-def test_record_disk_that_fails_is_told_once_and_written_whole_later(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_record_disk_that_fails_is_reported_once_and_written_whole_later(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = tmp_path / "scores"
     record = make(folder)
     folder.write_text("a file where a folder should be")

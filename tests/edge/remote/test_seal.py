@@ -16,7 +16,7 @@ def test_seal_is_a_member_of_the_object_and_comes_off_again() -> None:
 
 
 def test_seal_of_another_file_does_not_fit() -> None:
-    with pytest.raises(ValueError, match="its checksum does not fit"):
+    with pytest.raises(ValueError, match="its checksum does not match"):
         unsealed(sealed(CONTENT, "a.json"), "b.json")
 
 

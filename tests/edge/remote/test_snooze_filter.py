@@ -26,13 +26,13 @@ def snooze_filter() -> tuple[SnoozeFilter, Switch]:
     return SnoozeFilter(snoozed, lambda: next(ids)), snoozed
 
 
-def test_hush_without_a_snooze_passes_all_on() -> None:
+def test_snooze_filter_without_a_snooze_passes_all_on() -> None:
     quiet, _ = snooze_filter()
     for message in (event("A", "opened"), event("A", "updated"), event("A", "closed"), event("B", "opened")):
         assert quiet.pass_on(message) == message
 
 
-def test_hush_event_that_is_open_is_closed_and_its_end_not_told_again() -> None:
+def test_snooze_filter_event_that_is_open_is_closed_and_its_end_not_published_again() -> None:
     quiet, snoozed = snooze_filter()
     opened = event("A", "opened")
     quiet.pass_on(opened)
@@ -45,7 +45,7 @@ def test_hush_event_that_is_open_is_closed_and_its_end_not_told_again() -> None:
     assert quiet.pass_on(event("B", "opened")) == event("B", "opened")
 
 
-def test_hush_event_within_the_snooze_is_never_told() -> None:
+def test_snooze_filter_event_within_the_snooze_is_never_published() -> None:
     quiet, snoozed = snooze_filter()
     snoozed.on = True
     assert quiet.begin() is None
@@ -54,7 +54,7 @@ def test_hush_event_within_the_snooze_is_never_told() -> None:
     assert quiet.pass_on(event("A", "closed")) is None
 
 
-def test_hush_event_that_outlasts_the_snooze_is_opened_then() -> None:
+def test_snooze_filter_event_that_outlasts_the_snooze_is_opened_then() -> None:
     quiet, snoozed = snooze_filter()
     snoozed.on = True
     quiet.pass_on(event("A", "opened"))
@@ -64,7 +64,7 @@ def test_hush_event_that_outlasts_the_snooze_is_opened_then() -> None:
     assert quiet.pass_on(event("A", "closed")) == event("A", "closed")
 
 
-def test_hush_event_whose_first_part_was_told_goes_on_under_another_id() -> None:
+def test_snooze_filter_event_whose_first_part_was_published_continues_under_another_id() -> None:
     quiet, snoozed = snooze_filter()
     quiet.pass_on(event("A", "opened"))
     snoozed.on = True
@@ -76,7 +76,7 @@ def test_hush_event_whose_first_part_was_told_goes_on_under_another_id() -> None
 
 
 @given(st.lists(st.sampled_from(["event", "snooze", "wake"]), max_size=40), st.data())
-def test_hush_whoever_listens_hears_of_whole_events_only(steps: list[str], data: st.DataObject) -> None:
+def test_snooze_filter_subscribers_receive_complete_events_only(steps: list[str], data: st.DataObject) -> None:
     snoozed, count, tracker = Switch(), 0, None
     quiet = SnoozeFilter(snoozed)
     heard: list[Event] = []

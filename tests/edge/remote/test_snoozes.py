@@ -13,7 +13,7 @@ def make(folder: Path, clocks: Clocks) -> Snoozes:
     return Snoozes(folder / "state" / "snoozes.json", clocks.now, clocks.wall)
 
 
-def test_snoozes_ends_by_itself_or_when_told(tmp_path: Path) -> None:
+def test_snoozes_ends_after_its_time_or_on_request(tmp_path: Path) -> None:
     clocks = Clocks()
     snoozes = make(tmp_path, clocks)
     assert not snoozes.is_snoozed("pump1")
@@ -70,7 +70,7 @@ def test_snoozes_wall_clock_set_back_over_a_restart_makes_none_longer(tmp_path: 
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"pump1": {"until_s": "x"}}', b"\xff" * 100, b"[" * 100_000])
-def test_snoozes_damaged_file_is_told_and_overwritten(tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_snoozes_damaged_file_is_reported_and_overwritten(tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "snoozes.json"
     path.write_bytes(content)
     clocks = Clocks()
@@ -82,7 +82,7 @@ def test_snoozes_damaged_file_is_told_and_overwritten(tmp_path: Path, content: b
     assert Snoozes(path, clocks.now, clocks.wall).is_snoozed("pump1")
 
 
-def test_snoozes_disk_that_fails_is_told_and_the_snooze_holds(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_snoozes_disk_that_fails_is_reported_and_the_snooze_holds(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "state").write_text("a file where a folder should be")
     snoozes = make(tmp_path, Clocks())
     snoozes.set("pump1", 1.0)

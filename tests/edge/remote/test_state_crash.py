@@ -1,4 +1,4 @@
-"""The power goes at any moment: what was answered is kept, and nothing is known that never was."""
+"""The power fails at any moment: what was answered is kept, and nothing is invented."""
 
 from __future__ import annotations
 

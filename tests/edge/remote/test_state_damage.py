@@ -1,4 +1,4 @@
-"""Whatever happens to the state files: the node starts, knows nothing that never was, and says what it could not use."""
+"""Whatever happens to the state files: the node starts, invents nothing, and reports what it could not use."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def damage_at_random(folder: Path, caplog: pytest.LogCaptureFixture, seed: int, 
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_state_damaged_files_nothing_wrong_is_known_and_damage_is_told(folder: Path, caplog: pytest.LogCaptureFixture, seed: int) -> None:
+def test_state_damaged_files_are_not_used_and_reported(folder: Path, caplog: pytest.LogCaptureFixture, seed: int) -> None:
     assert damage_at_random(folder, caplog, seed, 60) > 20
 
 

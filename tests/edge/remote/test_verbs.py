@@ -150,7 +150,7 @@ def test_recalibrate_waits_for_a_reload(site: Site) -> None:
     assert site.ask("recalibrate-threshold", source="pump1")["error"] is None
 
 
-def test_snooze_event_within_it_ends_under_the_id_that_was_told(site: Site) -> None:
+def test_snooze_event_within_it_ends_under_the_id_that_was_published(site: Site) -> None:
     site.hear([0.1, 0.8])
     site.ask("snooze", source="pump1", minutes=1)
     site.hear([0.8, 0.1])
@@ -226,7 +226,7 @@ def test_recalibrate_without_the_file_of_events_uses_no_older_sound(site: Site, 
     again.hear(normal(3700))
     answer = again.ask("recalibrate-threshold", source="pump1")
     assert (answer["error"], answer["threshold_factor"] < 1.0) == (None, True)
-    assert answer["note"] == "older sound does not count, for the node does not know its events (any more)"
+    assert answer["note"] == "older sound does not count, because the node does not know its events"
 
 
 def test_snooze_and_recalibrate_that_are_not_kept_say_so(site: Site, tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_file_source_as_fast_as_possible_has_nothing_that_waits(tmp_path: Path, 
     assert place(source.read()) == RATE_HZ
 
 
-def test_file_source_closed_before_its_end_goes_on_where_it_was(tmp_path: Path, at_s: list[float]) -> None:
+def test_file_source_closed_before_its_end_continues_where_it_was(tmp_path: Path, at_s: list[float]) -> None:
     for realtime in (False, True):
         source = FileSource("pump1", [ramp(tmp_path / "a.wav", 3.0)], realtime=realtime, loop=True)
         source.open()

@@ -57,7 +57,7 @@ def test_choose_input_host_api_tells_namesakes_apart() -> None:
 
 
 def test_choose_input_unknown_lists_what_there_is() -> None:
-    with pytest.raises(DeviceError, match=r'device "geophone": no such input device; there is: .*"pulse" \(ALSA\)'):
+    with pytest.raises(DeviceError, match=r'device "geophone": no such input device; available: .*"pulse" \(ALSA\)'):
         choose_input(ONE_OF_EACH, "geophone")
     with pytest.raises(DeviceError, match="with host_api jack"):
         choose_input(ONE_OF_EACH, "pulse", "jack")

@@ -205,7 +205,7 @@ def test_microphone_plugged_in_while_another_listens_is_found_by_its_name_wherev
     try:
         hear(steady, 0.1)
         for times in range(2):  # PortAudio itself has never listed it: it does so only when it starts
-            with pytest.raises(DeviceError, match=rf'"usb_microphone": no such input device; there is: "{MICROPHONE}"'):
+            with pytest.raises(DeviceError, match=rf'"usb_microphone": no such input device; available: "{MICROPHONE}"'):
                 late.open()
             pulse.plug("usb_microphone")
             late.open()

@@ -33,7 +33,7 @@ def test_codebook_nearest_is_that_of_brute_force() -> None:
                 assert int(found[b, t, m]) == apart.index(min(apart))
 
 
-def test_codebook_told_puts_the_vectors_at_the_places_of_their_codes() -> None:
+def test_codebook_puts_vectors_in_place_of_their_codes() -> None:
     told = small().told(torch.tensor([[[0, 1], [2, 0]]]))
     assert told.shape == (1, 2, 2, 2)
     assert told[0, :, 0, 1].tolist() == [1.0, 0.0]

@@ -72,7 +72,7 @@ def test_sampled_draws_other_codes_from_the_nearest_part_and_only_where_the_mask
 
 
 @pytest.mark.parametrize("stop", [("codes", 2), ("faults", 1)])
-def test_train_auddsr_goes_on_bit_for_bit(stop: tuple[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_train_auddsr_continues_bit_for_bit(stop: tuple[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = exported(train_auddsr(sound(), TINY, CPU), 128)
     random = training._random
 

@@ -7,7 +7,7 @@ from export.pretrain.precision import precision_named
 
 
 @pytest.mark.parametrize(("has", "precision"), [(True, "bfloat16"), (False, "float32")])
-def test_precision_named_is_what_the_processor_has_unless_told(has: bool, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_precision_named_is_that_of_the_processor_by_default(has: bool, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: has)
     assert precision_named("auto", torch.device("cpu")) == precision
     assert precision_named("float32", torch.device("cpu")) == "float32"

@@ -60,7 +60,7 @@ def test_pretrain_writes_a_backbone_whose_card_lists_data_and_licences(
     assert (tmp_path / "made" / "cnn14-trained.onnx").read_bytes() == before
 
 
-def test_pretrain_interrupted_says_how_to_go_on_and_exits_130(
+def test_pretrain_interrupted_says_how_to_continue_and_exits_130(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupt(*_: object) -> None:

@@ -50,7 +50,7 @@ def losses(folder: Path) -> list[list[str]]:
     return [[line[0], *line[2:]] for line in lines]  # all but the seconds
 
 
-def test_run_resumable_goes_on_bit_for_bit_after_a_ctrl_c(tmp_path: Path) -> None:
+def test_run_resumable_continues_bit_for_bit_after_a_ctrl_c(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", 20)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "parts", 20, stop_at=7)
