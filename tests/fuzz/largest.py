@@ -1,4 +1,4 @@
-"""For each operator that a network may have, the largest network of it that passes the check: its cost is the most that anyone can cause."""
+"""For each operator that a network may have, the largest network of it that passes the check: the highest cost that anyone can cause."""
 
 from __future__ import annotations
 
