@@ -6,8 +6,8 @@
 #   make fix        what ruff can mend by itself
 #   make bench      milliseconds of one core per second of audio, on this machine
 #   make fuzz       hostile bundles, configurations and audio files for a minute; ARGS="--minutes 10 --seed 1" for more
-#   make docs       the documentation as a site in build/docs, with reference tables anew from the code
-#   make lock       requirements/*.lock anew, with the newest versions that pyproject.toml allows
+#   make docs       the documentation as a site in build/docs, with reference tables generated from the code
+#   make lock       requirements/*.lock again, with the newest versions that pyproject.toml allows
 #   make test-faults
 #                   broker, daemon, network, sound device, disk and clock fail at random while 40 faults are played, for 7 minutes;
 #                   ARGS="--seed 1" for the same again, ARGS=--short for a minute of it; ARGS=--long for a day of four machines at ten

@@ -12,7 +12,7 @@ import ctypes
 
 # From malloc.h of glibc; see mallopt(3).
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
-LARGE_BYTES = 256 << 10  # is mapped by itself
+LARGE_BYTES = 256 << 10  # is mapped separately
 SPARE_BYTES = 1 << 20  # may stay at the end of the heap
 
 

@@ -30,8 +30,8 @@ from edge.stopwatch import Stopwatch
 
 Float32 = NDArray[np.float32]
 
-# A window of which less was heard gets no score. Down to here the scores of normal windows stay what they are (beyond it false alarms
-# begin); a fault in the part that was lost is of course missed, which is why every window tells its `lost_s`.
+# A window with less sound gets no score. Down to here the scores of normal windows stay what they are (beyond it false alarms
+# begin); a fault in the part that was lost is of course missed, which is why every window contains its `lost_s`.
 HEARD_FRACTION = 0.5
 
 

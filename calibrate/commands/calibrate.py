@@ -53,7 +53,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="fit on all cores of this computer, or on the workers of a Dask scheduler, which see the recordings under the same paths",
     )
     fleet.add_argument(
-        "--anew", action="store_true", help="also make bundles again that are there, made from the same recordings with the same settings"
+        "--anew", action="store_true", help="make bundles again even if they exist, made from the same recordings with the same settings"
     )
     add_calibration_arguments(parser)
     parser.add_argument("--sign", type=Path, metavar="KEY.pem", help="sign what is made with this Ed25519 private key (extra [sign])")

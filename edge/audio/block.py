@@ -14,7 +14,7 @@ class Block:
 
     samples: NDArray[np.float32]  # (samples,) mono, full scale is -1 to 1, read-only
     lost_samples: int = 0
-    heard_at_s: float | None = None  # `edge.clock.now_s` when the last sample was heard; None when the source cannot tell
+    heard_at_s: float | None = None  # `edge.clock.now_s` when the last sample was heard; None when the source does not know
 
     def __post_init__(self) -> None:
         self.samples.flags.writeable = False

@@ -103,7 +103,7 @@ class ClipFolder:
         make_folder(self.path)
         if clip.parts:
             # 24 bits: of a 16-bit microphone they take no more room than 16, and of a better one nothing is lost.
-            encoded = io.BytesIO()  # written by itself, it would print what the disk says instead of raising it
+            encoded = io.BytesIO()  # soundfile writing to the path would print the disk's error instead of raising it
             soundfile.write(encoded, clip.sound(), clip.rate_hz, format="FLAC", subtype="PCM_24")
             with replacing(self.path_of(clip.name)) as file:
                 file.write(encoded.getbuffer())

@@ -16,7 +16,7 @@ from edge.judgement.event import Event
 from edge.mqtt.encoding import Stamp, timestamp
 
 LONGEST_S = 60.0  # of a longer event its beginning is kept
-REMEMBERED_S = LONGEST_S + 5.0  # a block may be heard at once, and inference may be behind
+REMEMBERED_S = LONGEST_S + 5.0  # a block may arrive at once, and inference may be behind
 
 
 @dataclass(slots=True)

@@ -59,7 +59,7 @@ def _password(key: str, value: str, folder: Path) -> str:
         return ""
     try:
         return (folder / value).read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:  # the doctor has told
+    except OSError:  # the doctor has reported it
         return ""
 
 

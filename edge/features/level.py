@@ -10,11 +10,11 @@ from edge.features.frontend import BLOCK_CELLS, BLOCK_FRAMES, FrontEnd
 Float32 = NDArray[np.float32]
 
 REFERENCE_DB = -20.0  # mean log-mel level that features see: about that of the clips CNN14 was trained on
-# Stands in for mel bands that the microphone cannot hear: about what they hold when it can. A cliff at the last audible band (say 40 dB
+# Replaces mel bands that the microphone cannot record: about what they hold when it can. A cliff at the last audible band (say 40 dB
 # under the reference) outshouts every real change near it, and int8 spends its range on it: its noise was half as much again.
 MASKED_DB = REFERENCE_DB - 12.0
 TIME_CONSTANT_S = 10.0  # of the tracker: slower than any event, faster than a shift
-PRIMING_BLOCKS = 3  # about one second is heard before the first frame is normalised
+PRIMING_BLOCKS = 3  # about one second of sound comes before the first frame is normalised
 
 
 class LevelTracker:

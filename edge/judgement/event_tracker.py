@@ -35,7 +35,7 @@ class _Open:
     peak: Window  # with the highest score
     shown: Window  # that holds most of the event: its regions are the event's
     last_above_s: float
-    told_s: float | None = None  # when subscribers last heard of it
+    told_s: float | None = None  # when it was last published
 
 
 class EventTracker:
@@ -70,7 +70,7 @@ class EventTracker:
             event = self._open = _Open(self._new_id(), window.t_end_s, start_s, end_s, window, window, window.t_end_s)
         elif window.score >= ALARM:
             if span := _hot_span(window):
-                event.t_end_s = span[1]  # not the latest ever: what is said of the newest cells, the next ones correct
+                event.t_end_s = span[1]  # not the latest ever: the next cells correct the newest ones
             if window.score > (event.peak.score or 0.0):
                 event.peak = window
             if _evidence(window) >= _evidence(event.shown):

@@ -14,7 +14,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 WINDOWS = 3  # that it is as long as
-SPARE_BLOCKS = 8  # that were heard, and are judged later
+SPARE_BLOCKS = 8  # of sound, scored later
 
 
 class LongAverage:

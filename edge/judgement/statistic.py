@@ -75,7 +75,7 @@ class Statistic:
 
     kind: Kind
     lengths: Float64  # (length,) cells, ascending
-    centres: Float64  # (length,) what windows reach that the fit had not heard
+    centres: Float64  # (length,) values of held-out windows
     spreads: Float64  # (length,) and how much that varies
     recordings: float  # it is known from
     weight: float  # of its nats: little where normal windows differ by more than a fault would change them

@@ -33,7 +33,7 @@ STEADY_HEADS = (LEVEL, PROFILE, DYNAMICS)
 # A long window holds so many others that the highest of them is high by chance; this many nats of it count for nothing.
 LOOKS_NATS = 6.0
 USUAL_NATS = 3.0  # that a window has of normal sound; what it has beyond them may last
-EITHER = frozenset({LEVEL})  # heads whose statistics are ways to hear the same: the farthest counts, not their sum
+EITHER = frozenset({LEVEL})  # heads whose statistics measure the same: the farthest counts, not their sum
 LONGER = 1.25  # times a window; what is hardly longer says the same
 
 # Relative: how loud the machine is does not count, for its microphone's gain drifts.

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 
 SECONDS_PER_WEEK = 7 * 24 * 3600.0
-# A tail of negative shape ends somewhere, and few peaks cannot tell where. Where it is this much rarer than the onset it goes on as an
+# A tail of negative shape ends somewhere, and few peaks cannot show where. Where it is this much rarer than the onset it goes on as an
 # exponential, so that nothing is impossible and more surprise stays rarer.
 TRUSTED = 1e-9
 

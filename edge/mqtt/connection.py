@@ -152,7 +152,7 @@ class Connection:
     def _subscribe(self) -> None:
         if self._subscription is None:
             return
-        if self._is_v5:  # as published: so that a command that somebody retains is known for one the first time already
+        if self._is_v5:  # as published: so that a retained command is recognised the first time
             options = SubscribeOptions(qos=1, retainAsPublished=True)
             self._client.subscribe(self._subscription.topic_filter, options=options)
         else:

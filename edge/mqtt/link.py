@@ -11,7 +11,7 @@ from edge.mqtt.backoff import Backoff
 from edge.mqtt.payloads import BrokerState
 from edge.mqtt.refusal import ConnectError, ContestedError, PostponedError, RefusedError, SilentError
 
-SETTLED_S = 30.0  # a connection that stood this long starts the backoff anew
+SETTLED_S = 30.0  # a connection that lasted this long restarts the backoff
 SHORT_S = 60.0  # lost sooner than this without a word
 SHORT_LIVES = 3  # ... so often in a row: MQTT 3.1.1 cannot say that another client has our id, and Mosquitto does not say it either
 PEACE_S = 3600.0  # a connection that stood this long is contested no more; longer than the longest wait of the other client
@@ -80,7 +80,7 @@ class Link:
         if self._state == "connected":
             failure = self._judge_life(failure, client_id, self._clock() - self._since_s)
         else:
-            self._short_lives = 0  # it cannot be reached: so it was the broker that went, and nobody with our id
+            self._short_lives = 0  # it cannot be reached: so the broker was away, and there is no other client with our id
         self._attempts += 1
         self._reason = str(failure)
         if isinstance(failure, ContestedError):

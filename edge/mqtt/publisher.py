@@ -201,7 +201,7 @@ class Publisher:
                 LOG.log(level, "connected to %s (MQTT %s)", self._settings.endpoint, self._settings.protocol)
                 self._serve(connection)
                 return
-            except Exception as error:  # of whatever kind: without this thread the daemon would be mute until somebody notices
+            except Exception as error:  # of whatever kind: without this thread the daemon would publish nothing until somebody notices
                 if not isinstance(error, ConnectError):
                     LOG.exception("%s: unexpected", self._settings.endpoint)
                 if connection is not None:

@@ -31,7 +31,7 @@ from edge.remote.remote import Remote
 LOG = logging.getLogger("auscult")
 IDLE_S = 0.02
 DELIVERY_TIMEOUT_S = 15.0  # for what is left when all sources have ended
-STOP_TIMEOUT_S = 5.0  # for what is left when we are told to stop; systemd waits 90 s
+STOP_TIMEOUT_S = 5.0  # for the rest of the work on SIGTERM; systemd waits 90 s
 INTERRUPTED = 130
 
 
@@ -172,7 +172,7 @@ class Daemon:
             self._publisher.check()
             self._reload()
             if self._remote is not None and self._remote.poll():
-                self._report()  # it tells what the command has changed
+                self._report()  # it contains what the command has changed
             self._status.check(self._workers, self._last_reload)
             if not is_busy:
                 time.sleep(IDLE_S)
@@ -221,7 +221,7 @@ class Daemon:
         """When all sources have ended, the node ends as the first of those that failed did; each has said so when it happened."""
         errors = [self._failure, *(worker.error for worker in self._workers.values())]
         for error in errors:
-            # Whoever tells us to stop knows of what a user can mend.
+            # On a request to stop, errors that a user can correct are known already.
             if error is not None and not (isinstance(error, UserError) and self._signal is not None):
                 raise error
 
@@ -244,7 +244,7 @@ class Daemon:
         while self._signal is None and not self._publisher.idle:
             self._publisher.check()
             self._progress.round()
-            if self._publisher.report().depth < depth:  # a long absence takes a while to tell
+            if self._publisher.report().depth < depth:  # the messages of a long absence take a while to send
                 depth = self._publisher.report().depth
                 deadline_s = time.monotonic() + DELIVERY_TIMEOUT_S
             if time.monotonic() > deadline_s:

@@ -20,7 +20,7 @@ from edge.node.listener_like import ListenerLike
 from edge.node.source_publisher import SourcePublisher
 from edge.node.standby_listener import StandbyListener
 
-WARM_UP_S = 30.0  # before the oldest window that a standby tells: what its slow level (10 s) should have heard
+WARM_UP_S = 30.0  # before the oldest window that a standby publishes: sound for its slow level (10 s)
 WINDOW_S, HOP_S = 10.0, 0.5  # of a bundle that does not say
 
 
@@ -34,9 +34,9 @@ class Listening:
         self._publisher = publisher
         self._inference = inference
         self._work_s = 0.0  # since the last window
-        self._unscored = 0  # samples heard since the last window
+        self._unscored = 0  # samples since the last window
         self._told_s = -math.inf  # seconds of the stream at which the latest window ended
-        self._silent_until_s = -math.inf  # windows that end by then were told by the listener before this one
+        self._silent_until_s = -math.inf  # windows that end by then were published by the listener before this one
         self.recent = Recent(0)
         self._hear_with(bundle)
 

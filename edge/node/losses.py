@@ -20,7 +20,7 @@ class Losses:
         self.shed_s = 0.0
         self._name = name
         self._clock = clock
-        self._told_s: dict[str, float] = {}  # cause -> when it was last told
+        self._told_s: dict[str, float] = {}  # cause -> when it was last logged
         self._untold_s: dict[str, float] = {}
         self._shed: deque[tuple[float, float]] = deque()  # (when, seconds) of the last minute
 

@@ -26,7 +26,7 @@ LOG = logging.getLogger("auscult")
 OnDone = Callable[[str | None], None]
 ABREAST_S = 1.0  # a standby that is less behind is brought abreast between two turns
 ROUNDS = 20  # of catching up; a board that is too slow for more leaves the rest to the worker
-SLOW_S = 60.0  # a reload that takes longer is told: a bundle may lie on a network drive that does not answer
+SLOW_S = 60.0  # a reload that takes longer is reported: a bundle may lie on a network drive that does not answer
 
 
 class _CancelledError(Exception):
@@ -130,7 +130,7 @@ class Reloader:
             self._close_prepared()
         except AuscultError as error:
             self._problem = str(error)
-        except Exception as error:  # of whatever kind: the daemon goes on as it was
+        except Exception as error:  # of whatever kind: the daemon continues as before
             self._problem = f"{self._path}: unexpected {in_one_line(error)}"
 
     def _prepare_sources(self, change: _Change, workers: Mapping[str, SourceWorker]) -> None:

@@ -28,7 +28,7 @@ class SourceKeeper:
         self._opened_s = 0.0  # when it was last opened
         self._told = ""
         self.problem = ""
-        self.fault = ""  # the last error that nobody foresaw, until the source has worked for a while
+        self.fault = ""  # the last unexpected error, until the source has worked for a while
 
     @property
     def is_open(self) -> bool:
@@ -91,7 +91,7 @@ class SourceKeeper:
     def _close(self) -> None:
         try:
             self._source.close()
-        except Exception:  # of whatever kind: nobody wants it any more
+        except Exception:  # of whatever kind: it is not needed any more
             LOG.exception("%s: could not be closed", self._source.name)
 
     def works(self) -> None:

@@ -61,7 +61,7 @@ class SourcePublisher:
         self._availability: Status | None = None
         self._state: State | None = None
         self._stamps: dict[str, _EventStamps] = {}  # by event id
-        self._open: Event | None = None  # what was last told of the event that is open
+        self._open: Event | None = None  # the open event as it was last published
         self.lag_s = 0.0
 
     def speak_for(self, bundle: Bundle) -> None:
@@ -129,7 +129,7 @@ class SourcePublisher:
         if self.clips is not None and event.type == "opened":
             self.clips.begin(event, stamp)
         clip = self.clips.file_of(event.id) if self.clips is not None and closes else None
-        with shared():  # `seq` goes on over all streams of the source, and over restarts
+        with shared():  # `seq` continues over all streams of the source, and over restarts
             seq, epoch = self._publisher.next_seq(self._name), self._publisher.epoch
         event = replace(event, seq=seq)
         who = self._detector, self._bundle_sha256, stamps.clock_synced

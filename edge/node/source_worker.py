@@ -53,7 +53,7 @@ class SourceWorker:
         self.publisher = publisher
         self._inference = inference
         self.keeper = SourceKeeper(source)
-        self._stream: Stream | None = None  # until the source was first open, and after an error that nobody foresaw
+        self._stream: Stream | None = None  # until the source was first open, and after an unexpected error
         self.is_held = False  # a file waits while a standby catches up with it
 
     def open(self) -> None:

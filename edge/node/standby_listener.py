@@ -30,7 +30,7 @@ class StandbyListener:
         self.listener = listener
         self.bundle = bundle
         self.recent = recent
-        self.windows: list[Window] = []  # what it made of what the other has heard
+        self.windows: list[Window] = []  # its results for the sound that the other has received
         front_end = front_end_named(bundle.manifest.front_end, bundle.path)
         self._block_s = BLOCK_FRAMES * front_end.frame_s
         self._rate_hz = rate_hz

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from contextlib import suppress
 
 LOG = logging.getLogger("auscult")
-WAIT_S = 3.0  # for all of them together: one that has been told to end may be in the middle of an inference
+WAIT_S = 3.0  # for all of them together: one that was asked to end may be in the middle of an inference
 
 
 def stragglers(others: Collection[threading.Thread] = (), wait_s: float = WAIT_S) -> list[str]:

@@ -12,7 +12,7 @@ from edge.node.stream_clock import StreamClock
 from edge.node.stream_position import StreamPosition
 from edge.sources.source import Source
 
-MOST_LAG_S = 5.0  # sound that waits for longer is left out, so that what is heard is of now
+MOST_LAG_S = 5.0  # sound that waits for longer is left out, so that scores are up to date
 
 
 class Stream:

@@ -47,7 +47,7 @@ class StreamClock:
         anchor_s = at_s - (stream_s if self._live else 0.0)
         least_s = self._drift.add(at_s, anchor_s) if self._live and heard_at_s is not None else None
         if least_s is not None and self._anchor_s is not None and least_s > self._anchor_s + STEP_S:
-            self._is_new = True  # nothing came in time for ten seconds: sound was lost that nobody counted
+            self._is_new = True  # nothing came in time for ten seconds: sound was lost and not counted
         if self._anchor_s is None or self._is_new:
             self._anchor_s = anchor_s
             self._is_new = False

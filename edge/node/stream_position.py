@@ -7,15 +7,15 @@ import time
 from edge.audio.block import Block
 from edge.node.suspension import Suspension
 
-OUTAGE_S = 10.0  # while a device is away its outage is told this often, so that events come to their end
-KEPT_BACK_S = 1.0  # of an outage: the source will tell of more than this, and its samples must not overlap with those told before
+OUTAGE_S = 10.0  # while a device is away its outage is reported this often, so that events can end
+KEPT_BACK_S = 1.0  # of an outage: the source will report more than this, and its samples must not overlap with those reported before
 
 
 class StreamPosition:
     """Counts the samples of one stream at its native rate.
 
-    A source tells what an outage cost with the block that ends it. So that nobody waits for it, parts of an outage are counted ahead, and
-    left out of what the source tells then.
+    A source reports the cost of an outage with the block that ends it. So as not to wait for it, parts of an outage are counted early, and
+    subtracted from what the source reports then.
     """
 
     def __init__(self, name: str, rate_hz: int) -> None:
@@ -23,7 +23,7 @@ class StreamPosition:
         self._rate_hz = rate_hz
         self._samples = 0
         self._ahead_samples = 0
-        self._block_at_s = time.monotonic()  # when the last block came, or the outage was last told
+        self._block_at_s = time.monotonic()  # when the last block came, or the outage was last reported
         self._suspension = Suspension(name)
 
     @property

@@ -26,7 +26,7 @@ class SystemdNotifier:
 
     def reloading(self) -> None:
         """The configuration is being read again; `ready` ends it."""
-        # The time lets systemd tell which of two reloads is over (Type=notify-reload, from systemd 253 on); earlier ones ignore it.
+        # The time shows systemd which of two reloads is over (Type=notify-reload, from systemd 253 on); earlier ones ignore it.
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def alive(self) -> None:

@@ -216,7 +216,9 @@ class OutboxDisk:
     def _described(self, error: Exception) -> str:
         try:
             _check_writable(self.path.parent)
-        except OSError as refused:  # SQLite says no more than that there was an error, and ext4 does not tell statvfs that it has given up
+        except (
+            OSError
+        ) as refused:  # SQLite says no more than that there was an error, and ext4 does not show in statvfs that it has given up
             if refused.errno == errno.EROFS:
                 return READ_ONLY
         if not isinstance(error, OSError):

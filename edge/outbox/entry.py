@@ -26,7 +26,7 @@ class Entry:
     fresh: bool = False  # it came while the connection stood on which it is about to go out for the first time
     saved: bool = False
     delivered: bool = False  # acknowledged or given up
-    kept: Callable[[], None] | None = None  # to be called once it is saved, or goes on from memory because the disk fails
+    kept: Callable[[], None] | None = None  # called once it is saved, or sent from memory because the disk fails
 
     @property
     def size_bytes(self) -> int:

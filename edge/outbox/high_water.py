@@ -31,7 +31,7 @@ class HighWater(msgspec.Struct, frozen=True):
     ledger: str  # its id
     epoch: str
     number: int  # of the last message that came
-    waiting: int  # messages that nobody has acknowledged; never fewer than there are
+    waiting: int  # unacknowledged messages; never fewer than there are
     seq: Mapping[str, int]  # the last of each source
 
 
@@ -114,7 +114,7 @@ class HighWaterMarks:
         try:
             _write(self._memory_path(ledger), mark, sync=False)
         except OSError as error:
-            LOG.debug("%s: %s", self._folder, error)  # the next run counts anew
+            LOG.debug("%s: %s", self._folder, error)  # the next run counts again
         for path in self._on_card:
             _write(path, mark, sync=True)
 

@@ -44,7 +44,7 @@ class Ledger:
         """Open or create; see `open_ledger` for what may be raised."""
         self.lost = 0  # messages that waited, or may have, and were damaged
         self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
-        # Bytes of a damaged text are no error here: the checksum is what tells.
+        # Bytes of a damaged text are no error here: the checksum finds it.
         self._database.text_factory = lambda data: data.decode(errors="replace")
         try:
             self._prepare()
@@ -83,7 +83,7 @@ class Ledger:
     def _load(self) -> None:
         execute = self._database.execute
         self._delete_damaged()
-        self.id: str  # tells a new file from the old one under the same name
+        self.id: str  # distinguishes a new file from the old one of the same name
         self.id, *epoch = execute("SELECT id, epoch, first_seq, reason FROM file").fetchone() or ("",)
         if not self.id:
             raise sqlite3.DatabaseError("malformed: it does not say what it is")

@@ -14,7 +14,7 @@ from edge.outbox.ledger import LOG, Ledger
 from edge.private_files import make_folder, private
 
 MOST_ASIDE = 3  # damaged files that are kept
-_CORRUPT = ("malformed", "not a database", "encrypted")  # SQLITE_CORRUPT and SQLITE_NOTADB; Python 3.10 does not tell error codes
+_CORRUPT = ("malformed", "not a database", "encrypted")  # SQLITE_CORRUPT and SQLITE_NOTADB; Python 3.10 does not give error codes
 
 
 def open_ledger(path: Path) -> Ledger:

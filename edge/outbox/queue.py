@@ -31,7 +31,7 @@ class OutboxQueue:
         self._ready: deque[Entry] = deque()
         self._in_flight: dict[Entry, None] = {}
         self._unwritten = Unwritten()
-        self._untold: deque[Entry] = deque()  # left `incoming`, and whoever put them has not heard of it
+        self._untold: deque[Entry] = deque()  # left `incoming`; their sender has not been informed
         self._next_number = 1
         self._last_read = 0  # what waits in the file with a greater number is not in memory
 

@@ -61,7 +61,7 @@ class BackgroundWriter:
             self._left -= 1
             try:
                 then(problem)
-            except Exception:  # whatever it is, the scores go on
+            except Exception:  # whatever it is, scoring continues
                 LOG.exception("a command could not be answered")
 
     def close(self, timeout_s: float = CLOSE_S) -> None:

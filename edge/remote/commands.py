@@ -132,7 +132,7 @@ class Commands:
             self._handlers[verb](request, reply)
         except CommandError as error:
             reply.error(str(error))
-        except Exception:  # whatever it is, the scores go on
+        except Exception:  # whatever it is, scoring continues
             LOG.exception("%s: unexpected", verb)
             reply.error(INTERNAL_ERROR)
 

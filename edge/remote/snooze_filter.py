@@ -21,7 +21,7 @@ class SnoozeFilter:
         self._new_id = new_id
         self._open: Event | None = None  # the last message of the event that those who listen take to be open
         self._stands_for: str | None = None  # its id in the tracker's words
-        self._cut: str | None = None  # the tracker's id of an event whose first part was told, and closed for a snooze
+        self._cut: str | None = None  # the tracker's id of an event whose first part was published, and closed for a snooze
 
     def pass_on(self, event: Event) -> Event | None:
         """What is to be published in place of the tracker's message; None for nothing."""
@@ -29,7 +29,7 @@ class SnoozeFilter:
             return None
         if self._open is not None and event.id == self._stands_for:
             told = replace(event, id=self._open.id)
-        elif event.type == "closed":  # nobody knows that it was open
+        elif event.type == "closed":  # it was never published
             return None
         else:
             told = replace(event, type="opened", id=self._new_id() if event.id == self._cut else event.id)

@@ -30,7 +30,7 @@ class _Kept(msgspec.Struct, frozen=True):
 @dataclass(slots=True)
 class _Snooze:
     until_s: float  # by `edge.clock.now_s`
-    until_wall_s: float  # the same, as it was told
+    until_wall_s: float  # the same, as it was published
     note: str
 
 

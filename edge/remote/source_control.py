@@ -81,7 +81,7 @@ class SourceControl:
         told = self._filter.pass_on(event)
         if event.type != "updated" or (told is not None and told.type == "opened"):
             self._remember(event, told, stamp)
-        if event.type == "closed":  # it may have been told under two ids, before and after a snooze
+        if event.type == "closed":  # it may have been published under two ids, before and after a snooze
             self._events.end(self.source, self._bundle_sha256, self._last_bin(event))
         return told
 

@@ -22,7 +22,7 @@ def fresh_inputs() -> list[InputDevice]:
     DeviceError : they cannot be listed, or the listing hangs
     """
     try:
-        # What ALSA has to say goes to stderr, and is about devices that nobody asked for.
+        # ALSA writes to stderr about devices that were not asked for.
         listed = subprocess.run(_COMMAND, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=TIMEOUT_S)
         return msgspec.json.decode(listed.stdout, type=list[InputDevice])
     except subprocess.TimeoutExpired as error:

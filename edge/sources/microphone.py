@@ -19,7 +19,7 @@ from edge.sources.portaudio import close_stream, list_inputs, open_stream
 from edge.sources.source import READ_WAIT_S
 
 RING_S = 10.0  # how late inference may be before sound is lost
-LATENCY_S = 0.1  # of the driver's buffer: nobody waits for this sound, and a longer buffer survives a busy board
+LATENCY_S = 0.1  # of the driver's buffer: nothing waits for this sound, and a longer buffer survives a busy board
 SHORTEST_BLOCK_S = 0.05
 LONGEST_BLOCK_S = 0.5
 MOST_CHANNELS = 8  # sound servers pretend to have 32 or 128
@@ -155,7 +155,7 @@ class Microphone:
         """Stop the device; what has not been read is dropped. Returns within seconds even when the device hangs."""
         if self._stream is None:
             return
-        _ = self.stalled_s  # notes when sound was last heard
+        _ = self.stalled_s  # notes when sound last arrived
         stream, self._stream = self._stream, None
         close_stream(stream)
         self._dropped_samples += self._ring.available
