@@ -107,7 +107,7 @@ def test_compare_command_in_json_and_text(tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().out.splitlines()[-1].endswith(": better")
 
 
-@pytest.mark.parametrize(("text", "problem"), [("{", "is not JSON"), ("[1]", "is no JSON result"), (None, "cannot be read")])
+@pytest.mark.parametrize(("text", "problem"), [("{", "is not JSON"), ("[1]", "is not a JSON result"), (None, "cannot be read")])
 def test_compare_command_of_a_broken_file_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, problem: str
 ) -> None:

@@ -112,7 +112,7 @@ def test_read_fleet_manifest_takes_a_backbone_file_beside_it(folder: Path, tmp_p
         ("pump1,short,,", "column recordings: 1.0 s of sound of pump1; at least 10 s are needed; record more"),
         (
             "pump1,pump1;text,,",
-            "column recordings: {folder}/text/notes.wav: not a WAV, FLAC or OGG file (Format not recognised); take them away or leave them "
+            "column recordings: {folder}/text/notes.wav: not a WAV, FLAC or OGG file (Format not recognised); remove them, or leave them "
             "out with --bad-recordings drop",
         ),
         ("pump1,pump1,,left", "column channel: 'left' must be a number, 0 for the first channel, or mix, or leave it empty"),

@@ -42,7 +42,7 @@ def test_score_of_a_grafted_backbone_is_refused_in_one_line_and_little_memory(na
     done = measured(tmp_path, "score", "--bundle", str(bundle), str(sound))
     assert (done.code, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert re.fullmatch(
-        rf".*{re.escape(str(bundle))}: holds (the operator '?{name}\b|what would take \d+ MB).*; export it again\n", done.stderr
+        rf".*{re.escape(str(bundle))}: holds (the operator '?{name}\b|a network that needs \d+ MB).*; export it again\n", done.stderr
     )
     assert done.peak_mb <= MOST_MB
 

@@ -128,7 +128,7 @@ def test_doctor_support_without_a_terminal_wants_yes(tmp_path: Path, capsys: pyt
 
 def test_doctor_support_writes_over_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine.zip").write_text("mine", encoding="utf-8")
-    for path, problem in ((tmp_path / "mine.zip", "is there already"), (tmp_path / "none" / "a.zip", "no folder that you may write to")):
+    for path, problem in ((tmp_path / "mine.zip", "already exists"), (tmp_path / "none" / "a.zip", "no folder that you may write to")):
         assert doctor("--support", str(path), "--yes") == 2
         assert problem in capsys.readouterr().err
     assert (tmp_path / "mine.zip").read_text(encoding="utf-8") == "mine"
@@ -148,5 +148,5 @@ def test_support_parts_of_a_part_that_fails_are_the_others(tmp_path: Path, monke
 
 
 def test_write_archive_on_a_name_that_is_taken_raises(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="already exists"):
         write_archive(tmp_path, [])

@@ -41,9 +41,9 @@ def test_check_graph_lets_the_built_in_backbones_pass() -> None:
         (model_of(helper.make_node("Constant", [], ["y"], value=external())), "weights in another file"),
         (model_of(helper.make_node("ConstantOfShape", ["x"], ["y"])), "the operator 'ConstantOfShape'"),
         (model_of(helper.make_node("Call", ["x"], ["y"], domain="evil")), "the operator 'Call' of the domain 'evil'"),
-        (b"no network", "no ONNX"),
+        (b"no network", "not ONNX"),
         (b"\x3a\xff\xff\xff\xff\x0f", "cut short"),
-        (b"\x3a" + b"\xff" * 20, "no ONNX"),
+        (b"\x3a" + b"\xff" * 20, "not ONNX"),
     ],
 )
 def test_check_graph_refuses(model: bytes, said: str) -> None:

@@ -61,7 +61,7 @@ def test_choose_input_unknown_lists_what_there_is() -> None:
         choose_input(ONE_OF_EACH, "geophone")
     with pytest.raises(DeviceError, match="with host_api jack"):
         choose_input(ONE_OF_EACH, "pulse", "jack")
-    with pytest.raises(DeviceError, match="none at all"):
+    with pytest.raises(DeviceError, match="available: none"):
         choose_input([], "default")
 
 

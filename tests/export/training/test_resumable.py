@@ -82,7 +82,7 @@ def test_run_resumable_damaged_state_is_refused(tmp_path: Path) -> None:
 
 def test_run_resumable_state_of_another_version_is_refused(tmp_path: Path) -> None:
     torch.save({"schema": 0}, tmp_path / "stage.pt")
-    with pytest.raises(UserError, match="of another version"):
+    with pytest.raises(UserError, match="by another version"):
         run(tmp_path, 3)
 
 
