@@ -136,7 +136,7 @@ def test_read_fleet_manifest_with_mistakes_tells_all_of_them_in_the_order_of_lin
         "pump5,pump1/0.wav,,\n",
     )
     assert [line.partition(";")[0] for line in told] == [
-        "2: column recordings: 1.0 s of sound of pump1; at least 10 s are needed",
+        "2: column recordings: 1.0 s of sound of pump1",
         "3: column seed: must be a whole number, not 'x', or leave it empty",
         "3: column backbone: nope: no such backbone",
         "4: column unit: Pump2 and pump2 (line 3) differ in capitals only",

@@ -10,7 +10,7 @@ from edge.judgement.tail_fit import supported_false_alarms_per_week
     ("seconds", "false_alarms_per_week", "part"),
     [
         (32.0, 1.0, "threshold: set for 1 false alarms per week. 32 s of recordings support 56,700 per week at best (one in 10.7 s, with"),
-        (90.0, 1.0, "set for 20 false alarms per week instead of 1, because these recordings allow no rarer ones. 90 s of recordings"),
+        (90.0, 1.0, "set for 20 false alarms per week instead of 1, because these recordings allow no rarer ones. 1.5 min of recordings"),
         (90.0, 1.0, "1,010 times beyond that, so there may be ten times more or fewer. To support 1 per week,"),
         (32.0, 100.0, "(one in 10.7 s, with 95 % confidence); the rest is extrapolated, 567 times beyond that, so there may be"),
         (
