@@ -36,7 +36,7 @@ class Freshness:
         if not -AHEAD_S <= age_s <= OLDEST_S:
             when = f"{age_s:.0f} s ago" if age_s > 0.0 else f"in {-age_s:.0f} s"
             raise CommandError(
-                f"sent_at: {when} by this node's clock, and over MQTT 3.1.1 at most {OLDEST_S:.0f} s ago is taken; "
+                f"sent_at: {when} by this node's clock, and over MQTT 3.1.1 at most {OLDEST_S:.0f} s ago is accepted; "
                 f"set the clocks and send it again, {_REMEDY}"
             )
         if age_s >= self._now() - self._began_s - AHEAD_S:
