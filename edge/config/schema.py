@@ -40,7 +40,7 @@ __all__ = [
     "Verb",
 ]
 
-Verb = Literal["snooze", "mark", "reload", "recalibrate-threshold", "snapshot", "info"]
+Verb = Literal["snooze", "mark", "reload", "recalibrate-threshold", "snapshot", "watch", "info"]
 VERBS: tuple[Verb, ...] = get_args(Verb)
 
 

@@ -24,6 +24,7 @@ from edge.commands.run import configure_logging
 from edge.config.make_source import make_source
 from edge.config.schema import CommandsConfig, FilesConfig, SourceConfig, StdinConfig
 from edge.console.cli import guarded
+from edge.judgement.cells import Cells
 from edge.judgement.event import Event
 from edge.judgement.event_tracker import EventSettings
 from edge.judgement.threshold import Moved
@@ -101,6 +102,13 @@ class LoudnessListener:
         """Another loudness is the alarm from now on."""
         self._loud = LOUD * (1.0 if moved is None else moved.factor)
         return self.end_event()
+
+    def watch(self, is_watched: bool) -> None:
+        """There is nothing to see."""
+
+    def seen(self) -> list[Cells]:
+        """Nothing."""
+        return []
 
     def _message(self, kind: Any, end_s: float) -> Event:
         assert self._event is not None
