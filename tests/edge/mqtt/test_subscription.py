@@ -30,7 +30,7 @@ def listening(broker: Broker, protocol: Protocol = "5") -> Iterator[tuple[Publis
     came: list[Delivery] = []
     subscription = Subscription("auscult/test/cmd/+", came.append)
     settings = replace(BrokerSettings(HOST, "auscult-test", broker.port), protocol=protocol)
-    publisher = Publisher(settings, "auscult/test/status", subscription=subscription, backoff=Backoff(0.1, 0.2), refusal_wait_s=0.2)
+    publisher = Publisher(settings, "auscult/test/status", subscriptions=[subscription], backoff=Backoff(0.1, 0.2), refusal_wait_s=0.2)
     try:
         publisher.open()
         publisher.start()

@@ -159,8 +159,10 @@ def main(settings: dict[str, Any]) -> int:
     folder = Path(settings["folder"]) / "state"
     clip_writer = ClipWriter(ClipFolder(Path(settings["clips"]), 86_400.0, 10**8)) if "clips" in settings else None
     remote = Remote(CommandsConfig(enabled=True), folder, topics, clip_writer) if settings.get("commands") else None
-    subscription = remote.subscription if remote is not None else None
-    publisher = Publisher(broker, topics.status, outbox=outbox, replays_per_s=1000.0, backoff=Backoff(0.1, 0.2), subscription=subscription)
+    subscriptions = [remote.subscription] if remote is not None else []
+    publisher = Publisher(
+        broker, topics.status, outbox=outbox, replays_per_s=1000.0, backoff=Backoff(0.1, 0.2), subscriptions=subscriptions
+    )
     bundle = make_bundle(Path(settings["folder"]) / "pump1.auscult")
     if "files" in settings:
         files = FilesConfig(paths=tuple(Path(path) for path in settings["files"]), realtime=settings["realtime"], loop=settings["loop"])
