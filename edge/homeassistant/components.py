@@ -127,7 +127,12 @@ def _node(topics: Topics, has_board: bool) -> dict[str, Component]:
     }
     made = {
         "memory": sensor("memory", "value_json.rss_mb", device_class="data_size", unit_of_measurement="MB", **number),
-        "disk": sensor("free disk", "(100 * value_json.disk_free_fraction) | round(1)", unit_of_measurement="%", **number),
+        "disk": sensor(
+            "free disk",
+            "value_json.disk_free_fraction if value_json.disk_free_fraction is none else (100 * value_json.disk_free_fraction) | round(1)",
+            unit_of_measurement="%",
+            **number,
+        ),
         "lag": sensor("lag", "value_json.lag_s", device_class="duration", unit_of_measurement="s", **number),
         "lost": sensor("lost sound", "value_json.lost_s", device_class="duration", unit_of_measurement="s", state_class="total_increasing"),
         "waiting": sensor("waiting messages", "value_json.outbox.depth", icon="mdi:tray-full", **number),

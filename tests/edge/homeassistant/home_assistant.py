@@ -65,8 +65,9 @@ def _install() -> Path:
         return programs
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
     subprocess.run([_python(), "-m", "venv", ENVIRONMENT], check=True, timeout=120)
-    for packages in (["homeassistant"], None):
-        if packages is None:
+    packages = ["homeassistant"]
+    for step in range(2):
+        if step:
             found = subprocess.run([programs / "python", "-c", REQUIREMENTS], check=True, capture_output=True, text=True, timeout=60)
             packages = found.stdout.split()
         done = subprocess.run([programs / "pip", "install", "-q", *packages], check=False, capture_output=True, text=True, timeout=900)
@@ -142,17 +143,17 @@ class HomeAssistant:
 
 
 @contextmanager
-def home_assistant(folder: Path, broker: Broker) -> Iterator[HomeAssistant]:
-    """One that is set up and connected to a broker."""
+def home_assistant(folder: Path, broker: Broker, **sections: Any) -> Iterator[HomeAssistant]:
+    """One that is set up and connected to a broker; `sections` are of its configuration."""
     programs = _install()
     port = free_port()
-    settings = {"http": {"server_host": HOST, "server_port": port}, "api": {}, "config": {}, "logger": {"default": "warning"}}
+    settings = {"http": {"server_host": HOST, "server_port": port}, "api": {}, "config": {}, "logger": {"default": "warning"}, **sections}
     folder.mkdir()
     (folder / "configuration.yaml").write_text(json.dumps(settings))
     log = folder / "stderr.log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with log.open("wb") as file:
-        command = [programs / "hass", "-c", folder, "--skip-pip"]
+        command: list[str | Path] = [programs / "hass", "-c", folder, "--skip-pip"]
         process = subprocess.Popen(command, stdout=file, stderr=file, env=environment, cwd=folder)
     one = HomeAssistant(port, log)
     try:

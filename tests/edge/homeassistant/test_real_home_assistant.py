@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,17 @@ def write_config(path: Path, broker: Broker, machine: CalibratedMachine, *names:
     path.write_text(yaml.safe_dump(json.loads(json.dumps(config))))
 
 
+def automation() -> list[Any]:
+    """The one of the documentation, which writes its message where a test can read it."""
+    page = (PROJECT / "docs" / "home-assistant.md").read_text()
+    (written,) = (block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if block.startswith("- alias"))
+    (made,) = yaml.safe_load(written)
+    (action,) = made["actions"]
+    assert action["action"] == "notify.notify"
+    made["actions"] = [{"action": "input_text.set_value", "data": {"entity_id": "input_text.told", "value": action["data"]["message"]}}]
+    return [made]
+
+
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 def test_home_assistant_shows_a_node_and_presses_its_buttons(
     broker: Broker, machine: CalibratedMachine, tmp_path: Path, protocol: str, monkeypatch: pytest.MonkeyPatch
@@ -49,7 +61,7 @@ def test_home_assistant_shows_a_node_and_presses_its_buttons(
     path = tmp_path / "config.yaml"
     write_config(path, broker, machine, "pump1", "fan-2", protocol=protocol)
     problem, event = f"binary_sensor.{NODE}_pump1_problem", f"event.{NODE}_pump1_event"
-    with home_assistant(tmp_path / "home", broker) as home:
+    with home_assistant(tmp_path / "home", broker, automation=automation(), input_text={"told": {"max": 255}}) as home:
         with started([PROJECT / "auscult.py", "run", "--config", path], broker) as node:
             home.wait_for(lambda: home.state(problem) in ("on", "off"))
             home.wait_for(lambda: home.number(f"sensor.{NODE}_pump1_score") >= 0.0)
@@ -62,6 +74,8 @@ def test_home_assistant_shows_a_node_and_presses_its_buttons(
             told = home.states()[event]["attributes"]
             assert told["peak_score"] >= 1.0
             assert told["regions"][0]["f_lo_hz"] < 3000.0 < told["regions"][0]["f_hi_hz"]
+
+            home.wait_for(lambda: re.fullmatch(r"Score [0-9.]+, \d+\.0 to \d+\.0 Hz", home.state("input_text.told") or ""))
 
             home.press(f"button.{NODE}_pump1_snooze_for_60_minutes")  # ends the event
             home.wait_for(lambda: home.state(problem) == "off")

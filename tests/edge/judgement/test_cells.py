@@ -141,11 +141,11 @@ def test_cells_anomaly_is_the_map_of_the_window_that_ends_last(machine: Calibrat
             checked += 1
     assert checked > 30
     anomaly = anomalies_of(seen)
-    step, band = np.unravel_index(np.nanargmax(anomaly), anomaly.shape)
+    peak, band = np.unravel_index(np.nanargmax(anomaly), anomaly.shape)
     edges_hz = display_edges_hz(PANNS, BANDS)
     assert edges_hz[band] - 300.0 <= 3000.0 <= edges_hz[band + 1] + 300.0
-    assert 11.5 <= step * STEP_CELLS * 0.04 <= 14.5
-    assert anomaly[step, band] >= 1.0
+    assert 11.5 <= peak * STEP_CELLS * 0.04 <= 14.5
+    assert anomaly[peak, band] >= 1.0
     assert np.nanmax(anomaly[: round(11.0 / 0.52)]) < 1.0
 
 

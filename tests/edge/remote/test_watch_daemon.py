@@ -125,7 +125,7 @@ def test_watch_comes_while_it_lasts_and_of_that_source_alone(
         one.hear(3.0)
         assert len(one.cells()) == seen
         nowhere = one.ask(10, "fan9")
-        assert nowhere["error"] == "no source is called 'fan9' here; there are pump1, fan2"
+        assert nowhere["error"] == "no source is called 'fan9' here; there are fan2, pump1"
 
 
 def test_watch_ends_by_itself_unless_it_is_renewed(
