@@ -50,11 +50,13 @@ print(" ".join(sorted(needed)))
 def _python() -> str:
     """A Python that Home Assistant runs with, which is newer than device discovery."""
     for version in PYTHONS:
-        places = [shutil.which(f"python{version}"), *sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"), reverse=True)]
-        for place in filter(None, places):
+        installed = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"), reverse=True)
+        for place in (shutil.which(f"python{version}"), *map(str, installed)):
+            if place is None:
+                continue
             found = subprocess.run([place, "-c", "import venv, ssl, sqlite3"], capture_output=True, check=False, timeout=30)
             if found.returncode == 0:
-                return str(place)
+                return place
     pytest.skip(f"Home Assistant needs Python {' or '.join(reversed(PYTHONS))}, and none is installed (uv python install {PYTHONS[-1]})")
 
 
