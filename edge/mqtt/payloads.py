@@ -124,7 +124,10 @@ class CellsPayload(msgspec.Struct, frozen=True, kw_only=True):
     t_start: Annotated[Timestamp, Meta(description="start of the first step")]
     step_s: Annotated[float, Meta(description="length of one step: a little more than half a second")]
     steps: Annotated[
-        Count, Meta(description="number of steps: two, or one before a gap; after the start of a stream all of its first window")
+        Count,
+        Meta(
+            description="number of steps: two; fewer before a gap; at the start of a stream, when its first window is complete, all of it"
+        ),
     ]
     band_edges_hz: Annotated[
         list[float], Meta(min_length=17, max_length=17, description="where each of the 16 bands begins, and where the last one ends")

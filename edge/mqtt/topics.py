@@ -51,7 +51,7 @@ class Topics:
         return f"{self.base}/{self.node}/{source}/level"
 
     def cells(self, source: str) -> str:
-        """While somebody [watches](#watch): level and anomaly in 16 bands, two steps a second, about one message per second."""
+        """While somebody watches (command `watch`): level and anomaly in 16 bands, two steps a second, one message per second."""
         return f"{self.base}/{self.node}/{source}/cells"
 
     @property

@@ -79,6 +79,25 @@ def test_discovery_is_off_unless_it_is_asked_for(broker: Broker, machine: Calibr
     assert not list(tmp_path.glob("*.homeassistant"))
 
 
+def test_discovery_that_is_off_is_not_even_imported(broker: Broker, machine: CalibratedMachine, tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from edge.config.load import load_config
+from edge.node.assembly import Assembly
+from edge.node.plan import Plan
+
+path = Path(sys.argv[1])
+Assembly(Plan.of(load_config(path))).daemon(path)
+print("edge.homeassistant" in sys.modules)
+"""
+    for enabled in (False, True):
+        write_config(tmp_path / "config.yaml", broker, machine, "pump1", homeassistant={"enabled": enabled})
+        command: list[str | Path] = [sys.executable, "-c", program, tmp_path / "config.yaml"]
+        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=True)
+        assert done.stdout == f"{enabled}\n"
+
+
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 def test_discovery_follows_the_sources_and_home_assistant(
     broker: Broker, machine: CalibratedMachine, tmp_path: Path, protocol: str

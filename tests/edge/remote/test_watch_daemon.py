@@ -20,13 +20,14 @@ import pytest
 import soundfile
 import yaml
 
+from edge.bundles.bundle import Bundle
 from edge.commands.schema import schema_document
 from edge.mqtt.backoff import Backoff
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.settings import BrokerSettings
 from edge.remote.requests import LONGEST_WATCH_S
 from tests.broker import HOST, Broker
-from tests.bundles import RATE_HZ, CalibratedMachine
+from tests.bundles import RATE_HZ, CalibratedMachine, tampered
 from tests.edge.remote.remote_node import PROJECT, Node, started
 
 SCHEMA = schema_document()["topics"]["auscult/<node>/<source>/cells"]["payload"]
@@ -37,7 +38,7 @@ def write_config(path: Path, broker: Broker, machine: CalibratedMachine, **more:
     sound = path.parent / "fan.wav"
     if not sound.exists():
         soundfile.write(sound, machine.samples[: 12 * RATE_HZ], RATE_HZ, subtype="PCM_16")
-    bundle = str(machine.bundle)
+    bundle = str(more.pop("bundle", machine.bundle))
     config = {
         "node": "test",
         "mqtt": {"host": HOST, "port": broker.port, "protocol": more.pop("protocol", "5")},
@@ -162,6 +163,17 @@ def test_watch_goes_on_over_a_reload(broker: Broker, machine: CalibratedMachine,
         seen, seen_fan = len(one.cells()), len(one.cells("fan2"))
         one.hear(4.0)
         one.node.wait_for(lambda: len(one.cells()) > seen and len(one.cells("fan2")) > seen_fan)
+
+        other = tampered(machine.bundle, tmp_path / "other.auscult", lambda manifest, *_: manifest["threshold"].update(score_scale=1.0))
+        write_config(tmp_path / "config.yaml", broker, machine, events={"cooldown_s": 2}, bundle=other)
+        os.kill(one.node.process.pid, signal.SIGHUP)
+        sha256 = Bundle.read(other).sha256
+        one.node.wait_for(lambda: one.node.last("info")["sources"]["fan2"]["bundle"] == f"sha256:{sha256}")
+        seen, seen_fan = len(one.cells()), len(one.cells("fan2"))
+        one.hear(4.0)
+        one.node.wait_for(lambda: len(one.cells()) > seen and len(one.cells("fan2")) > seen_fan + 1)
+        ends = [datetime.fromisoformat(cells["t_start"].replace("Z", "+00:00")) for cells in one.cells("fan2")]
+        assert all(following - start >= timedelta(seconds=1.04) for start, following in pairwise(ends))  # no step is told twice
 
 
 def test_watch_that_is_not_allowed_is_answered_so(
