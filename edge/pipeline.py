@@ -103,7 +103,7 @@ class Listener:
         return self.end_event()
 
     def watch(self, is_watched: bool) -> None:
-        """From now on keep, or no longer keep, what `seen` returns."""
+        """Start or stop collecting what `seen` returns."""
         if is_watched:
             mels = mels_below(self._front_end, self.model.bandwidth_hz)
             self._recorder = self._recorder or CellRecorder(self._front_end, mels, self.model.window_cells)
@@ -111,7 +111,7 @@ class Listener:
             self._recorder = None
 
     def seen(self) -> list[Cells]:
-        """The picture of the stream that has been completed since this was last called; nothing while nobody watches."""
+        """The cells that were completed since the last call; none while nobody watches."""
         return [] if self._recorder is None else self._recorder.take()
 
     @property

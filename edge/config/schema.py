@@ -141,7 +141,7 @@ class ClipsConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class HomeAssistantConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Whether Home Assistant finds the node by itself."""
+    """MQTT discovery for Home Assistant."""
 
     enabled: Annotated[bool, meaning("`true` makes the sources appear in [Home Assistant](home-assistant.md) by themselves.")] = False
     prefix: Annotated[Text, meaning("The discovery prefix that is set in Home Assistant's MQTT integration.")] = "homeassistant"
@@ -192,7 +192,7 @@ class Config(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     @property
     def discovery_path(self) -> Path:
-        """Where the node remembers what it has told Home Assistant: beside the outbox."""
+        """A file beside the outbox with the discovery topics that this node has used."""
         return self.outbox_path.with_name(f"{self.outbox_path.name}.homeassistant")
 
     @property

@@ -98,16 +98,16 @@ def band_edges_hz(front_end: FrontEnd, first: int, last: int) -> tuple[float, fl
 
 @lru_cache(maxsize=8)
 def display_edges_hz(front_end: FrontEnd, bands: int) -> tuple[float, ...]:
-    """Where so many bands of equally many mels each begin and the last one ends: half-way between the centres of two mels."""
+    """Edges of `bands` bands with the same number of mels each, `bands + 1` numbers: half-way between the centres of two mels."""
     middles = 0.5 * (mel_edges_hz(front_end)[:-1] + mel_edges_hz(front_end)[1:])  # (mel + 1,)
     return tuple(round(float(hz), 1) for hz in middles[:: front_end.mel_bands // bands])
 
 
 @lru_cache(maxsize=8)
 def band_power_weights(front_end: FrontEnd) -> NDArray[np.float64]:
-    """What the power of each mel is to be multiplied with, shape = (mel,), to be that in its band: 1 is a full-scale square wave.
+    """Factors, shape = (mel,), that turn the power of each mel into the mean square of the sound in its band.
 
-    The mels of a sound then add up to its mean square, as far as it lies between the first and the last.
+    The products add up to the mean square of the sound, as far as it lies between the first mel and the last.
     """
     middles = 0.5 * (mel_edges_hz(front_end)[:-1] + mel_edges_hz(front_end)[1:])
     window_power = 3.0 / 8.0 * front_end.window_samples  # the sum of the squares of a periodic Hann window

@@ -1,1 +1,1 @@
-"""Home Assistant finds the node by itself: MQTT device discovery. Imported only where it is, or was, enabled."""
+"""MQTT device discovery for Home Assistant. Imported only if it is enabled, or was."""

@@ -1,4 +1,4 @@
-"""What Home Assistant is told of a node: one device, and the entities of each source.
+"""The discovery message: one device for the node, with the entities of each source.
 
 The keys are those of MQTT device discovery (home-assistant.io/integrations/mqtt, "Device discovery payload", from version 2024.11 on).
 """
@@ -15,9 +15,9 @@ from edge.version import VERSION
 Component = dict[str, Any]
 
 SNOOZE_MIN = 60
-UPDATE_S = 10  # Home Assistant keeps every change of a state in its database, and a score comes twice a second
+UPDATE_S = 10  # Home Assistant stores every change of a state, and scores come twice a second
 
-# By kind, its platform: what a source may have, and so what has to be taken back from one that is gone.
+# The platform of each kind of entity that a source may have, and that is removed with the source.
 KINDS = {
     "problem": "binary_sensor",
     "score": "sensor",
@@ -34,10 +34,10 @@ LAST_COMMAND = "last_command"
 def device_payload(
     topics: Topics, sources: Sequence[str], gone: Collection[str], verbs: Collection[Verb], has_board: bool
 ) -> dict[str, Any]:
-    """The whole of a discovery message.
+    """Return the discovery message.
 
-    `gone` are sources whose entities are to disappear, `verbs` the commands that the node takes, and `has_board` is whether the device
-    tells its temperature. What there is not is named with its platform alone, which removes what an earlier message has made.
+    The entities of sources in `gone` are removed. `verbs` are the commands that the node accepts; `has_board` is whether the device reports
+    its temperature. An entity that does not exist is listed with its platform only, which removes the one of an earlier message.
     """
     components: dict[str, Component] = _node(topics, has_board)
     components[LAST_COMMAND] = _last_command(topics) if verbs else {"platform": "sensor"}
@@ -114,7 +114,7 @@ def _source(topics: Topics, source: str, verbs: Collection[Verb]) -> dict[str, C
 
 
 def _node(topics: Topics, has_board: bool) -> dict[str, Component]:
-    """The entities of the node itself, by key: what `health` says."""
+    """The entities of the node itself, by key, from `health`."""
 
     def sensor(name: str, value: str, platform: str = "sensor", **more: Any) -> Component:
         told = {"entity_category": "diagnostic", "state_topic": topics.health, "value_template": _expression(value)}
@@ -143,27 +143,27 @@ def _node(topics: Topics, has_board: bool) -> dict[str, Component]:
 
 
 def _last_command(topics: Topics) -> Component:
-    """What became of the last command: whoever presses a button sees here why nothing has happened."""
+    """The result of the last command, so that it is visible why a button did nothing."""
     component = {
         "name": "last command",
         "icon": "mdi:message-reply-text",
         "entity_category": "diagnostic",
         "state_topic": topics.response("+"),
-        # The answers to whoever watches cells come each minute.
+        # Clients that watch cells get an answer every minute, which is left out.
         "value_template": _expression("this.state if 'watched_until' in value_json else (value_json.error or 'done')[:250]"),
     }
     return _complete(topics, LAST_COMMAND, "sensor", component)
 
 
 def _complete(topics: Topics, key: str, platform: str, component: Component | None) -> Component:
-    """With its platform and id; without a component, what removes it."""
+    """Add platform and id; for None return what removes the entity."""
     if component is None:
         return {"platform": platform}
     return {"platform": platform, "unique_id": f"auscult.{topics.node}.{key}", **component}
 
 
 def _button(topics: Topics, verb: Verb, name: str, icon: str, source: str, minutes: int | None = None) -> Component:
-    """A button that gives a command as the node takes it over both versions of MQTT."""
+    """A button for a command. Its payload is valid over MQTT 5 and 3.1.1."""
     more = "" if minutes is None else f', "minutes": {minutes}'
     now = _expression("utcnow().isoformat()")
     return {
@@ -177,7 +177,7 @@ def _button(topics: Topics, verb: Verb, name: str, icon: str, source: str, minut
 
 
 def _now_and_then(field: str, *, alarm: bool = False) -> str:
-    """A template that lets a number change every ten seconds at most; and at once when it passes the threshold."""
+    """A template that changes at most every ten seconds; with `alarm` also when the number crosses the threshold."""
     passes = " or (new >= 1) != (old >= 1)" if alarm else ""
     due = f"new is none or old is none{passes} or (now() - this.last_updated).total_seconds() >= {UPDATE_S}"
     return f"{{% set new = value_json.{field} %}}{{% set old = this.state | float(none) %}}{_expression(f'new if {due} else old')}"

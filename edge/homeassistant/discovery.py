@@ -1,4 +1,4 @@
-"""Tells Home Assistant what there is, again when that changes or Home Assistant starts, and takes back what is no more."""
+"""Publishes the discovery message, again after a change or a start of Home Assistant, and deletes old ones."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from edge.mqtt.subscription import Delivery, Subscription
 from edge.mqtt.topics import Topics
 
 LOG = logging.getLogger("auscult")
-BIRTH_WAIT_S = (1.0, 5.0)  # after Home Assistant's start: all nodes hear of it in the same instant
-MOST_GONE = 32  # sources whose entities are removed; more would make the message too large for some brokers
+BIRTH_WAIT_S = (1.0, 5.0)  # after Home Assistant has started: not all nodes at the same moment
+MOST_GONE = 32  # removed sources in the message; it must not grow without bound
 
 
 class PublisherLike(Protocol):
@@ -35,7 +35,7 @@ class PublisherLike(Protocol):
 
 
 class Discovery:
-    """Used by the worker's thread, but for what comes from the broker. Where it is not enabled (any more), it only takes back."""
+    """Used by the worker's thread. If discovery is disabled, it only deletes old messages."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Discovery:
         rng: random.Random | None = None,
         root: Path = Path("/"),
     ) -> None:
-        """`root` is where the device's own files are."""
+        """`root` is the root of the file system, for the device's temperature."""
         section = config.homeassistant
         self._topics = topics
         self._clock = clock
@@ -58,12 +58,12 @@ class Discovery:
         self._withdrawn = False
         self._gone: list[str] = []
         self._payload = b""
-        self._again_s: float | None = None  # when to say it once more
-        without = "Home Assistant's restarts are not heard; what is retained tells it all the same"
+        self._again_s: float | None = None  # when to publish it again
+        without = "restarts of Home Assistant go unnoticed (the retained message still works)"
         self.subscriptions = [Subscription(f"{section.prefix}/status", self._deliver, without)] if section.enabled else []
 
     def publish(self, publisher: PublisherLike, sources: Sequence[str], gone: Collection[str]) -> None:
-        """These are the sources from now on, and `gone` are no more."""
+        """Publish the discovery message for these sources, and remove the entities of those in `gone`."""
         if not self._withdrawn:
             self._withdraw(publisher)
         if self._topic is None:
@@ -73,10 +73,10 @@ class Discovery:
         if payload != self._payload:
             self._payload = payload
             publisher.retain(self._topic, payload)
-            LOG.info("Home Assistant: %s in %s (%d bytes)", ", ".join(sources), self._topic, len(payload))
+            LOG.info("Home Assistant: published %s in %s (%d bytes)", ", ".join(sources), self._topic, len(payload))
 
     def check(self, publisher: PublisherLike) -> None:
-        """Do what is due: usually nothing."""
+        """Publish again after a start of Home Assistant, and forget old topics when the broker has deleted them."""
         if self._again_s is not None and self._clock() >= self._again_s and self._topic is not None:
             self._again_s = None
             publisher.retain(self._topic, self._payload)
@@ -87,12 +87,12 @@ class Discovery:
     def _withdraw(self, publisher: PublisherLike) -> None:
         self._withdrawn = True
         for topic in self._old:
-            LOG.info("Home Assistant: taking back %s", topic)
+            LOG.info("Home Assistant: removing %s", topic)
             publisher.retain(topic, b"")
         if self._topic is not None:
             self._told.write([*self._old, self._topic])
 
     def _deliver(self, delivery: Delivery) -> None:
-        """In the network thread: Home Assistant says that it is there."""
+        """Called in the network thread with Home Assistant's birth message."""
         if delivery.payload == b"online" and self._again_s is None:
             self._again_s = self._clock() + self._rng.uniform(*BIRTH_WAIT_S)

@@ -1,4 +1,4 @@
-"""Where Home Assistant was ever told of the node: what is retained there has to be taken back once it is wrong."""
+"""The discovery topics that this node has used, so that retained messages can be deleted when they are no longer right."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _TOPIC = re.compile(r"[^+#\0]+/device/auscult_[a-zA-Z0-9_-]+/config")
 
 
 class ToldTopics:
-    """A small file. Losing it costs no more than that an old device stays in Home Assistant."""
+    """A small file. If it is lost, an old device may stay in Home Assistant."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def read(self) -> list[str]:
-        """The topics, as far as they make sense."""
+        """Return the topics; what is not a discovery topic is left out."""
         try:
             with self._path.open("rb") as file:
                 content = file.read(MOST_BYTES + 1)
@@ -33,7 +33,7 @@ class ToldTopics:
         return [topic for topic in topics if _TOPIC.fullmatch(topic)][-MOST:]
 
     def write(self, topics: list[str]) -> None:
-        """Replace them; without any there is no file."""
+        """Replace the topics; an empty list deletes the file."""
         try:
             if not topics:
                 self._path.unlink(missing_ok=True)

@@ -1,10 +1,10 @@
-"""The picture of a stream for whoever watches it: how loud and how anomalous it is, in 16 bands, two times a second.
+"""The live picture of a stream: its level and its anomaly in 16 bands, twice a second, while somebody watches.
 
-It is coarse because of people who talk beside the machine. Sixteen bands every 40 ms, which the anomaly map has, are speech: four bands
-with envelopes up to 16 Hz can be understood (Shannon et al., "Speech recognition with primarily temporal cues", Science 270, 1995), and so
-can noise that is switched on and off where speech stands out (Wang et al., "Speech perception of noise with binary gains", JASA 124, 2008),
-so neither level nor anomaly may be as fine. What is left below 2 Hz cannot (Drullman, Festen and Plomp, "Effect of temporal envelope
-smearing on speech reception", JASA 95, 1994): a step holds two or three syllables, and nothing says in which order.
+It is coarse so that it does not carry speech. The anomaly map has 16 bands every 40 ms. That is enough to understand speech: four bands
+with envelopes up to 16 Hz suffice (Shannon et al., "Speech recognition with primarily temporal cues", Science 270, 1995), and so does noise
+that is switched on and off where speech stands out (Wang et al., "Speech perception of noise with binary gains", JASA 124, 2008). So neither
+level nor anomaly may be published at that resolution. Envelopes below 2 Hz do not suffice (Drullman, Festen and Plomp, "Effect of temporal
+envelope smearing on speech reception", JASA 95, 1994). A step here is a mean over two or three syllables, without their order.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Float32 = NDArray[np.float32]
 
 BANDS = 16
 STEP_S = 0.5  # at least: a whole number of cells
-TOLD_S = 1.0  # about so much is told at once
-SLACK_CELLS = 1024  # what a detector may lag behind the sound
+TOGETHER_S = 1.0  # about this much is published in one message
+SLACK_CELLS = 1024  # more than any detector lags behind the sound
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Consecutive steps of a stream. Time is in seconds of the stream; NaN stands where nothing was heard or judged."""
+    """Consecutive steps of a stream. Time is in seconds of the stream; NaN means not heard or not judged."""
 
     t_start_s: float
     step_s: float
@@ -40,25 +40,26 @@ class Cells:
 
 
 class CellRecorder:
-    """Draws one stream while somebody watches.
+    """Collects the cells of one stream while somebody watches.
 
-    The steps are those of the stream, not of whoever begins to watch: to watch again does not show the same sound cut in another way.
+    Steps begin at fixed positions of the stream. If they began when a watch begins, several watches would show the same sound in different
+    cuts, and so more of it than one.
     """
 
     def __init__(self, front_end: FrontEnd, mels: int, window_cells: int) -> None:
-        """`mels` are audible; a window is `window_cells` long."""
+        """The lowest `mels` of the front end are audible; a window has `window_cells`."""
         self._front_end = front_end
         self._step_cells = math.ceil(STEP_S / front_end.cell_s - 1e-9)
-        self._together = max(1, round(TOLD_S / (self._step_cells * front_end.cell_s)))
+        self._together = max(1, round(TOGETHER_S / (self._step_cells * front_end.cell_s)))
         self._audible = mels // (front_end.mel_bands // BANDS)  # bands
         self._power = np.full((window_cells + SLACK_CELLS, BANDS), np.nan, np.float32)  # (cell modulo length, band)
         self._cell_at = np.full(len(self._power), -1)  # (cell modulo length,): which absolute cell is there
-        self._next: int | None = None  # step; known once something was heard
-        self._steps: list[tuple[Float32, Float32]] = []  # that wait to be told
-        self._told: list[Cells] = []
+        self._next: int | None = None  # the next step; None until something was heard
+        self._steps: list[tuple[Float32, Float32]] = []  # level and anomaly of steps that are not in a message yet
+        self._complete: list[Cells] = []
 
     def hear(self, heard: PlacedBlock) -> None:
-        """Take in how loud eight cells are."""
+        """Add the level of eight cells."""
         real = real_cells(heard.block.first_cell, heard.cells)
         first, last = heard.base_cell + heard.block.first_cell + real.start, heard.base_cell + heard.block.first_cell + real.stop
         if first == last:
@@ -71,13 +72,13 @@ class CellRecorder:
         self._cell_at[rows] = np.arange(first, last)
 
     def judge(self, last_cell: int, cells: int, anomaly: Float32 | None) -> None:
-        """Take in the map of a window of so many cells that ends before `last_cell`, (time, band); None when it has no score."""
+        """Add the anomaly map, (time, band), of the window of `cells` cells that ends before `last_cell`; None if it has no score."""
         if self._next is None:
             return
         first_cell = last_cell - cells
         oldest = -(-first_cell // self._step_cells)
         if oldest > self._next:  # nothing was heard for longer than a window
-            self._tell()
+            self._finish_message()
             self._next = oldest
         while (self._next + 1) * self._step_cells <= last_cell:
             begin = self._next * self._step_cells
@@ -85,23 +86,25 @@ class CellRecorder:
             self._steps.append((self._level_db(begin), self._highest(None if anomaly is None else anomaly[rows])))
             self._next += 1
         if len(self._steps) >= self._together:
-            self._tell()
+            self._finish_message()
 
     def take(self) -> list[Cells]:
-        """What is complete and was not taken yet."""
-        told, self._told = self._told, []
-        return told
+        """Return what was completed since the last call."""
+        complete, self._complete = self._complete, []
+        return complete
 
-    def _tell(self) -> None:
+    def _finish_message(self) -> None:
         if not self._steps or self._next is None:
             return
         step_s = self._step_cells * self._front_end.cell_s
         levels, anomalies = (np.stack(rows) for rows in zip(*self._steps, strict=True))
-        self._told.append(Cells((self._next - len(levels)) * step_s, step_s, display_edges_hz(self._front_end, BANDS), levels, anomalies))
+        self._complete.append(
+            Cells((self._next - len(levels)) * step_s, step_s, display_edges_hz(self._front_end, BANDS), levels, anomalies)
+        )
         self._steps = []
 
     def _level_db(self, first_cell: int) -> Float32:
-        """The loudness of a step in each band, (band,)."""
+        """The level of a step in each band, shape = (band,)."""
         level_db = np.full(BANDS, np.nan, np.float32)
         cells = np.arange(first_cell, first_cell + self._step_cells)
         rows = cells % len(self._power)
@@ -111,7 +114,7 @@ class CellRecorder:
         return level_db
 
     def _highest(self, anomaly: Float32 | None) -> Float32:
-        """The highest cell of a step in each band, (band,), of (time, band of the map)."""
+        """The highest cell in each band, shape = (band,), of the part of the map in a step, (time, band of the map)."""
         highest = np.full(BANDS, np.nan, np.float32)
         if anomaly is not None:
             together = self._front_end.bands // BANDS

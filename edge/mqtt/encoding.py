@@ -21,7 +21,7 @@ from edge.outbox.entry import renumbered
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 BEFORE_EPOCHS = ""  # of messages that waited in the outbox of a version that had none
 
-LEVEL_MIN_DB, LEVEL_STEP_DB = -130.0, 1.0  # the floor of the front ends; no picture needs more
+LEVEL_MIN_DB, LEVEL_STEP_DB = -130.0, 1.0  # from the floor of the front ends
 ANOMALY_STEP = 0.02
 UNKNOWN = 255
 
@@ -86,7 +86,7 @@ def score_payload(source: str, window: Window, stamp: Stamp, latency_ms: float) 
 
 
 def cells_payload(source: str, cells: Cells, stamp: Stamp) -> CellsPayload:
-    """Return what is published of a piece of a source's picture."""
+    """Return the payload for cells."""
     return CellsPayload(
         schema=SCHEMA_VERSION,
         source=source,
@@ -103,7 +103,7 @@ def cells_payload(source: str, cells: Cells, stamp: Stamp) -> CellsPayload:
 
 
 def _bytes(values: NDArray[np.floating]) -> bytes:
-    """The nearest whole numbers, one byte each; the last stands for NaN."""
+    """The nearest whole numbers, one byte each; 255 means NaN."""
     return np.where(np.isnan(values), UNKNOWN, np.clip(np.rint(np.nan_to_num(values)), 0, UNKNOWN - 1)).astype(np.uint8).tobytes()
 
 

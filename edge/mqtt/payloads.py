@@ -114,9 +114,9 @@ class LevelPayload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CellsPayload(msgspec.Struct, frozen=True, kw_only=True):
-    """Some steps of the picture of a source while somebody watches it: `<source>/cells`.
+    """Some steps of the live picture of a source: `<source>/cells`.
 
-    Steps follow each other without a gap, from message to message too, unless sound or a message was lost.
+    Each step begins where the last one ended, also across messages, unless sound or a message was lost.
     """
 
     schema: Annotated[Schema, Meta(description="version of this schema")]
@@ -125,13 +125,9 @@ class CellsPayload(msgspec.Struct, frozen=True, kw_only=True):
     step_s: Annotated[float, Meta(description="length of one step: a little more than half a second")]
     steps: Annotated[
         Count,
-        Meta(
-            description="number of steps: two; fewer before a gap; at the start of a stream, when its first window is complete, all of it"
-        ),
+        Meta(description="number of steps: usually two, one before a gap; the first message of a stream has its whole first window"),
     ]
-    band_edges_hz: Annotated[
-        list[float], Meta(min_length=17, max_length=17, description="where each of the 16 bands begins, and where the last one ends")
-    ]
+    band_edges_hz: Annotated[list[float], Meta(min_length=17, max_length=17, description="edges of the 16 bands")]
     level_min_db: Annotated[float, Meta(description="level in dBFS = `level_min_db` + value * `level_step_db`")]
     level_step_db: Annotated[float, Meta(description="see `level_min_db`")]
     level: Annotated[

@@ -104,7 +104,7 @@ class Assembly:
 
 
 def _discovery(config: Config, topics: Topics) -> DiscoveryLike | None:
-    """What tells Home Assistant of the node, or takes back what an earlier configuration has told it."""
+    """Discovery for Home Assistant; also if an earlier configuration had it enabled, to delete its messages."""
     if not config.homeassistant.enabled and not config.discovery_path.exists():
         return None
     from edge.homeassistant.discovery import Discovery  # only here: most nodes need none of it

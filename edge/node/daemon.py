@@ -203,7 +203,7 @@ class Daemon:
             self._notifier.ready(f"listening to {self._devices()}")
 
     def _tell_sources(self) -> None:
-        """Take back what the broker retains of sources that earlier configurations had, and tell Home Assistant of those that there are."""
+        """Delete the retained messages of sources that no longer exist, and publish discovery for Home Assistant."""
         gone = [] if self._known_sources is None else self._known_sources.gone(self._workers)
         for name in gone:
             clear_retained(self._publisher, self._topics, name)

@@ -1,4 +1,4 @@
-"""What the daemon needs of `edge.homeassistant.discovery.Discovery`, which it imports only where it is enabled."""
+"""What the daemon needs of `edge.homeassistant.discovery.Discovery`, which is imported only if it is enabled."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from edge.mqtt.subscription import Subscription
 
 
 class DiscoveryLike(Protocol):
-    """Tells Home Assistant what there is."""
+    """Publishes discovery messages for Home Assistant."""
 
     @property
     def subscriptions(self) -> Sequence[Subscription]:
-        """What it listens to."""
+        """Its subscriptions at the broker."""
 
     def publish(self, publisher: Publisher, sources: Sequence[str], gone: Collection[str]) -> None:
-        """These are the sources from now on, and `gone` are no more."""
+        """Publish the discovery message for these sources, and remove the entities of those in `gone`."""
 
     def check(self, publisher: Publisher) -> None:
-        """Do what is due."""
+        """Do what is due; called in every round."""

@@ -37,7 +37,7 @@ class ListenerLike(Protocol):
         """Judge by another threshold from now on; return the end of the event that is open."""
 
     def watch(self, is_watched: bool) -> None:
-        """Keep what `seen` returns, from now on or no longer."""
+        """Start or stop collecting what `seen` returns."""
 
     def seen(self) -> Sequence[Cells]:
-        """The picture of the stream since this was last called."""
+        """The cells that were completed since the last call."""

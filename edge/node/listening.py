@@ -85,7 +85,7 @@ class Listening:
         standby.catch_up()
         self._hear_with(standby.bundle)
         self._listener = standby.listener
-        self._is_watched = False  # this one is not yet
+        self._is_watched = False  # the new listener does not know yet
         self._silent_until_s = self._told_s + self.hop_s / 2
         self._tell(standby.windows)
 

@@ -104,11 +104,11 @@ class SourcePublisher:
 
     @property
     def is_watched(self) -> bool:
-        """Whether somebody wants to see cells."""
+        """Whether somebody watches the source."""
         return self.control is not None and self.control.is_watched
 
     def cells(self, cells: Cells) -> None:
-        """Publish a piece of the picture of the stream."""
+        """Publish cells."""
         with shared():
             self._publisher.send(self._topics.cells(self._name), encode(cells_payload(self._name, cells, self._clock.stamp)))
 

@@ -21,7 +21,7 @@ from edge.remote.responses import Response, done, failed
 from edge.remote.transactions import Transactions
 
 LOG = logging.getLogger("auscult.remote")
-_OFTEN: frozenset[Verb] = frozenset({"watch"})  # by programs, each minute: no line in the log that says so
+_OFTEN: frozenset[Verb] = frozenset({"watch"})  # sent by programs every minute, so logged at debug level
 _VERB = re.compile(r"[a-z][a-z-]{0,31}")  # fit to be part of a topic of ours, and of a line in the log
 
 

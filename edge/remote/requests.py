@@ -77,10 +77,10 @@ class SnapshotRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class WatchRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Publish the `cells` of a source for a while. Send it again before that is over to go on watching."""
+    """Publish the `cells` of a source for a while. Send it again before the end to keep watching."""
 
     source: Source
-    seconds: Annotated[float, Meta(ge=0, le=LONGEST_WATCH_S), Meta(description="for how long, 300 at most; 0 ends it for all who watch")]
+    seconds: Annotated[float, Meta(ge=0, le=LONGEST_WATCH_S), Meta(description="for how long, 300 at most; 0 ends it for all clients")]
 
 
 class InfoRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -79,7 +79,7 @@ class WatchResponse(Response, frozen=True, kw_only=True):
     """The answer to `watch`."""
 
     source: Annotated[str | None, Meta(description="name of the source")]
-    watched_until: Annotated[Timestamp | None, Meta(description="`cells` are published until then; null when it is over")]
+    watched_until: Annotated[Timestamp | None, Meta(description="when `cells` end; null when they have ended")]
 
 
 class InfoResponse(Response, frozen=True, kw_only=True):

@@ -176,7 +176,7 @@ class Verbs:
         self._clip_writer.write(clip, done)
 
     def watch(self, request: WatchRequest, reply: Reply) -> None:
-        """Show a source for a while."""
+        """Publish the cells of a source for a while."""
         self._source(request.source)
         self._watches.set(request.source, request.seconds)
         until_s = self._watches.until_s(request.source)

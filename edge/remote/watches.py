@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class Watches:
-    """Nothing of it is kept over a restart: whoever still watches asks again."""
+    """Not kept across restarts: clients that still watch send the command again."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
         self._now = now
@@ -15,7 +15,7 @@ class Watches:
         self._until_s: dict[str, float] = {}  # by source
 
     def set(self, source: str, seconds: float) -> None:
-        """Watch a source for at least so long from now on; 0 ends it. Of several who watch, none cuts another short but so."""
+        """Watch a source for at least this long; 0 ends it. A shorter watch does not shorten one that is under way."""
         if seconds > 0.0:
             self._until_s[source] = max(self._until_s.get(source, 0.0), self._now() + seconds)
         else:

@@ -1,4 +1,4 @@
-"""`auscult run` tells Home Assistant of itself through a real Mosquitto, and takes back what is no more."""
+"""`auscult run` publishes discovery messages through a real Mosquitto, and deletes them."""
 
 from __future__ import annotations
 
@@ -122,8 +122,8 @@ def test_discovery_follows_the_sources_and_home_assistant(
             assert (len(entities(told(home)[2], "press3")), entities(told(home)[2], "fan2")) == (5, set())
             assert told(home)[2]["components"]["fan2.problem"] == {"platform": "binary_sensor"}
             log = node.stop()
-            assert f"Home Assistant: fan2, pump1 in {WORKSHOP} (" in log
-        # who starts with other sources takes back those that were, also on a broker that has forgotten
+            assert f"Home Assistant: published fan2, pump1 in {WORKSHOP} (" in log
+        # sources of an earlier run are removed too
         write_config(path, broker, machine, "pump1", protocol=protocol)
         with run(path, broker) as node:
             home.wait_for(lambda s: len(told(s)) == 4)
@@ -146,7 +146,7 @@ def test_discovery_is_taken_back_when_it_is_switched_off_or_the_node_gets_anothe
         with run(path, broker) as node:
             home.wait_for(lambda s: told(s)[-1] == {} and [m for m in s.messages if m.topic == cellar])
             node.wait_for(lambda: json.loads(kept.read_text()) == [cellar])
-            assert f"Home Assistant: taking back {WORKSHOP}" in node.stop()
+            assert f"Home Assistant: removing {WORKSHOP}" in node.stop()
         write_config(path, broker, machine, "pump1", node="cellar", homeassistant={"enabled": False})
         with run(path, broker) as node:
             home.wait_for(lambda s: [m.payload for m in s.messages if m.topic == cellar][-1] == b"")
@@ -210,4 +210,7 @@ def test_discovery_subscription_that_the_broker_denies_is_told_once_and_the_rest
     write_config(path, broker, machine, "pump1")
     with run(path, broker) as node:
         log = node.stop()
-    assert log.count("homeassistant/status: the broker does not let us subscribe (not authorized): Home Assistant's restarts are") == 1
+    assert (
+        log.count("homeassistant/status: the broker does not let us subscribe (not authorized), so restarts of Home Assistant go unnoticed")
+        == 1
+    )

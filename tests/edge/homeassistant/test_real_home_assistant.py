@@ -100,6 +100,6 @@ def test_home_assistant_shows_a_node_and_presses_its_buttons(
         with started([PROJECT / "auscult.py", "run", "--config", path], broker) as node:
             node.wait_for(lambda: node.subscriber.of("/score"))
             home.wait_for(lambda: not any("auscult" in entity for entity in home.states()))
-            assert "Home Assistant: taking back homeassistant/device/auscult_workshop/config" in node.stop()
+            assert "Home Assistant: removing homeassistant/device/auscult_workshop/config" in node.stop()
         complaints = [line for line in home.log().splitlines() if "mqtt" in line.lower() and "TurboJPEG" not in line]
         assert complaints == []
