@@ -2,8 +2,8 @@
 
 It is coarse so that it does not carry speech. The anomaly map has 16 bands every 40 ms. That is enough to understand speech: four bands
 with envelopes up to 16 Hz suffice (Shannon et al., "Speech recognition with primarily temporal cues", Science 270, 1995), and so does noise
-that is switched on and off where speech stands out (Wang et al., "Speech perception of noise with binary gains", JASA 124, 2008). So neither
-level nor anomaly may be published at that resolution. Envelopes below 2 Hz do not suffice (Drullman, Festen and Plomp, "Effect of temporal
+that is switched on and off where speech stands out (Wang et al., "Speech perception of noise with binary gains", JASA 124, 2008). So no
+level and no anomaly is published at that resolution. Envelopes below 2 Hz do not suffice (Drullman, Festen and Plomp, "Effect of temporal
 envelope smearing on speech reception", JASA 95, 1994). A step here is a mean over two or three syllables, without their order.
 """
 
