@@ -67,6 +67,25 @@ def test_subscription_commands_come_as_they_were_sent(broker: Broker, protocol: 
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_subscriptions_of_one_connection_get_their_own_messages(broker: Broker, protocol: Protocol) -> None:
+    commands: list[Delivery] = []
+    births: list[Delivery] = []
+    subscriptions = [Subscription("auscult/test/cmd/+", commands.append), Subscription("homeassistant/status", births.append)]
+    settings = replace(BrokerSettings(HOST, "auscult-test", broker.port), protocol=protocol)
+    publisher = Publisher(settings, "auscult/test/status", subscriptions=subscriptions)
+    try:
+        publisher.open()
+        publisher.start()
+        wait_until(lambda: all(subscription.state == "subscribed" for subscription in subscriptions))
+        pub(broker, "homeassistant/status", "online")
+        pub(broker, INFO, "{}")
+        wait_until(lambda: commands and births)
+        assert [delivery.topic for delivery in (*commands, *births)] == [INFO, "homeassistant/status"]
+    finally:
+        publisher.stop()
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_subscription_retained_command_is_known_for_one(broker: Broker, protocol: Protocol) -> None:
     pub(broker, INFO, "{}", "-r")
     with listening(broker, protocol) as (_, _, came):
