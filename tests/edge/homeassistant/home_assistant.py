@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.parse
@@ -177,7 +176,3 @@ def home_assistant(folder: Path, broker: Broker, **sections: Any) -> Iterator[Ho
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-if __name__ == "__main__":
-    print(_install(), file=sys.stderr)
