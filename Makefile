@@ -12,6 +12,8 @@
 #                   broker, daemon, network, sound device, disk and clock fail at random while 40 faults are played, for 7 minutes;
 #                   ARGS="--seed 1" for the same again, ARGS=--short for a minute of it; ARGS=--long for a day of four machines at ten
 #                   times their speed, with slow and read-only disks and too little memory, ARGS="--long --hours 2" for two hours of it
+#   make test-homeassistant
+#                   `auscult run` with a real Home Assistant, which it installs in build/ at first (800 MB; needs Python 3.13)
 #   make dist       wheel and source distribution in dist/, checked
 #   make deb        a Debian package in dist/ for this machine; ARGS="--arch arm64 --python 3.13" for another
 #   make install    as root, on a device: /opt/auscult, /etc/auscult, the systemd unit; `make uninstall` takes it away again
@@ -26,7 +28,7 @@ SLOW ?=
 WORKERS ?= 2
 export PYTHON
 
-.PHONY: help demo test check lint fix docs bench fuzz test-faults lock dist deb setup install uninstall clean
+.PHONY: help demo test check lint fix docs bench fuzz test-faults test-homeassistant lock dist deb setup install uninstall clean
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -105,6 +107,9 @@ deb: $(VENV)/.dev
 
 test-faults: setup
 	@PATH="$$PATH:/usr/sbin:/sbin" $(BIN)/python -m tests.faults $(ARGS)
+
+test-homeassistant: setup
+	@AUSCULT_INSTALL_HOME_ASSISTANT=1 PATH="$$PATH:/usr/sbin:/sbin" $(BIN)/python -m pytest -m "" tests/edge/homeassistant $(ARGS)
 
 install:
 	@systemd/install

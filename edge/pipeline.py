@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.features.feature_extractor import FeatureExtractor, Gap, PlacedBlock
+from edge.features.frontend import mels_below
+from edge.judgement.cells import CellRecorder, Cells
 from edge.judgement.event import Event
 from edge.judgement.event_tracker import EventSettings, EventTracker
 from edge.judgement.fusion import fuse
@@ -66,6 +68,7 @@ class Listener:
         self._events = EventTracker(settings or EventSettings(), new_id)
         self._windows = 0  # passed on the regular grid
         self._last_window_end = 0  # absolute cell
+        self._recorder: CellRecorder | None = None  # while somebody watches
 
     def push(self, samples: Float32) -> list[Window | Event]:
         """Take mono audio at the native rate, shape = (n,) float32; return the windows and events that it completed, in order.
@@ -99,6 +102,18 @@ class Listener:
         self._threshold = self.model.threshold.moved(moved)
         return self.end_event()
 
+    def watch(self, is_watched: bool) -> None:
+        """Start or stop collecting what `seen` returns."""
+        if is_watched:
+            mels = mels_below(self._front_end, self.model.bandwidth_hz)
+            self._recorder = self._recorder or CellRecorder(self._front_end, mels, self.model.window_cells)
+        else:
+            self._recorder = None
+
+    def seen(self) -> list[Cells]:
+        """The cells that were completed since the last call; none while nobody watches."""
+        return [] if self._recorder is None else self._recorder.take()
+
     @property
     def timings_s(self) -> dict[str, float]:
         """CPU seconds spent so far, by stage."""
@@ -113,6 +128,8 @@ class Listener:
         if isinstance(heard, Gap):
             yield from self._pass_over(heard.until_cell)
         else:
+            if self._recorder is not None:
+                self._recorder.hear(heard)
             self._judge.judge(heard)
             yield from self._due()
 
@@ -165,6 +182,8 @@ class Listener:
             p_value = self._threshold.p_value(fused.surprise, cells * cell_s)
         anomalous = score is not None and score >= ALARM
         picture = self._painter.picture(span, fused, steady, score or 0.0)
+        if self._recorder is not None:
+            self._recorder.judge(span.last, cells, None if score is None else picture.cells)
         return Window(
             t_start_s=span.first * cell_s,
             t_end_s=span.last * cell_s,

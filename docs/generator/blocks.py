@@ -39,6 +39,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "payload event": partial(payloads.payload_fields, "auscult/<node>/<source>/event"),
     "payload score": partial(payloads.payload_fields, "auscult/<node>/<source>/score"),
     "payload level": partial(payloads.payload_fields, "auscult/<node>/<source>/level"),
+    "payload cells": partial(payloads.payload_fields, "auscult/<node>/<source>/cells"),
     "payload info": partial(payloads.payload_fields, "auscult/<node>/info"),
     "payload health": partial(payloads.payload_fields, "auscult/<node>/health"),
     "mqtt commands": payloads.commands,

@@ -120,6 +120,8 @@ def _type(schema: Schema) -> str:
         return ", ".join(code(str(choice)) for choice in schema["enum"])
     if schema.get("format") == "date-time":
         return "UTC time"
+    if schema.get("contentEncoding") == "base64":
+        return "base64"
     if schema.get("type") == "array":
         element, nullable = _not_null(schema["items"])
         return f"list of {_type(element)}{' or null' if nullable else ''}"

@@ -28,6 +28,7 @@ _TOPICS: tuple[tuple[str, int, bool, Any], ...] = (
     ("event", 1, False, payloads.EventPayload),
     ("score", 0, False, payloads.ScorePayload),
     ("level", 0, False, payloads.LevelPayload),
+    ("cells", 0, False, payloads.CellsPayload),
 )
 
 

@@ -36,6 +36,7 @@ def check_config(config: Config, document: Document) -> None:
     if len(set(providers)) != len(providers):
         raise document.error(("inference", "providers"), "names a provider twice; keep each once, the preferred one first")
     _check_bundles(config.bundles, document)
+    _check_topic(config.homeassistant.prefix, "homeassistant", document, ("homeassistant", "prefix"))
     allowed = config.commands.allow
     if len(set(allowed)) != len(allowed):
         raise document.error(("commands", "allow"), "names a command twice; keep each once")
@@ -69,13 +70,14 @@ def _check_mqtt(mqtt: MqttConfig, document: Document) -> None:
             (*section, key),
             f"the password would travel to {mqtt.host} in plain text; add `tls:`, or `allow_plaintext: true` on a network that you trust",
         )
-    topic = mqtt.base_topic
-    if set("+#\0") & set(topic) or "" in topic.split("/") or topic.startswith("$"):
-        raise document.error(
-            (*section, "base_topic"), "expected a topic such as auscult or site/auscult, without +, #, $ or a / at either end"
-        )
+    _check_topic(mqtt.base_topic, "auscult", document, (*section, "base_topic"))
     if mqtt.tls is not None:
         _check_tls(mqtt.tls, document, (*section, "tls"))
+
+
+def _check_topic(topic: str, example: str, document: Document, key: KeyPath) -> None:
+    if set("+#\0") & set(topic) or "" in topic.split("/") or topic.startswith("$"):
+        raise document.error(key, f"expected a topic such as {example} or site/{example}, without +, #, $ or a / at either end")
 
 
 def _is_this_device(host: str) -> bool:

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from edge.config.meaning import meaning
 from edge.config.mqtt_section import MqttConfig, TlsConfig
-from edge.config.section import NAME_PATTERN, NAME_RULE, IntervalSeconds, Name, Seconds, Section
+from edge.config.section import NAME_PATTERN, NAME_RULE, IntervalSeconds, Name, Seconds, Section, Text
 from edge.config.source_section import FilesConfig, MicrophoneConfig, SourceConfig, StdinConfig
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "EventsConfig",
     "FilesConfig",
     "HealthConfig",
+    "HomeAssistantConfig",
     "InferenceConfig",
     "LogConfig",
     "MicrophoneConfig",
@@ -40,7 +41,7 @@ __all__ = [
     "Verb",
 ]
 
-Verb = Literal["snooze", "mark", "reload", "recalibrate-threshold", "snapshot", "info"]
+Verb = Literal["snooze", "mark", "reload", "recalibrate-threshold", "snapshot", "watch", "info"]
 VERBS: tuple[Verb, ...] = get_args(Verb)
 
 
@@ -139,6 +140,13 @@ class ClipsConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = 500.0
 
 
+class HomeAssistantConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """MQTT discovery for Home Assistant."""
+
+    enabled: Annotated[bool, meaning("`true` makes the sources appear in [Home Assistant](home-assistant.md) by themselves.")] = False
+    prefix: Annotated[Text, meaning("The discovery prefix that is set in Home Assistant's MQTT integration.")] = "homeassistant"
+
+
 class HealthConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How often the node reports its health."""
 
@@ -165,6 +173,7 @@ class Config(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     outbox: OutboxConfig = OutboxConfig()
     commands: CommandsConfig = CommandsConfig()
     clips: ClipsConfig = ClipsConfig()
+    homeassistant: HomeAssistantConfig = HomeAssistantConfig()
     health: HealthConfig = HealthConfig()
     log: LogConfig = LogConfig()
 
@@ -180,6 +189,11 @@ class Config(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def outbox_path(self) -> Path:
         """`outbox.path`, or a file in the state folder."""
         return self.outbox.path or self.state_folder / "outbox.sqlite"
+
+    @property
+    def discovery_path(self) -> Path:
+        """A file beside the outbox with the discovery topics that this node has used."""
+        return self.outbox_path.with_name(f"{self.outbox_path.name}.homeassistant")
 
     @property
     def clips_folder(self) -> Path:

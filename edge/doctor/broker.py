@@ -90,7 +90,7 @@ def retained(mqtt: MqttConfig, node: str, wait_s: float) -> dict[str, str]:
     settings = replace(settings, client_id=settings.client_id + SUFFIX)
     tls = None if settings.tls is None else settings.tls.context()
     try:
-        connection = Connection(settings, None, tls, Subscription(f"{mqtt.base_topic}/{node}/+", deliver))
+        connection = Connection(settings, None, tls, [Subscription(f"{mqtt.base_topic}/{node}/+", deliver)])
         connection.open()
         give_up_s = time.monotonic() + wait_s
         while wanted - found.keys() and time.monotonic() < give_up_s:

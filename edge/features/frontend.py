@@ -96,6 +96,27 @@ def band_edges_hz(front_end: FrontEnd, first: int, last: int) -> tuple[float, fl
     return float(edges[first * CELL_MELS]), float(edges[(last + 1) * CELL_MELS + 1])
 
 
+@lru_cache(maxsize=8)
+def display_edges_hz(front_end: FrontEnd, bands: int) -> tuple[float, ...]:
+    """Edges of `bands` bands with the same number of mels each, `bands + 1` numbers: half-way between the centres of two mels."""
+    middles = 0.5 * (mel_edges_hz(front_end)[:-1] + mel_edges_hz(front_end)[1:])  # (mel + 1,)
+    return tuple(round(float(hz), 1) for hz in middles[:: front_end.mel_bands // bands])
+
+
+@lru_cache(maxsize=8)
+def band_power_weights(front_end: FrontEnd) -> NDArray[np.float64]:
+    """Factors, shape = (mel,), that turn the power of each mel into the mean square of the sound in its band.
+
+    The products add up to the mean square of the sound, as far as it lies between the first mel and the last.
+    """
+    middles = 0.5 * (mel_edges_hz(front_end)[:-1] + mel_edges_hz(front_end)[1:])
+    window_power = 3.0 / 8.0 * front_end.window_samples  # the sum of the squares of a periodic Hann window
+    density = 2.0 / (front_end.sample_rate_hz * window_power)  # of one side of the spectrum, per hertz
+    weights: NDArray[np.float64] = density * np.diff(middles) / mel_filterbank(front_end).sum(axis=0, dtype=np.float64)
+    weights.setflags(write=False)
+    return weights
+
+
 def mels_below(front_end: FrontEnd, bandwidth_hz: float) -> int:
     """How many mel bands are completely below `bandwidth_hz`; those above contain nothing and are left out everywhere."""
     return int(np.count_nonzero(mel_edges_hz(front_end)[2:] <= bandwidth_hz + 1e-6))

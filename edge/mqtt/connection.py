@@ -6,6 +6,7 @@ import select
 import socket
 import ssl
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,10 +80,11 @@ class Connection:
     """
 
     def __init__(
-        self, settings: BrokerSettings, will: Message | None, tls: ssl.SSLContext | None, subscription: Subscription | None = None
+        self, settings: BrokerSettings, will: Message | None, tls: ssl.SSLContext | None, subscriptions: Sequence[Subscription] = ()
     ) -> None:
         self._settings = settings
-        self._subscription = subscription
+        self._subscriptions = tuple(subscriptions)
+        self._asked: dict[int | None, Subscription] = {}  # by the packet that asks for them
         is_v5 = settings.protocol == "5"
         self._client = _Client(
             CallbackAPIVersion.VERSION2,
@@ -143,20 +145,20 @@ class Connection:
         self._subscribe()
 
     def _connect_properties(self) -> Properties | None:
-        if not self._is_v5 or self._subscription is None:
+        if not self._is_v5 or not self._subscriptions:
             return None
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho
         properties.MaximumPacketSize = LARGEST_TAKEN
         return properties
 
     def _subscribe(self) -> None:
-        if self._subscription is None:
-            return
-        if self._is_v5:  # as published: so that a retained command is recognised the first time
-            options = SubscribeOptions(qos=1, retainAsPublished=True)
-            self._client.subscribe(self._subscription.topic_filter, options=options)
-        else:
-            self._client.subscribe(self._subscription.topic_filter, 1)
+        for subscription in self._subscriptions:
+            if self._is_v5:  # as published: so that a retained command is recognised the first time
+                options = SubscribeOptions(qos=1, retainAsPublished=True)
+                _, packet_id = self._client.subscribe(subscription.topic_filter, options=options)
+            else:
+                _, packet_id = self._client.subscribe(subscription.topic_filter, 1)
+            self._asked[packet_id] = subscription
 
     def publish(self, message: Message) -> int | None:
         """Hand a message to paho and return its packet id, or None if the broker accepts no message this large.
@@ -250,15 +252,17 @@ class Connection:
     def _on_publish(self, _client: paho.Client, _data: Any, mid: int, reason: ReasonCode, _properties: Properties | None) -> None:
         self._answers.append(Answer(mid, reason.value, reason.getName().lower() if reason.is_failure else None))
 
-    def _on_subscribe(self, _client: paho.Client, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Properties | None) -> None:
+    def _on_subscribe(self, _client: paho.Client, _data: Any, mid: int, reasons: list[ReasonCode], _properties: Properties | None) -> None:
         refusals = [reason.getName().lower() for reason in reasons if reason.is_failure]
-        if self._subscription is not None:
-            self._subscription.answered(refusals[0] if refusals else None)
+        if mid in self._asked:
+            self._asked.pop(mid).answered(refusals[0] if refusals else None)
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
-        if self._subscription is not None:
-            retained = message.retain or (False if self._is_v5 else None)
-            self._subscription.deliver(Delivery(message.topic, bytes(message.payload), retained))
+        retained = message.retain or (False if self._is_v5 else None)
+        delivery = Delivery(message.topic, bytes(message.payload), retained)
+        for subscription in self._subscriptions:
+            if paho.topic_matches_sub(subscription.topic_filter, delivery.topic):
+                subscription.deliver(delivery)
 
     def _on_disconnect(self, _client: paho.Client, _data: Any, flags: Any, reason: ReasonCode, _properties: Properties | None) -> None:
         if flags.is_disconnect_packet_from_server:

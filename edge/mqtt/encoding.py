@@ -8,15 +8,22 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
+from edge.judgement.cells import Cells
 from edge.judgement.event import Event
 from edge.judgement.window import Localization, Region, Window
 from edge.message import Message
-from edge.mqtt.payloads import SCHEMA_VERSION, EventPayload, LocalizationPayload, RegionPayload, ScorePayload
+from edge.mqtt.payloads import SCHEMA_VERSION, CellsPayload, EventPayload, LocalizationPayload, RegionPayload, ScorePayload
 from edge.outbox.entry import renumbered
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 BEFORE_EPOCHS = ""  # of messages that waited in the outbox of a version that had none
+
+LEVEL_MIN_DB, LEVEL_STEP_DB = -130.0, 1.0  # from the floor of the front ends
+ANOMALY_STEP = 0.02
+UNKNOWN = 255
 
 Stamp = Callable[[float], str]
 """Turns seconds of a stream into a timestamp."""
@@ -76,6 +83,28 @@ def score_payload(source: str, window: Window, stamp: Stamp, latency_ms: float) 
         latency_ms=round(latency_ms, 1),
         localization=localization_payload(window.localization),
     )
+
+
+def cells_payload(source: str, cells: Cells, stamp: Stamp) -> CellsPayload:
+    """Return the payload for cells."""
+    return CellsPayload(
+        schema=SCHEMA_VERSION,
+        source=source,
+        t_start=stamp(cells.t_start_s),
+        step_s=round(cells.step_s, 6),
+        steps=len(cells.level_db),
+        band_edges_hz=list(cells.band_edges_hz),
+        level_min_db=LEVEL_MIN_DB,
+        level_step_db=LEVEL_STEP_DB,
+        level=_bytes((cells.level_db - LEVEL_MIN_DB) / LEVEL_STEP_DB),
+        anomaly_step=ANOMALY_STEP,
+        anomaly=_bytes(cells.anomaly / ANOMALY_STEP),
+    )
+
+
+def _bytes(values: NDArray[np.floating]) -> bytes:
+    """The nearest whole numbers, one byte each; 255 means NaN."""
+    return np.where(np.isnan(values), UNKNOWN, np.clip(np.rint(np.nan_to_num(values)), 0, UNKNOWN - 1)).astype(np.uint8).tobytes()
 
 
 def event_payload(

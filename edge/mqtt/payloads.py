@@ -113,6 +113,39 @@ class LevelPayload(msgspec.Struct, frozen=True, kw_only=True):
     clipped_fraction: Annotated[Fraction, Meta(description="fraction of samples at full scale")]
 
 
+class CellsPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """Some steps of the live picture of a source: `<source>/cells`.
+
+    Each step begins where the last one ended, also across messages, unless sound or a message was lost.
+    """
+
+    schema: Annotated[Schema, Meta(description="version of this schema")]
+    source: Annotated[str, Meta(description="name of the source")]
+    t_start: Annotated[Timestamp, Meta(description="start of the first step")]
+    step_s: Annotated[float, Meta(description="length of one step: a little more than half a second")]
+    steps: Annotated[
+        Count,
+        Meta(description="number of steps: usually two, one before a gap; the first message of a stream has its whole first window"),
+    ]
+    band_edges_hz: Annotated[list[float], Meta(min_length=17, max_length=17, description="edges of the 16 bands")]
+    level_min_db: Annotated[float, Meta(description="level in dBFS = `level_min_db` + value * `level_step_db`")]
+    level_step_db: Annotated[float, Meta(description="see `level_min_db`")]
+    level: Annotated[
+        bytes,
+        Meta(
+            description="mean level of each band in each step, one byte each: 16 of the first step from the lowest band up, then 16 of the "
+            "next; 255 where nothing was heard, and in bands above the bandwidth of the source"
+        ),
+    ]
+    anomaly_step: Annotated[float, Meta(description="anomaly = value * `anomaly_step`; 1.0 is the threshold")]
+    anomaly: Annotated[
+        bytes,
+        Meta(
+            description="highest cell of the anomaly map in each band and step, laid out like `level`; 254: that or more; 255: not judged"
+        ),
+    ]
+
+
 class ThresholdPayload(msgspec.Struct, frozen=True, kw_only=True):
     """What score 1.0 promises: the false alarms per week asked for, and what the recordings support."""
 

@@ -7,7 +7,7 @@ import math
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from edge.errors import BrokerError
 from edge.message import Message
@@ -41,8 +41,8 @@ class Publisher:
         where events wait for the broker; the publisher opens and closes it. Without one they wait in memory.
     replays_per_s
         how many of the events that waited go out per second.
-    subscription
-        what to listen to; without one nothing is subscribed.
+    subscriptions
+        what to listen to.
     backoff, refusal_wait_s
         how long to wait between tries: see `Link`.
     """
@@ -54,12 +54,12 @@ class Publisher:
         *,
         outbox: Outbox | None = None,
         replays_per_s: float = REPLAYS_PER_S,
-        subscription: Subscription | None = None,
+        subscriptions: Sequence[Subscription] = (),
         backoff: Backoff | None = None,
         refusal_wait_s: float = 60.0,
     ) -> None:
         self._settings = settings
-        self._subscription = subscription
+        self._subscriptions = tuple(subscriptions)
         self._tls: ssl.SSLContext | None = settings.tls.context() if settings.tls is not None else None
         self._offline = Message(status_topic, b"offline", retain=True)
         self._outbox = outbox or Outbox()
@@ -193,7 +193,7 @@ class Publisher:
             connection: Connection | None = None
             self._beat_s = time.monotonic()
             try:
-                connection = Connection(self._settings, self._offline, self._tls, self._subscription)
+                connection = Connection(self._settings, self._offline, self._tls, self._subscriptions)
                 connection.open()
                 level = logging.INFO if self._link.connected() else logging.DEBUG
                 self._outgoing.connected()
@@ -207,8 +207,8 @@ class Publisher:
                 if connection is not None:
                     connection.abort()
                 self._outgoing.disconnected()
-                if self._subscription is not None:
-                    self._subscription.lost()
+                for subscription in self._subscriptions:
+                    subscription.lost()
                 lost = error if isinstance(error, ConnectError) else ConnectError(f"{type(error).__name__}: {error}")
                 failure, wait_s = self._link.failed(lost, self._settings.client_id)
                 if isinstance(failure, RefusedError) and not self._tried.is_set():

@@ -1,4 +1,4 @@
-"""The node's subscription at the broker: one filter, and a function that is called for each message."""
+"""The node's subscriptions at the broker: a filter, and a function that is called for each message."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ class Delivery:
 class Subscription:
     """Made for each connection. `deliver` is called in the network thread, must not wait and must not raise."""
 
-    def __init__(self, topic_filter: str, deliver: Callable[[Delivery], None]) -> None:
+    def __init__(self, topic_filter: str, deliver: Callable[[Delivery], None], without: str = "no commands arrive") -> None:
+        """`without` is for the log: what does not work if the broker refuses the subscription."""
         self.topic_filter = topic_filter
+        self._without = without
         self.deliver = deliver
         self.state: SubscriptionState = "waiting"
         self.reason: str | None = None  # why the broker did not take it
@@ -35,9 +37,8 @@ class Subscription:
         self.state = "subscribed" if refusal is None else "refused"
         self.reason = refusal
         if refusal is not None and refusal != self._told:
-            LOG.error(
-                "%s: the broker does not let us subscribe (%s), so no commands arrive; see its access rules", self.topic_filter, refusal
-            )
+            text = "%s: the broker does not let us subscribe (%s), so %s; see its access rules"
+            LOG.error(text, self.topic_filter, refusal, self._without)
         self._told = refusal
 
     def lost(self) -> None:

@@ -50,6 +50,10 @@ class Topics:
         """Loudness, once per second."""
         return f"{self.base}/{self.node}/{source}/level"
 
+    def cells(self, source: str) -> str:
+        """While somebody watches (command `watch`): level and anomaly in 16 bands, two steps a second, one message per second."""
+        return f"{self.base}/{self.node}/{source}/cells"
+
     @property
     def commands(self) -> str:
         """The filter that all commands to this node match."""

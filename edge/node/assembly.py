@@ -8,9 +8,11 @@ from edge.clips.clip_folder import ClipFolder
 from edge.clips.clip_writer import ClipWriter
 from edge.clips.source_clips import SourceClips
 from edge.config.make_source import make_source
+from edge.config.schema import Config
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.node.daemon import Daemon
+from edge.node.discovery_like import DiscoveryLike
 from edge.node.health import HealthReporter, InferenceTimes
 from edge.node.known_sources import KnownSources
 from edge.node.plan import Plan
@@ -40,12 +42,14 @@ class Assembly:
             self.remote = Remote(config.commands, config.state_folder, self.topics, self.clip_writer)
         else:
             tell_unused(config.state_folder)
+        self.discovery = _discovery(config, self.topics)
+        subscriptions = [] if self.remote is None else [self.remote.subscription]
         self.publisher = Publisher(
             plan.broker,
             self.topics.status,
             outbox=self.outbox,
             replays_per_s=config.outbox.replays_per_s,
-            subscription=None if self.remote is None else self.remote.subscription,
+            subscriptions=[*subscriptions, *(self.discovery.subscriptions if self.discovery is not None else ())],
         )
         self.inference = InferenceTimes()
 
@@ -67,6 +71,7 @@ class Assembly:
             KnownSources(config.outbox_path, self.topics),
             self.remote,
             self.clip_writer,
+            self.discovery,
         )
         if self.remote is not None:
             self.remote.serve(daemon, config.node, path, self.publisher.answer)
@@ -96,3 +101,12 @@ class Assembly:
             return Listener(model, rate_hz, self.plan.events, moved=moved)
 
         return make
+
+
+def _discovery(config: Config, topics: Topics) -> DiscoveryLike | None:
+    """Discovery for Home Assistant; also if an earlier configuration had it enabled, to delete its messages."""
+    if not config.homeassistant.enabled and not config.discovery_path.exists():
+        return None
+    from edge.homeassistant.discovery import Discovery  # only here: most nodes need none of it
+
+    return Discovery(config, topics)

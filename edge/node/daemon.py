@@ -14,6 +14,7 @@ from edge.errors import AuscultError, UserError
 from edge.mqtt.payloads import ReloadHealth, SourceInfo
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
+from edge.node.discovery_like import DiscoveryLike
 from edge.node.health import HealthReporter
 from edge.node.known_sources import KnownSources
 from edge.node.progress import Progress
@@ -50,6 +51,7 @@ class Daemon:
         known_sources: KnownSources | None = None,
         remote: Remote | None = None,
         clip_writer: ClipWriter | None = None,
+        discovery: DiscoveryLike | None = None,
     ) -> None:
         self._node = node
         self._workers = dict(workers)
@@ -59,6 +61,7 @@ class Daemon:
         self._known_sources = known_sources
         self._remote = remote
         self._clip_writer = clip_writer
+        self._discovery = discovery
         self._notifier = SystemdNotifier()
         self._status = StatusReporter(node, publisher, topics, health, health_interval_s)
         self._progress = Progress(publisher, self._notifier)
@@ -96,7 +99,7 @@ class Daemon:
             closing.callback(self._progress.stop)
             closing.callback(self._finish)  # an error in one source must not leave the others' topics at `online`
             self._publisher.open()
-            self._clear_gone()
+            self._tell_sources()
             for worker in self._workers.values():  # first: a mistake in one of them must not make the node flap with every restart
                 worker.open()
             self._publisher.start()
@@ -174,6 +177,8 @@ class Daemon:
             if self._remote is not None and self._remote.poll():
                 self._report()  # it contains what the command has changed
             self._status.check(self._workers, self._last_reload)
+            if self._discovery is not None:
+                self._discovery.check(self._publisher)
             if not is_busy:
                 time.sleep(IDLE_S)
 
@@ -189,7 +194,7 @@ class Daemon:
             self._turns.set_names(list(changed))
             self._progress.workers = changed
             self._status.interval_s = reloader.plan.config.health.interval_s
-            self._clear_gone()
+            self._tell_sources()
         if reloader.last is not told:
             self._report()
         if reloader.is_busy and not was_busy:
@@ -197,11 +202,13 @@ class Daemon:
         elif was_busy and not reloader.is_busy:
             self._notifier.ready(f"listening to {self._devices()}")
 
-    def _clear_gone(self) -> None:
-        """Take back what the broker retains of sources that earlier configurations had."""
-        if self._known_sources is not None:
-            for name in self._known_sources.gone(self._workers):
-                clear_retained(self._publisher, self._topics, name)
+    def _tell_sources(self) -> None:
+        """Delete the retained messages of sources that no longer exist, and publish discovery for Home Assistant."""
+        gone = [] if self._known_sources is None else self._known_sources.gone(self._workers)
+        for name in gone:
+            clear_retained(self._publisher, self._topics, name)
+        if self._discovery is not None:
+            self._discovery.publish(self._publisher, list(self._workers), gone)
 
     def _take_turn(self) -> bool:
         """One step of the first source that has something to do; those that can wait come after those that cannot."""

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.judgement.cells import Cells
 from edge.judgement.event import Event
 from edge.judgement.event_tracker import EventSettings
 from edge.judgement.threshold import Moved
@@ -34,3 +35,9 @@ class ListenerLike(Protocol):
 
     def move_threshold(self, moved: Moved | None) -> Sequence[Window | Event]:
         """Judge by another threshold from now on; return the end of the event that is open."""
+
+    def watch(self, is_watched: bool) -> None:
+        """Start or stop collecting what `seen` returns."""
+
+    def seen(self) -> Sequence[Cells]:
+        """The cells that were completed since the last call."""

@@ -36,6 +36,7 @@ class Listening:
         self._work_s = 0.0  # since the last window
         self._unscored = 0  # samples since the last window
         self._told_s = -math.inf  # seconds of the stream at which the latest window ended
+        self._is_watched = False
         self._silent_until_s = -math.inf  # windows that end by then were published by the listener before this one
         self.recent = Recent(0)
         self._hear_with(bundle)
@@ -84,6 +85,7 @@ class Listening:
         standby.catch_up()
         self._hear_with(standby.bundle)
         self._listener = standby.listener
+        self._is_watched = False  # the new listener does not know yet
         self._silent_until_s = self._told_s + self.hop_s / 2
         self._tell(standby.windows)
 
@@ -97,6 +99,7 @@ class Listening:
         self._unscored = 0
 
     def _work(self, work: Callable[[], Sequence[Window | Event]]) -> None:
+        self._watch(self._publisher.is_watched)
         started_s = time.perf_counter()
         self.is_working = True
         results = work()
@@ -109,7 +112,15 @@ class Listening:
             self._work_s = 0.0
             self._unscored = 0
         self._tell(results)
+        if self._is_watched:
+            for cells in self._listener.seen():
+                self._publisher.cells(cells)
         self._publisher.heard()
+
+    def _watch(self, is_watched: bool) -> None:
+        if is_watched != self._is_watched:
+            self._is_watched = is_watched
+            self._listener.watch(is_watched)
 
     def _tell(self, results: Sequence[Window | Event]) -> None:
         for result in results:

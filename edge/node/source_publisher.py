@@ -13,9 +13,10 @@ from edge.audio.recent import Recent
 from edge.bundles.bundle import Bundle
 from edge.clips.source_clips import REMEMBERED_S, SourceClips
 from edge.device_health import clock_synced
+from edge.judgement.cells import Cells
 from edge.judgement.event import Event
 from edge.judgement.window import Window
-from edge.mqtt.encoding import Stamp, encode, event_payload, rounded, score_payload
+from edge.mqtt.encoding import Stamp, cells_payload, encode, event_payload, rounded, score_payload
 from edge.mqtt.payloads import SCHEMA_VERSION, LevelPayload, State, Status
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
@@ -100,6 +101,16 @@ class SourcePublisher:
         payload = score_payload(self._name, window, stamp, 1000.0 * self.lag_s)
         with shared():
             self._publisher.send(self._topics.score(self._name), encode(payload))
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody watches the source."""
+        return self.control is not None and self.control.is_watched
+
+    def cells(self, cells: Cells) -> None:
+        """Publish cells."""
+        with shared():
+            self._publisher.send(self._topics.cells(self._name), encode(cells_payload(self._name, cells, self._clock.stamp)))
 
     def event(self, event: Event) -> None:
         """Publish a message about an event, and the state that follows from it; nothing while the source is snoozed."""

@@ -21,6 +21,7 @@ from edge.remote.responses import Response, done, failed
 from edge.remote.transactions import Transactions
 
 LOG = logging.getLogger("auscult.remote")
+_OFTEN: frozenset[Verb] = frozenset({"watch"})  # sent by programs every minute, so logged at debug level
 _VERB = re.compile(r"[a-z][a-z-]{0,31}")  # fit to be part of a topic of ours, and of a line in the log
 
 
@@ -48,10 +49,14 @@ class Reply:
                 return
             self._is_given = True
         if response.error is None:
-            LOG.info("%s: done", self._verb)
+            LOG.log(_level(self._verb), "%s: done", self._verb)
         else:
             LOG.warning("%s: %s", self._verb, response.error)
         self._send(response)
+
+
+def _level(verb: Verb) -> int:
+    return logging.DEBUG if verb in _OFTEN else logging.INFO
 
 
 Handler = Callable[[Any, Reply], None]
@@ -126,7 +131,7 @@ class Commands:
         self._carry_out(verb, request)
 
     def _carry_out(self, verb: Verb, request: Request) -> None:
-        LOG.info("command %s: %s", verb, msgspec.json.encode(request).decode())
+        LOG.log(_level(verb), "command %s: %s", verb, msgspec.json.encode(request).decode())
         reply = Reply(lambda response: self._send(verb, response), verb, request.transaction)
         try:
             self._handlers[verb](request, reply)

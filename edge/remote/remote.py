@@ -21,6 +21,7 @@ from edge.remote.node_like import NodeLike
 from edge.remote.snoozes import Snoozes
 from edge.remote.source_control import SourceControl
 from edge.remote.verbs import Verbs
+from edge.remote.watches import Watches
 
 LOG = logging.getLogger("auscult.remote")
 
@@ -38,6 +39,7 @@ class Remote:
         self._clip_writer = clip_writer
         self._writer = BackgroundWriter()
         self._snoozes = Snoozes(folder / "snoozes.json", write=self._writer.write)
+        self._watches = Watches()
         self._events = EventMemory(folder, self._writer.write)
         self._adjustments = Adjustments(folder / "thresholds.json", self._writer.write)
         self._inbox = Inbox()
@@ -46,7 +48,7 @@ class Remote:
 
     def control(self, source: str) -> SourceControl:
         """What a source needs."""
-        return SourceControl(source, self._folder, self._snoozes, self._events, self._adjustments, self._writer.write)
+        return SourceControl(source, self._folder, self._snoozes, self._watches, self._events, self._adjustments, self._writer.write)
 
     def moved(self, source: str, bundle_sha256: str) -> Moved | None:
         """How the threshold of a source with a bundle was moved; None for not at all."""
@@ -54,7 +56,7 @@ class Remote:
 
     def serve(self, node: NodeLike, name: str, config_path: Path, answer: Callable[[str, bytes], None]) -> None:
         """Commands are for this node from now on; `answer(topic, payload)` publishes."""
-        verbs = Verbs(node, name, config_path, self._snoozes, self._events, self._adjustments, self._clip_writer)
+        verbs = Verbs(node, name, config_path, self._snoozes, self._watches, self._events, self._adjustments, self._clip_writer)
         self._commands = Commands(self._inbox, self._topics, answer, verbs.handlers(), self._config.allow)
 
     def poll(self) -> bool:

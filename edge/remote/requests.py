@@ -14,6 +14,7 @@ from edge.mqtt.payloads import EventId
 
 MAXIMUM_BYTES: Final = 4096
 LONGEST_SNOOZE_MIN: Final = 7 * 24 * 60
+LONGEST_WATCH_S: Final = 300
 
 Transaction = (
     Annotated[str, Meta(min_length=1, max_length=128, description="new for each command; the answer repeats it")]
@@ -75,6 +76,13 @@ class SnapshotRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=
     seconds: Annotated[float, Meta(ge=1, le=60), Meta(description="how many of the last seconds to keep, 60 at most")]
 
 
+class WatchRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Publish the `cells` of a source for a while. Send it again before the end to keep watching."""
+
+    source: Source
+    seconds: Annotated[float, Meta(ge=0, le=LONGEST_WATCH_S), Meta(description="for how long, 300 at most; 0 ends it for all clients")]
+
+
 class InfoRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Ask what runs on the node: version, uptime, path of `config.yaml` and the sources."""
 
@@ -85,6 +93,7 @@ REQUESTS: Final[dict[Verb, type[Request]]] = {
     "reload": ReloadRequest,
     "recalibrate-threshold": RecalibrateRequest,
     "snapshot": SnapshotRequest,
+    "watch": WatchRequest,
     "info": InfoRequest,
 }
 
@@ -94,6 +103,7 @@ _EXAMPLES: Final[dict[Verb, str]] = {
     "reload": "{}",
     "recalibrate-threshold": '{"source": "pump1"}',
     "snapshot": '{"source": "pump1", "seconds": 10}',
+    "watch": '{"source": "pump1", "seconds": 60}',
     "info": "{}",
 }
 

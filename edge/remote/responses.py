@@ -75,6 +75,13 @@ class SnapshotResponse(Response, frozen=True, kw_only=True):
     rate_hz: Annotated[Count | None, Meta(description="sample rate of the clip")]
 
 
+class WatchResponse(Response, frozen=True, kw_only=True):
+    """The answer to `watch`."""
+
+    source: Annotated[str | None, Meta(description="name of the source")]
+    watched_until: Annotated[Timestamp | None, Meta(description="when `cells` end; null when they have ended")]
+
+
 class InfoResponse(Response, frozen=True, kw_only=True):
     """The answer to `info`."""
 
@@ -91,6 +98,7 @@ RESPONSES: Final[dict[Verb, type[Response]]] = {
     "reload": ReloadResponse,
     "recalibrate-threshold": RecalibrateResponse,
     "snapshot": SnapshotResponse,
+    "watch": WatchResponse,
     "info": InfoResponse,
 }
 

@@ -1,4 +1,4 @@
-"""What commands need of a source in addition to its scores: snoozing, remembering events, recording scores."""
+"""What commands need of a source in addition to its scores: snoozing, watching, remembering events, recording scores."""
 
 from __future__ import annotations
 
@@ -15,19 +15,28 @@ from edge.remote.event_memory import EventMemory, KnownEvent
 from edge.remote.score_record import ScoreRecord
 from edge.remote.snooze_filter import SnoozeFilter
 from edge.remote.snoozes import Snoozes
+from edge.remote.watches import Watches
 
 
 class SourceControl:
     """Of one source. Used by the worker's thread alone."""
 
     def __init__(
-        self, source: str, folder: Path, snoozes: Snoozes, events: EventMemory, adjustments: Adjustments, write: Write = at_once
+        self,
+        source: str,
+        folder: Path,
+        snoozes: Snoozes,
+        watches: Watches,
+        events: EventMemory,
+        adjustments: Adjustments,
+        write: Write = at_once,
     ) -> None:
         """`write` has the scores in `folder` written."""
         self.source = source
         self._folder = folder
         self._write = write
         self._snoozes = snoozes
+        self._watches = watches
         self._events = events
         self._adjustments = adjustments
         self._filter = SnoozeFilter(lambda: snoozes.is_snoozed(source))
@@ -70,6 +79,11 @@ class SourceControl:
         """The timestamp at which the snooze ends; None without one."""
         until_s = self._snoozes.until_s(self.source)
         return None if until_s is None else timestamp(until_s)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody watches the source."""
+        return self._watches.is_watched(self.source)
 
     def window(self, window: Window) -> None:
         """Record how surprising the sound was."""

@@ -23,10 +23,12 @@ from edge.remote.requests import (
     ReloadRequest,
     SnapshotRequest,
     SnoozeRequest,
+    WatchRequest,
 )
 from edge.remote.responses import RecalibrateResponse, Response
 from edge.remote.snoozes import Snoozes
 from edge.remote.source_control import SourceControl
+from edge.remote.watches import Watches
 from edge.version import VERSION
 
 
@@ -39,6 +41,7 @@ class Verbs:
         name: str,
         config_path: Path,
         snoozes: Snoozes,
+        watches: Watches,
         events: EventMemory,
         adjustments: Adjustments,
         clip_writer: ClipWriter | None,
@@ -47,6 +50,7 @@ class Verbs:
         self._name = name
         self._config_path = config_path
         self._snoozes = snoozes
+        self._watches = watches
         self._events = events
         self._adjustments = adjustments
         self._clip_writer = clip_writer
@@ -60,6 +64,7 @@ class Verbs:
             "reload": self.reload,
             "recalibrate-threshold": self.recalibrate_threshold,
             "snapshot": self.snapshot,
+            "watch": self.watch,
             "info": self.info,
         }
 
@@ -169,6 +174,13 @@ class Verbs:
                 reply.error(problem)
 
         self._clip_writer.write(clip, done)
+
+    def watch(self, request: WatchRequest, reply: Reply) -> None:
+        """Publish the cells of a source for a while."""
+        self._source(request.source)
+        self._watches.set(request.source, request.seconds)
+        until_s = self._watches.until_s(request.source)
+        reply.ok(source=request.source, watched_until=None if until_s is None else timestamp(until_s))
 
     def info(self, _request: InfoRequest, reply: Reply) -> None:
         """Say what runs here."""

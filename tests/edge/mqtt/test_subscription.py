@@ -30,7 +30,7 @@ def listening(broker: Broker, protocol: Protocol = "5") -> Iterator[tuple[Publis
     came: list[Delivery] = []
     subscription = Subscription("auscult/test/cmd/+", came.append)
     settings = replace(BrokerSettings(HOST, "auscult-test", broker.port), protocol=protocol)
-    publisher = Publisher(settings, "auscult/test/status", subscription=subscription, backoff=Backoff(0.1, 0.2), refusal_wait_s=0.2)
+    publisher = Publisher(settings, "auscult/test/status", subscriptions=[subscription], backoff=Backoff(0.1, 0.2), refusal_wait_s=0.2)
     try:
         publisher.open()
         publisher.start()
@@ -64,6 +64,25 @@ def test_subscription_commands_come_as_they_were_sent(broker: Broker, protocol: 
         wait_until(lambda: len(came) == 2)
         retained = False if protocol == "5" else None  # MQTT 3.1.1 does not say so of what comes live
         assert came == [Delivery(INFO, b'{"transaction": "a"}', retained), Delivery("auscult/test/cmd/mark", b"\0garbage", retained)]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_subscriptions_of_one_connection_get_their_own_messages(broker: Broker, protocol: Protocol) -> None:
+    commands: list[Delivery] = []
+    births: list[Delivery] = []
+    subscriptions = [Subscription("auscult/test/cmd/+", commands.append), Subscription("homeassistant/status", births.append)]
+    settings = replace(BrokerSettings(HOST, "auscult-test", broker.port), protocol=protocol)
+    publisher = Publisher(settings, "auscult/test/status", subscriptions=subscriptions)
+    try:
+        publisher.open()
+        publisher.start()
+        wait_until(lambda: all(subscription.state == "subscribed" for subscription in subscriptions))
+        pub(broker, "homeassistant/status", "online")
+        pub(broker, INFO, "{}")
+        wait_until(lambda: commands and births)
+        assert [delivery.topic for delivery in (*commands, *births)] == [INFO, "homeassistant/status"]
+    finally:
+        publisher.stop()
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -24,6 +24,7 @@ from edge.commands.run import configure_logging
 from edge.config.make_source import make_source
 from edge.config.schema import CommandsConfig, FilesConfig, SourceConfig, StdinConfig
 from edge.console.cli import guarded
+from edge.judgement.cells import Cells
 from edge.judgement.event import Event
 from edge.judgement.event_tracker import EventSettings
 from edge.judgement.threshold import Moved
@@ -102,6 +103,13 @@ class LoudnessListener:
         self._loud = LOUD * (1.0 if moved is None else moved.factor)
         return self.end_event()
 
+    def watch(self, is_watched: bool) -> None:
+        """There is nothing to see."""
+
+    def seen(self) -> list[Cells]:
+        """Nothing."""
+        return []
+
     def _message(self, kind: Any, end_s: float) -> Event:
         assert self._event is not None
         self._seq += 1
@@ -151,8 +159,10 @@ def main(settings: dict[str, Any]) -> int:
     folder = Path(settings["folder"]) / "state"
     clip_writer = ClipWriter(ClipFolder(Path(settings["clips"]), 86_400.0, 10**8)) if "clips" in settings else None
     remote = Remote(CommandsConfig(enabled=True), folder, topics, clip_writer) if settings.get("commands") else None
-    subscription = remote.subscription if remote is not None else None
-    publisher = Publisher(broker, topics.status, outbox=outbox, replays_per_s=1000.0, backoff=Backoff(0.1, 0.2), subscription=subscription)
+    subscriptions = [remote.subscription] if remote is not None else []
+    publisher = Publisher(
+        broker, topics.status, outbox=outbox, replays_per_s=1000.0, backoff=Backoff(0.1, 0.2), subscriptions=subscriptions
+    )
     bundle = make_bundle(Path(settings["folder"]) / "pump1.auscult")
     if "files" in settings:
         files = FilesConfig(paths=tuple(Path(path) for path in settings["files"]), realtime=settings["realtime"], loop=settings["loop"])
