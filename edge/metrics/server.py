@@ -32,7 +32,7 @@ class MetricsServer(ThreadingMixIn, TCPServer):
     allow_reuse_address = True  # a restart need not wait for the connections of the run before
     daemon_threads = True
     block_on_close = False  # `stop` ends them
-    request_queue_size = MOST_VISITORS
+    request_queue_size = 4 * MOST_VISITORS
 
     def __init__(self, host: str, port: int, render: Render) -> None:
         """Raises OSError when nobody can listen there; `render` may raise TimeoutError, which is answered with 503."""
