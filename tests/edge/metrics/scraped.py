@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
-import time
+import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.broker import HOST, Broker, Subscriber, free_port
-from tests.bundles import RATE_HZ, CalibratedMachine
+from tests.bundles import RATE_HZ, CalibratedMachine, Float32
 
 PROJECT = Path(__file__).parents[3]
+BLOCK_S = 0.5
+NORMAL_S = 12.0  # then the fault begins, and does not end
 Samples = dict[str, list[tuple[dict[str, str], float]]]
 
 
 class Scraped:
     """A daemon and where its metrics are."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, subscriber: Subscriber, path: Path, config: dict[str, Any]) -> None:
-        self.process, self.port, self.subscriber, self.path, self.config = process, port, subscriber, path, config
+    def __init__(
+        self, process: subprocess.Popen[bytes], port: int, subscriber: Subscriber, path: Path, config: dict[str, Any], over: threading.Event
+    ) -> None:
+        self.process, self.port, self.subscriber, self.path, self.config, self.over = process, port, subscriber, path, config, over
 
     def text(self) -> str:
         """One scrape."""
@@ -42,17 +47,9 @@ class Scraped:
         return found
 
 
-def _wait_for_quiet(subscriber: Subscriber) -> None:
-    """Until all that was heard has been scored and told."""
-    count = -1
-    while len(subscriber.texts("/pump1/score")) != count:
-        count = len(subscriber.texts("/pump1/score"))
-        time.sleep(2.0)
-
-
 @contextmanager
 def scraped(folder: Path, broker: Broker, machine: CalibratedMachine, **sections: Any) -> Iterator[Scraped]:
-    """Sound is heard until an event is open."""
+    """A machine that has begun to sound wrong: an event is open, and goes on."""
     port = free_port()
     config = {
         "node": "test",
@@ -66,17 +63,30 @@ def scraped(folder: Path, broker: Broker, machine: CalibratedMachine, **sections
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(config))
     command: list[str | Path] = [sys.executable, PROJECT / "auscult.py", "run", "--config", path]
-    tone = 0.3 * np.sin(2 * np.pi * 3300.0 / RATE_HZ * np.arange(4 * RATE_HZ))  # (n,)
     with broker.subscriber() as subscriber:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        over = threading.Event()
+        feeder = threading.Thread(target=_feed, args=(process.stdin, machine.samples, over))
         try:
-            assert process.stdin is not None
-            process.stdin.write(machine.samples[: 12 * RATE_HZ].astype("<f4").tobytes())
-            process.stdin.write((machine.samples[12 * RATE_HZ : 16 * RATE_HZ] + tone).astype("<f4").tobytes())
-            process.stdin.flush()
-            subscriber.wait_for(lambda s: s.texts("/pump1/event"))
-            _wait_for_quiet(subscriber)
-            yield Scraped(process, port, subscriber, path, config)
+            feeder.start()
+            subscriber.wait_for(lambda s: s.texts("/pump1/event"), 60.0)
+            yield Scraped(process, port, subscriber, path, config, over)
         finally:
+            over.set()
             process.kill()
+            feeder.join(30.0)
             process.communicate()
+
+
+def _feed(pipe: IO[bytes], samples: Float32, over: threading.Event) -> None:
+    """The machine as fast as it is taken, and from the fault on as fast as it is heard: a source that is not fed is away."""
+    tone = 0.3 * np.sin(2 * np.pi * 3300.0 / RATE_HZ * np.arange(BLOCK_S * RATE_HZ)).astype(np.float32)  # (n,) a whole number of periods
+    block = len(tone)
+    with suppress(BrokenPipeError):
+        for first in itertools.count(0, block):
+            is_wrong = first >= NORMAL_S * RATE_HZ
+            heard = samples[first % (len(samples) - block) :][:block] + (tone if is_wrong else 0.0)
+            pipe.write(heard.astype("<f4").tobytes())
+            pipe.flush()
+            if over.wait(BLOCK_S if is_wrong else 0.0):
+                return
