@@ -136,7 +136,7 @@ def promise(rates: Float64, scores: Float64, marks: Mapping[str, tuple[float, st
 
 def roc(false_alarm_rates: Float64, detection_rates: Float64, own: tuple[float, float]) -> Html:
     """The ROC curve, (point,) each, and where the bundle's own threshold is on it."""
-    with drawing(4.6, 4.2) as (axes, done):
+    with drawing(5.6, 3.9) as (axes, done):
         axes.plot([0, 1], [0, 1], color=INK, linewidth=0.7, linestyle=(0, (4, 4)))
         axes.plot(false_alarm_rates, detection_rates, color=OTHER, linewidth=1.8)
         axes.plot(*([value] for value in own), "o", color=ALARM, label="the bundle's threshold", clip_on=False, zorder=3)

@@ -20,6 +20,7 @@ dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr))
 dl > div { background: var(--panel); border-radius: .4rem; padding: .5rem .75rem; }
 dt { color: var(--soft); font-size: .8rem; }
 dd { margin: 0; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+small { color: var(--soft); font-size: .8rem; line-height: 1.3; display: inline-block; }
 figure { margin: .75rem 0; }
 figcaption { color: var(--soft); font-size: .85rem; max-width: 46rem; }
 svg { width: 100%; height: auto; color: var(--ink); }
