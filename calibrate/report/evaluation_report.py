@@ -78,7 +78,8 @@ def _maps(title: str, chosen: Sequence[tuple[str, Scored]], model: Model, channe
     pictures = join(_pictures(chosen, model, channel))
     told = (
         "Of each class. Above: the spectrogram. Below: what is anomalous in it, cold below the alarm threshold, warm above. "
-        "Time to the right, frequency upwards. A red frame: it alarms."
+        "Time to the right, frequency upwards. A red frame: it alarms; where its map is dark, it is the average of "
+        "a window that is unusual, and no moment of it."
     )
     return section(title, paragraph(told, "soft"), Html(f'<div class="gallery maps">{pictures}</div>'))
 

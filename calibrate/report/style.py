@@ -37,10 +37,11 @@ img { width: 100%; display: block; border-radius: .25rem; background: #808890; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .85rem; }
 th, td { padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; text-align: left; }
-td { overflow-wrap: anywhere; }
+td { white-space: nowrap; }
+td:first-child, td:last-child { white-space: normal; overflow-wrap: anywhere; }
 th { color: var(--soft); font-weight: 600; }
 td:first-child { min-width: 11rem; }
-td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.number { font-variant-numeric: tabular-nums; }
 @media print {
   :root { color-scheme: light; --ink: #000000; --soft: #444444; --paper: #ffffff; --line: #cccccc; --panel: #f4f6f9; --alarm: #b3261e; }
   body { max-width: none; padding: 0; font-size: 10pt; }
