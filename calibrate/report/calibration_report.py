@@ -43,13 +43,20 @@ class _Row:
 
     @property
     def remarks(self) -> str:
-        """What the checks found, and whether it was left out."""
-        return "; ".join([*([] if self.is_kept else ["left out"]), *self.report.problems])
+        """What the checks found, whether it was left out, and whether it would alarm."""
+        left_out = [] if self.is_kept else ["left out"]
+        loud = ["above the alarm threshold"] if self.is_above else []
+        return "; ".join([*left_out, *self.report.problems, *loud])
+
+    @property
+    def is_above(self) -> bool:
+        """Whether it would alarm."""
+        return self.score is not None and self.score.score >= ALARM
 
     @property
     def is_odd(self) -> bool:
         """Whether somebody should look at it."""
-        return not self.is_kept or bool(self.report.findings) or (self.score is not None and self.score.score >= ALARM)
+        return not self.is_kept or bool(self.report.findings) or self.is_above
 
     @property
     def order(self) -> tuple[float, str]:
