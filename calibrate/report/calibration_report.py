@@ -94,7 +94,7 @@ def _summary(result: Calibration, learned: Learned, bundle: Bundle) -> Html:
         ("sound, s", round(result.seconds, 1)),
         ("heard up to, Hz", round(result.bandwidth_hz)),
         ("threshold set for, false alarms per week", manifest.threshold.set_for),
-        ("these recordings can vouch for", result.supported_false_alarms_per_week),
+        ("supported by these recordings", result.supported_false_alarms_per_week),
         ("recordings above the threshold", f"{above} of {len(learned.scores)}"),
         ("detector", manifest.detector.name),
         ("backbone", f"{manifest.backbone.name} ({manifest.backbone.precision})"),
@@ -102,7 +102,7 @@ def _summary(result: Calibration, learned: Learned, bundle: Bundle) -> Html:
     limit = result.detection_limit or "there is too little sound to say what change would be heard"
     who = f"{result.bundle.name}, {result.bytes:,} bytes, made {manifest.created_at}, sha256:{bundle.sha256}"
     return section(
-        "In short",
+        "Summary",
         paragraph(f"{limit[0].upper()}{limit[1:]}.", "verdict"),
         facts(pairs),
         paragraph(who, "soft"),
@@ -111,12 +111,12 @@ def _summary(result: Calibration, learned: Learned, bundle: Bundle) -> Html:
 
 def _warnings(result: Calibration) -> Html:
     told = [warning for warning in (*result.warnings, result.threshold_note) if warning]
-    return section("To look at", items(told)) if told else Html("")
+    return section("Please check", items(told)) if told else Html("")
 
 
 def _threshold(result: Calibration, learned: Learned, manifest: Manifest) -> Html:
     asked, set_for = manifest.threshold.false_alarms_per_week, manifest.threshold.set_for
-    marks = {"set for": (set_for, figures.ALARM), "what the recordings vouch for": (result.supported_false_alarms_per_week, figures.NORMAL)}
+    marks = {"set for": (set_for, figures.ALARM), "supported by the recordings": (result.supported_false_alarms_per_week, figures.NORMAL)}
     if asked != set_for:
         marks["asked for"] = (asked, figures.OTHER)
     ends = [rate for rate, _ in marks.values()]
@@ -124,8 +124,8 @@ def _threshold(result: Calibration, learned: Learned, manifest: Manifest) -> Htm
     scores = np.array([learned.threshold.score(learned.threshold.tail.surprise_at(rate)) for rate in rates])
     caption = (
         "How high the threshold must be for how few false alarms, by the tail of the scores of normal sound that the detector had not "
-        "learned from. To the right of what the recordings vouch for it is extrapolated; "
-        f"{result.seconds_needed:,} s of recordings, over all loads of the machine, would vouch for {asked:.4g} per week."
+        "learned from. To the right of what the recordings support, it is extrapolated; "
+        f"{result.seconds_needed:,} s of recordings, over all loads of the machine, would support {asked:.4g} per week."
     )
     return section("The threshold and what it can promise", figure(figures.promise(rates, scores, marks), caption))
 
@@ -134,8 +134,8 @@ def _limit(result: Calibration) -> Html:
     if not result.detection_limit_db:
         return Html("")
     caption = (
-        "By how much an octave must get louder, for the whole of a window, until half of all normal windows would alarm. What is heard in "
-        "moments, such as a knock, is heard earlier."
+        "How much louder an octave must get, for a whole window, until half of all normal windows would alarm. Short sounds, such as a "
+        "knock, alarm earlier."
     )
     return section("The smallest change that is heard", figure(figures.octaves(result.detection_limit_db, MOST_DB), caption))
 
@@ -145,7 +145,7 @@ def _profile(learned: Learned) -> Html:
         return Html("")
     caption = (
         "The usual level of each band, and by how much windows of normal sound are taken to vary: one and two standard deviations. "
-        "A machine that varies much in a band is allowed much in it."
+        "Where normal sound varies a lot, a change must be larger to alarm."
     )
     return section("The sound of the machine", figure(figures.profile(profile.centres_hz, profile.usual_db, profile.spread_db), caption))
 

@@ -45,7 +45,7 @@ def _summary(evaluation: Evaluation, model: Model) -> Html:
     pairs += [("detector", manifest.detector.name), ("backbone", f"{manifest.backbone.name} ({manifest.backbone.precision})")]
     who = f"{model.bundle.path.name}, made {manifest.created_at}, sha256:{model.bundle.sha256}"
     left_out = items(f"{one.file}: {one.reason}; left out" for one in evaluation.left_out[:SHOWN]) if evaluation.left_out else Html("")
-    return section("In short", facts(pairs), paragraph(who, "soft"), left_out)
+    return section("Summary", facts(pairs), paragraph(who, "soft"), left_out)
 
 
 def _curve(evaluation: Evaluation, scores: dict[str, list[float]]) -> Html:
@@ -60,7 +60,8 @@ def _curve(evaluation: Evaluation, scores: dict[str, list[float]]) -> Html:
 
 def _histogram(scores: dict[str, list[float]]) -> Html:
     caption = (
-        "The highest window of each recording. The dashed line is the alarm threshold; where the colours overlap, no threshold parts them."
+        "The highest window of each recording. The dashed line is the alarm threshold. Where the colours overlap, no threshold separates "
+        "the classes."
     )
     return section("Scores", figure(figures.histogram(scores, COLOURS), caption))
 

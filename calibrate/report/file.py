@@ -68,4 +68,4 @@ def write_report(path: Path, title: str, parts: Sequence[Html]) -> None:
         with replacing(path, SHARED) as file:
             file.write(page.encode())
     except OSError as error:
-        raise AuscultError(path, f"the report could not be written: {error.strerror or error}; all else is done") from error
+        raise AuscultError(path, f"the report could not be written: {error.strerror or error}; everything else was written") from error

@@ -67,7 +67,7 @@ def _outbox(outbox: OutboxPayload) -> Iterator[Metric]:
     yield gauge("auscult_outbox_bytes", "Size of what waits.", outbox.waiting_bytes)
     yield gauge("auscult_outbox_oldest_age_seconds", "Age of the oldest message that waits.", outbox.oldest_age_s)
     yield flag("auscult_outbox_durable", "Whether what waits survives a crash.", outbox.durable)
-    dropped = CounterMetricFamily("auscult_outbox_dropped_messages", "Event messages that were given up.", labels=["reason"])
+    dropped = CounterMetricFamily("auscult_outbox_dropped_messages", "Event messages that were dropped.", labels=["reason"])
     reasons = {"expired": outbox.expired, "refused": outbox.refused}
     for reason, count in {**reasons, "other": outbox.dropped - sum(reasons.values())}.items():
         dropped.add_metric([reason], count)
@@ -112,7 +112,7 @@ def _sources_heard(health: HealthPayload) -> Iterator[Metric]:
     yield gauge(f"{name}warnings", "Things that need attention; health names them.", [(by, len(source.warnings)) for by, source in heard])
     yield counter(f"{name}xruns", "Buffer overruns of the device.", [(by, source.xruns) for by, source in heard])
     yield counter(f"{name}lost_seconds", "Audio that was not scored, whatever the cause.", [(by, source.lost_s) for by, source in heard])
-    yield counter(f"{name}shed_seconds", "Of it, left out for inference was too slow.", [(by, source.shed_s) for by, source in heard])
+    yield counter(f"{name}shed_seconds", "Of these, dropped because inference was too slow.", [(by, source.shed_s) for by, source in heard])
     yield gauge(f"{name}lag_seconds", "How far scoring is behind the sound.", [(by, source.lag_s) for by, source in heard])
     yield gauge(f"{name}sample_rate_hertz", "Sample rate of the device.", [(by, source.rate_hz) for by, source in heard])
     yield gauge(f"{name}measured_sample_rate_hertz", "The same, measured.", [(by, source.measured_rate_hz) for by, source in heard])
@@ -120,7 +120,7 @@ def _sources_heard(health: HealthPayload) -> Iterator[Metric]:
     yield gauge(
         f"{name}clipped_ratio", "Samples at full scale in the last minute.", [(by, source.clipped_fraction) for by, source in heard]
     )
-    yield flag(f"{name}snoozed", "Whether its events are kept back.", [(by, source.snoozed_until is not None) for by, source in heard])
+    yield flag(f"{name}snoozed", "Whether its events are suppressed.", [(by, source.snoozed_until is not None) for by, source in heard])
     until = [(by, None if source.snoozed_until is None else _epoch_s(source.snoozed_until)) for by, source in heard]
     yield gauge(f"{name}snoozed_until_timestamp_seconds", "End of the snooze, since 1970.", until)
 

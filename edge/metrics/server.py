@@ -1,4 +1,4 @@
-"""Serves one text over HTTP: few threads, short requests, and nothing that a visitor can hold for long."""
+"""Serves one text over HTTP with few threads, short requests and deadlines, so that no client can disturb the daemon."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class MetricsServer(ThreadingMixIn, TCPServer):
         self._thread.start()
 
     def stop(self) -> None:
-        """Close everything, what visitors still hold too."""
+        """Stop listening and close all connections."""
         if self._thread.ident is not None:
             self.shutdown()
         self.server_close()
@@ -76,7 +76,7 @@ class MetricsServer(ThreadingMixIn, TCPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """What goes wrong with a visitor is not for the journal of a node."""
+        """A client that fails is only a line at debug level."""
         LOG.debug("%s: not answered", client_address, exc_info=True)
 
 

@@ -1,4 +1,4 @@
-"""From `metrics.listen` to a server that answers; or one line that says why not."""
+"""Starts the server that `metrics.listen` asks for, or says in one line why that is impossible."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ANSWER_WAIT_S = 5.0  # for the daemon to make a report, between two turns of its
 
 _REMEDIES = {
     errno.EADDRINUSE: "another program, or another node, listens there; choose another port",
-    errno.EADDRNOTAVAIL: "this device has no such address; 0.0.0.0 stands for all that it has",
-    errno.EACCES: "ports below 1024 are root's; choose a higher one",
+    errno.EADDRNOTAVAIL: "this device has no such address; 0.0.0.0 listens on all addresses",
+    errno.EACCES: "ports below 1024 need root; choose a higher one",
 }
 
 
 @contextmanager
 def served(listen: str, report: Callable[[float], NodeReport]) -> Iterator[None]:
-    """Serve what `report(wait_s)` says while the body runs.
+    """Serve what `report(wait_s)` returns while the body runs.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def served(listen: str, report: Callable[[float], NodeReport]) -> Iterator[None]
         server.start()
         LOG.info("metrics: http://%s%s", listen, PATH)
         if not is_this_device(host):
-            LOG.warning("metrics.listen: %s has no password: whoever reaches this address can read the metrics", listen)
+            LOG.warning("metrics.listen: %s has no password: anyone who can reach this address can read the metrics", listen)
         yield
     finally:
         server.stop()
@@ -75,5 +75,5 @@ def check_installed() -> None:
     try:
         import prometheus_client  # noqa: F401
     except ModuleNotFoundError as error:
-        problem = "needs the package prometheus-client; install it with: pip install 'auscult[metrics]', or leave the key out"
+        problem = "needs the package prometheus-client; install it with: pip install 'auscult[metrics]', or remove the key"
         raise ConfigError("metrics.listen", problem) from error

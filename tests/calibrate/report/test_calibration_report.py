@@ -191,5 +191,5 @@ def test_report_of_a_recording_that_is_gone_since_leaves_its_picture_out(machine
 
 
 def test_report_that_the_disk_does_not_take_is_one_line(machine: CalibratedMachine, tmp_path: Path) -> None:
-    with pytest.raises(AuscultError, match="the report could not be written: No such file or directory; all else is done"):
+    with pytest.raises(AuscultError, match="the report could not be written: No such file or directory; everything else was written"):
         write_calibration_report(tmp_path / "gone" / "report.html", result_of(machine), learned_of(()), CalibrationSettings())

@@ -94,8 +94,7 @@ def test_run_without_the_extra_is_one_line(machine: CalibratedMachine, tmp_path:
     code, log, _ = ran(write_config(tmp_path, machine, 1, metrics={"listen": f"{HOST}:{free_port()}"}), "prometheus_client")
     assert code == 2
     assert log == (
-        "auscult: metrics.listen: needs the package prometheus-client; install it with: pip install 'auscult[metrics]', "
-        "or leave the key out\n"
+        "auscult: metrics.listen: needs the package prometheus-client; install it with: pip install 'auscult[metrics]', or remove the key\n"
     )
 
 
@@ -117,3 +116,9 @@ def test_server_on_an_address_of_another_device_says_so(listen: str, told: str) 
 
 def test_doctor_of_metrics_that_can_be_served_is_content() -> None:
     assert check_metrics(f"{HOST}:{free_port()}").verdict == "OK"
+
+
+def test_doctor_of_metrics_without_the_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    with pytest.raises(ConfigError, match=r"pip install 'auscult\[metrics\]'"):
+        check_metrics(f"{HOST}:{free_port()}")
