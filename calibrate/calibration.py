@@ -14,6 +14,7 @@ from calibrate.detection_limit import DetectionLimit, detection_limit
 from calibrate.embeddings import Recording
 from calibrate.folds import Folds
 from calibrate.head_scale import fit_heads
+from calibrate.learned import Learned, profile_of, recording_scores
 from calibrate.probe import probe_of
 from calibrate.settings import WINDOW_S, CalibrationSettings
 from calibrate.steady import fit_steady
@@ -28,6 +29,7 @@ from edge.features.frontend import CELL_MELS, FrontEnd, mel_edges_hz, mels_below
 from edge.judgement.head_names import comparable_names, head_names, largest_name, sustained_name
 from edge.judgement.steady import LEVEL, STEADY, STEADY_HEADS, SteadyChoice
 from edge.judgement.tail_fit import fit_tail, seconds_to_support, supported_false_alarms_per_week
+from edge.judgement.threshold import Threshold
 from edge.judgement.window_sound import WindowSound
 
 
@@ -56,6 +58,7 @@ def calibrate(
     say: Callable[[str], None] = lambda line: None,
     key: SigningKey | None = None,
     leave_out: Callable[[Path, str], None] = lambda path, reason: None,
+    study: Callable[[Learned], None] = lambda learned: None,
 ) -> Calibration:
     """Learn what is normal from recordings and write a bundle.
 
@@ -71,6 +74,8 @@ def calibrate(
         Whose signature the bundle shall bear.
     leave_out
         Called with each recording that is not learned from, and why.
+    study
+        Called at the end with what was found out besides the bundle.
 
     Raises
     ------
@@ -120,6 +125,8 @@ def calibrate(
     choice = SteadyChoice(steady.steady.heads, settings.level) if steady else None
     manifest = bundle_manifest(settings, backbone, checked, heads.scales, choice, units, tail, note, limit, unheard_s)
     write_bundle(output, manifest, arrays, {**embedded(name), **fitted.blobs}, key)
+    threshold = Threshold(alarm_surprise, tail)
+    study(Learned(checked, backbone.front_end, threshold, recording_scores(unheard, units, threshold, block_s), profile_of(steady)))
     return Calibration(
         bundle=output,
         recordings=len(recordings),

@@ -15,6 +15,9 @@ from calibrate.calibration_arguments import RowSettings, add_calibration_argumen
 from calibrate.cluster import Failure, say
 from calibrate.fleet import FleetBundle, Unit, calibrate_fleet
 from calibrate.fleet_manifest import read_fleet_manifest
+from calibrate.learned import Learned
+from calibrate.report.calibration_report import write_calibration_report
+from calibrate.report.file import check_report
 from calibrate.workers import check_address
 from edge.audio.audio_file import find_audio_files
 from edge.bundles.signature import SigningKey
@@ -24,7 +27,7 @@ from edge.errors import UserError
 EXAMPLE = """\
 examples:
   auscult calibrate record --source pump1 --minutes 30 --output recordings/
-  auscult calibrate --recordings recordings/ --output pump1.auscult
+  auscult calibrate --recordings recordings/ --output pump1.auscult --report pump1.html
 
 a fleet, one machine per line of a CSV file, one after another or on many cores and computers:
   auscult calibrate --manifest fleet.csv --output-dir bundles/
@@ -57,6 +60,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add_calibration_arguments(parser)
     parser.add_argument("--sign", type=Path, metavar="KEY.pem", help="sign what is made with this Ed25519 private key (extra [sign])")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="report.html",
+        help="also write what was learned, from what, and what it can promise, as one page to read and print (extra [report])",
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print the result")
 
 
@@ -69,9 +78,10 @@ def _cluster(text: str) -> str:
 def run(args: Namespace) -> int:
     """Calibrate and print the result."""
     fleet = args.manifest is not None or args.output_dir is not None
-    wanted, others = ("manifest", "output_dir"), ("recordings", "output")
+    wanted: tuple[str, ...] = ("manifest", "output_dir")
+    others: tuple[str, ...] = ("recordings", "output", "report")
     if not fleet:
-        wanted, others = others, ("cluster", "anew")
+        wanted, others = ("recordings", "output"), ("cluster", "anew")
     if missing := [_flag(option) for option in wanted if getattr(args, option) is None]:
         raise UserError("calibrate", f"required: {' and '.join(missing)}; see `auscult calibrate --help`")
     if stray := [_flag(option) for option in others if getattr(args, option)]:
@@ -85,15 +95,22 @@ def _flag(option: str) -> str:
 
 
 def _run_one(args: Namespace, key: SigningKey | None) -> int:
+    if args.report is not None:
+        check_report(args.report)
+    settings = calibration_settings(args, moment())
+    learned: list[Learned] = []
     result = calibrate(
         find_audio_files(args.recordings),
         args.output,
-        calibration_settings(args, moment()),
+        settings,
         say=lambda line: print(f"auscult: warning: {line}", file=sys.stderr),
         key=key,
+        study=learned.append,
     )
     told = msgspec.to_builtins(result, enc_hook=str)
     print_result(told if args.format == "json" else {**told, "detection_limit_db": None}, args.format)  # the text has the limit in words
+    if args.report is not None:
+        write_calibration_report(args.report, result, learned[0], settings)
     return 0
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from calibrate.demo.replay import Replay
 from calibrate.demo.scene import Injection, Scene
 from calibrate.demo.verdict import Alert
+from calibrate.report.pictures import COLD_TO_WARM, MAP_RANGE
 from edge.features.frontend import CELL_MELS, FrontEnd, mel_edges_hz
 
 if TYPE_CHECKING:
@@ -22,10 +23,8 @@ Float32 = NDArray[np.float32]
 
 TICKS_HZ = (100, 500, 1000, 2000, 4000, 8000)
 COLUMNS = 1500  # of the long images: about one per pixel, each the largest value of its time, so that a knock stays visible
-MAP_RANGE = 10.0  # anomalies are coloured from a tenth of the threshold to ten times it
 AROUND_S = 5.0  # shown before and after a fault in its close-up
 FAULT, EVENT, SCORE = "#0f9d8f", "#d1495b", "#26364d"
-COLD_TO_WARM = ((0.0, "#0b1e3b"), (0.499, "#44658f"), (0.501, "#c8553d"), (0.75, "#f4a259"), (1.0, "#fff1a8"))
 INK, PAPER = "#1d2733", "#ffffff"
 
 

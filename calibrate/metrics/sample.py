@@ -75,11 +75,17 @@ def pauc(normal: ArrayLike, anomalous: ArrayLike, max_false_alarm_rate: float = 
     ValueError
         When `max_false_alarm_rate` is not above 0 and at most 1.
     """
-    labels, scores = _labelled(normal, anomalous)
-    false_alarm_rates, detection_rates, _ = _scikit_learn_metrics().roc_curve(labels, scores)
+    false_alarm_rates, detection_rates = roc_curve(normal, anomalous)
     area = area_up_to(false_alarm_rates, detection_rates, max_false_alarm_rate)
     chance, largest = max_false_alarm_rate**2 / 2, max_false_alarm_rate
     return 0.5 * (1.0 + (area - chance) / (largest - chance))
+
+
+def roc_curve(normal: ArrayLike, anomalous: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the false-alarm rate and the detection rate of every threshold that changes them, shape (points,) each, from 0 to 1."""
+    labels, scores = _labelled(normal, anomalous)
+    false_alarm_rates, detection_rates, _ = _scikit_learn_metrics().roc_curve(labels, scores)
+    return np.asarray(false_alarm_rates, np.float64), np.asarray(detection_rates, np.float64)
 
 
 def area_up_to(false_alarm_rates: NDArray[np.float64], heights: NDArray[np.float64], max_false_alarm_rate: float) -> float:

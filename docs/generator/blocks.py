@@ -10,6 +10,7 @@ from pathlib import Path
 from docs.generator import command_line, payloads
 from docs.generator.config_keys import config_keys
 from docs.generator.markdown import code, plain, table
+from docs.generator.metrics import metrics
 from edge.doctor.examination import CHECKS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,5 +50,6 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "command options": command_line.command_options,
     "exit codes": command_line.exit_codes,
     "doctor checks": doctor_checks,
+    "metrics": metrics,
     "rooms": rooms,
 }

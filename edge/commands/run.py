@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +17,7 @@ from edge.config.load import load_config
 from edge.config.schema import Config
 from edge.console.cli import guarded
 from edge.node.assembly import Assembly
+from edge.node.daemon import Daemon
 from edge.node.plan import Plan
 from edge.node.stragglers import leave
 from edge.outbox.ledger_file import files_of
@@ -43,7 +45,18 @@ def run(arguments: argparse.Namespace) -> int:
     keep_private(config)
     daemon = Assembly(Plan.of(config)).daemon(arguments.config)
     others = threading.enumerate()
-    return leave(guarded(daemon.run), others)
+    with _metrics(config, daemon):
+        code = guarded(daemon.run)
+    return leave(code, others)
+
+
+def _metrics(config: Config, daemon: Daemon) -> AbstractContextManager[None]:
+    """Serve metrics where the configuration says so; else nothing of that is even imported."""
+    if config.metrics.listen is None:
+        return nullcontext()
+    from edge.metrics.serving import served
+
+    return served(config.metrics.listen, daemon.report)
 
 
 def keep_private(config: Config) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 
 import msgspec
 
 from edge.audio.channels import channel_problem
+from edge.config.address import is_this_device, split
 from edge.config.schema import BundlesConfig, Config, MqttConfig, SourceConfig, TlsConfig
 from edge.config.strict_yaml import Document, KeyPath
 from edge.sources.inputs import name_problem
@@ -37,6 +37,8 @@ def check_config(config: Config, document: Document) -> None:
         raise document.error(("inference", "providers"), "names a provider twice; keep each once, the preferred one first")
     _check_bundles(config.bundles, document)
     _check_topic(config.homeassistant.prefix, "homeassistant", document, ("homeassistant", "prefix"))
+    if config.metrics.listen is not None and not 1 <= split(config.metrics.listen)[1] <= 65_535:
+        raise document.error(("metrics", "listen"), f"expected a port from 1 to 65535, found {config.metrics.listen}")
     allowed = config.commands.allow
     if len(set(allowed)) != len(allowed):
         raise document.error(("commands", "allow"), "names a command twice; keep each once")
@@ -64,7 +66,7 @@ def _check_mqtt(mqtt: MqttConfig, document: Document) -> None:
             if getattr(mqtt, key) is not None:
                 raise document.error((*section, key), "a password needs a username; add `username:`")
     has_password = mqtt.password_file is not None or mqtt.password_env is not None
-    if has_password and not mqtt.uses_tls and not mqtt.allow_plaintext and not _is_this_device(mqtt.host):
+    if has_password and not mqtt.uses_tls and not mqtt.allow_plaintext and not is_this_device(mqtt.host):
         key = "password_file" if mqtt.password_file is not None else "password_env"
         raise document.error(
             (*section, key),
@@ -78,13 +80,6 @@ def _check_mqtt(mqtt: MqttConfig, document: Document) -> None:
 def _check_topic(topic: str, example: str, document: Document, key: KeyPath) -> None:
     if set("+#\0") & set(topic) or "" in topic.split("/") or topic.startswith("$"):
         raise document.error(key, f"expected a topic such as {example} or site/{example}, without +, #, $ or a / at either end")
-
-
-def _is_this_device(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost" or host.lower().endswith(".localhost")
 
 
 def _check_tls(tls: TlsConfig, document: Document, section: KeyPath) -> None:

@@ -17,7 +17,7 @@ from edge.config.strict_yaml import Document, KeyPath, read_yaml
 _Struct = TypeVar("_Struct")
 
 # A section whose every line is commented out is empty, which is how people switch it off; these then take their defaults.
-_MAY_BE_EMPTY = ("inference", "bundles", "events", "outbox", "commands", "clips", "homeassistant", "health", "log")
+_MAY_BE_EMPTY = ("inference", "bundles", "events", "outbox", "commands", "clips", "homeassistant", "health", "metrics", "log")
 
 
 def load_config(path: Path | str) -> Config:

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, get_args
 
 from msgspec import Meta
 
+from edge.config.address import Listen
 from edge.config.meaning import meaning
 from edge.config.mqtt_section import MqttConfig, TlsConfig
 from edge.config.section import NAME_PATTERN, NAME_RULE, IntervalSeconds, Name, Seconds, Section, Text
@@ -32,6 +33,7 @@ __all__ = [
     "HomeAssistantConfig",
     "InferenceConfig",
     "LogConfig",
+    "MetricsConfig",
     "MicrophoneConfig",
     "MqttConfig",
     "OutboxConfig",
@@ -153,6 +155,17 @@ class HealthConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     interval_s: Annotated[IntervalSeconds, meaning("How often `health` is published.")] = 60.0
 
 
+class MetricsConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whether the node serves its figures over HTTP, and where."""
+
+    listen: Annotated[
+        Listen | None,
+        meaning(
+            "Serves [metrics for Prometheus](metrics.md) here, at `/metrics`. Needs the extra `[metrics]`.", default="none, metrics are off"
+        ),
+    ] = None
+
+
 class LogConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is logged to standard error."""
 
@@ -175,6 +188,7 @@ class Config(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     clips: ClipsConfig = ClipsConfig()
     homeassistant: HomeAssistantConfig = HomeAssistantConfig()
     health: HealthConfig = HealthConfig()
+    metrics: MetricsConfig = MetricsConfig()
     log: LogConfig = LogConfig()
 
     @property

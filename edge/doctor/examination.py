@@ -27,6 +27,7 @@ CHECKS = {
     "broker": "Does the broker accept the connection: name, TCP, TLS, login and protocol?",
     "outbox": "Can the outbox be written, and does its disk have room?",
     "clips": "Can clips be written, and does their disk have room? Only with `clips.enabled`.",
+    "metrics": "Can the metrics be served, and is the extra `[metrics]` there? Only with `metrics.listen`.",
     "processor": "Does the processor keep up with all sources? Scores a few seconds of noise for each.",
 }
 
@@ -82,6 +83,10 @@ def examine_config(config: Config) -> Iterator[Finding]:
     yield examined("outbox", lambda: check_outbox(config.outbox_path, config.outbox.capacity_mb))
     if config.clips.enabled:
         yield examined("clips", lambda: check_clips(config.clips_folder, config.clips.capacity_mb))
+    if (listen := config.metrics.listen) is not None:
+        from edge.doctor.metrics import check_metrics
+
+        yield examined("metrics", lambda: check_metrics(listen))
     pairs = known_models({name: bundles[source.bundle].model for name, source in config.sources.items()}, rates_hz)
     if pairs:
         yield examined(CHECK, lambda: check_headroom(pairs))

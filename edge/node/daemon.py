@@ -17,6 +17,7 @@ from edge.mqtt.topics import Topics
 from edge.node.discovery_like import DiscoveryLike
 from edge.node.health import HealthReporter
 from edge.node.known_sources import KnownSources
+from edge.node.node_report import NodeReport, ReportDesk
 from edge.node.progress import Progress
 from edge.node.reload import Reloader
 from edge.node.shared import SharedError
@@ -66,6 +67,7 @@ class Daemon:
         self._status = StatusReporter(node, publisher, topics, health, health_interval_s)
         self._progress = Progress(publisher, self._notifier)
         self._turns = Turns(list(workers))
+        self._desk = ReportDesk()
         self._had_terminal = has_terminal()
         self._signal: int | None = None
         self._failure: Exception | None = None  # of what all sources share, when one of them was ended
@@ -91,6 +93,7 @@ class Daemon:
             signal.signal(signal.SIGHUP, self._on_hangup)
         with ExitStack() as closing:  # in reverse order, each whatever befalls the others
             closing.callback(self._publisher.stop, STOP_TIMEOUT_S)
+            closing.callback(self._desk.close)
             if self._clip_writer is not None:
                 closing.callback(self._clip_writer.close)
                 self._clip_writer.start()
@@ -121,6 +124,16 @@ class Daemon:
     def source_infos(self) -> dict[str, SourceInfo]:
         """The part of `info` about each source."""
         return {name: source_info(worker) for name, worker in self._workers.items()}
+
+    def report(self, wait_s: float) -> NodeReport:
+        """All that the node knows of itself, at most a second old; for other threads.
+
+        Raises
+        ------
+        TimeoutError
+            when the daemon has not answered for `wait_s`.
+        """
+        return self._desk.ask(wait_s)
 
     @property
     def is_reloading(self) -> bool:
@@ -179,8 +192,13 @@ class Daemon:
             self._status.check(self._workers, self._last_reload)
             if self._discovery is not None:
                 self._discovery.check(self._publisher)
+            self._answer()
             if not is_busy:
                 time.sleep(IDLE_S)
+
+    def _answer(self) -> None:
+        """Make a report for another thread that waits for one."""
+        self._desk.poll(lambda: self._status.report(self._workers, self._last_reload))
 
     def _reload(self) -> None:
         """One look at what a reload needs: usually nothing."""
@@ -251,6 +269,7 @@ class Daemon:
         while self._signal is None and not self._publisher.idle:
             self._publisher.check()
             self._progress.round()
+            self._answer()
             if self._publisher.report().depth < depth:  # the messages of a long absence take a while to send
                 depth = self._publisher.report().depth
                 deadline_s = time.monotonic() + DELIVERY_TIMEOUT_S

@@ -33,10 +33,14 @@ class InferenceTimes:
 
     def __init__(self) -> None:
         self._window_ms: deque[float] = deque(maxlen=REMEMBERED_WINDOWS)
+        self.windows = 0  # since the start
+        self.total_s = 0.0  # that these have taken together
 
     def add(self, window_ms: float) -> None:
         """Remember one window."""
         self._window_ms.append(window_ms)
+        self.windows += 1
+        self.total_s += window_ms / 1000.0
 
     def percentile_ms(self, fraction: float) -> float | None:
         """The value that `fraction` of the windows do not exceed; None before the first."""
@@ -57,7 +61,7 @@ class HealthReporter:
         """`disk` is a path on the file system whose free space matters; `commands` and `clips` tell how those fare, when there are any."""
         self._commands = commands
         self._clips = clips
-        self._inference = inference
+        self.inference = inference
         self._disk = disk
         self._started_s = time.monotonic()
 
@@ -75,8 +79,8 @@ class HealthReporter:
             lost_s=round(math.fsum(source.lost_s for source in sources.values()), 3),
             shed_s=round(math.fsum(source.shed_s for source in sources.values()), 3),
             lag_s=max(lags_s, default=None),
-            inference_p50_ms=rounded(self._inference.percentile_ms(0.5), 2),
-            inference_p95_ms=rounded(self._inference.percentile_ms(0.95), 2),
+            inference_p50_ms=rounded(self.inference.percentile_ms(0.5), 2),
+            inference_p95_ms=rounded(self.inference.percentile_ms(0.95), 2),
             rss_mb=rounded(device_health.rss_mb(), 1),
             temperature_c=rounded(device_health.temperature_c(), 1),
             throttled=device_health.throttled(),

@@ -22,6 +22,7 @@ from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.node.shared import SharedError, shared
 from edge.node.stream_clock import StreamClock
+from edge.node.tally import Tally
 from edge.remote.source_control import SourceControl
 
 LOG = logging.getLogger("auscult.source")
@@ -56,6 +57,7 @@ class SourcePublisher:
         """With a `control` commands may ask for the source; with `clips` the sound of its events is kept."""
         self.control = control
         self.clips = clips
+        self.tally = Tally()
         self._name = name
         self._publisher = publisher
         self._topics = topics
@@ -99,6 +101,7 @@ class SourcePublisher:
             return self._clock.stamp(stream_s, wall_offset_s)
 
         payload = score_payload(self._name, window, stamp, 1000.0 * self.lag_s)
+        self.tally.window(payload)
         with shared():
             self._publisher.send(self._topics.score(self._name), encode(payload))
 
@@ -151,6 +154,7 @@ class SourcePublisher:
         tell = partial(LOG.log, level, text, self._name, event.id, event.type, stamps.t_start, seconds, event.peak_score)
         with shared():
             self._publisher.queue(self._topics.event(self._name), encode(payload), source=self._name, seq=seq, closes=closes, kept=tell)
+        self.tally.event(event.type)
         self._open = None if closes else event
         if self.clips is not None:
             self.clips.tell(event, msgspec.to_builtins(payload))
@@ -211,5 +215,6 @@ class SourcePublisher:
     def _set_state(self, state: State) -> None:
         if state != self._state:
             self._state = state
+            self.tally.is_open = state == "ON"
             with shared():
                 self._publisher.retain(self._topics.state(self._name), state.encode())

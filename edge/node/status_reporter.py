@@ -6,10 +6,11 @@ import time
 from collections.abc import Mapping
 
 from edge.mqtt.encoding import encode, timestamp
-from edge.mqtt.payloads import SCHEMA_VERSION, InfoPayload, ReloadHealth
+from edge.mqtt.payloads import SCHEMA_VERSION, HealthPayload, InfoPayload, ReloadHealth
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.node.health import HealthReporter
+from edge.node.node_report import NodeReport
 from edge.node.source_report import source_health, source_info
 from edge.node.source_worker import SourceWorker
 from edge.version import VERSION
@@ -45,25 +46,36 @@ class StatusReporter:
         self._tell_info(workers)
         self._reported_s = time.monotonic()
         self._told_availabilities = _availabilities(workers)
-        link = self._publisher.link
-        self._told_connections = link.connections
+        self._told_connections = self._publisher.link.connections
+        self._publisher.retain(self._topics.health, encode(self._health_now(workers, reload)))
+
+    def report(self, workers: Mapping[str, SourceWorker], reload: ReloadHealth | None) -> NodeReport:
+        """All of it at this moment; nothing is published."""
+        tallies = {name: worker.publisher.tally.copy() for name, worker in workers.items()}
+        inference = self._health.inference
+        return NodeReport(self._info_now(workers), self._health_now(workers, reload), tallies, inference.windows, inference.total_s)
+
+    def _health_now(self, workers: Mapping[str, SourceWorker], reload: ReloadHealth | None) -> HealthPayload:
         sources = {name: source_health(worker) for name, worker in workers.items()}
-        self._publisher.retain(self._topics.health, encode(self._health.report(sources, self._publisher.report(), link, reload)))
+        return self._health.report(sources, self._publisher.report(), self._publisher.link, reload)
 
     def _tell_info(self, workers: Mapping[str, SourceWorker]) -> None:
+        info = self._info_now(workers)
+        if info != self._told_info:
+            self._told_info = info
+            self._publisher.retain(self._topics.info, encode(info))
+
+    def _info_now(self, workers: Mapping[str, SourceWorker]) -> InfoPayload:
         started_s = time.time() - (time.monotonic() - self._started_s)
         if abs(started_s - self._started_wall_s) > CLOCK_SET_S:
             self._started_wall_s = started_s
-        info = InfoPayload(
+        return InfoPayload(
             schema=SCHEMA_VERSION,
             node=self._node,
             version=VERSION,
             started_at=timestamp(self._started_wall_s),
             sources={name: source_info(worker) for name, worker in workers.items()},
         )
-        if info != self._told_info:
-            self._told_info = info
-            self._publisher.retain(self._topics.info, encode(info))
 
     def _has_news(self, workers: Mapping[str, SourceWorker]) -> bool:
         return _availabilities(workers) != self._told_availabilities or self._publisher.link.connections != self._told_connections

@@ -94,7 +94,7 @@ def test_evaluate_leaves_out_what_is_silent_empty_short_or_too_narrow(
 
 def test_evaluate_on_what_was_calibrated_on_warns(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluate(folder, normal="fit") == 0
-    assert "warning: 5 of 5 normal recordings have names that the bundle was calibrated on" in capsys.readouterr().err
+    assert "warning: 5 of 5 normal recordings have the names of recordings that the bundle was calibrated on" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edge.console.cli import run_command
 from edge.doctor import examination, headroom, sandbox
-from tests.broker import Broker
+from tests.broker import Broker, free_port
 from tests.bundles import RATE_HZ, CalibratedMachine
 
 CHECKS = [
@@ -29,6 +29,7 @@ CHECKS = [
     "broker",
     "outbox",
     "clips",
+    "metrics",
     "processor",
 ]
 
@@ -48,6 +49,7 @@ def write_config(folder: Path, port: int, bundle: Path, files: Path) -> Path:
     path.write_text(
         f"node: n\nmqtt: {{host: 127.0.0.1, port: {port}}}\noutbox: {{path: {folder}/outbox.sqlite, capacity_mb: 1}}\n"
         f"clips: {{enabled: true, folder: {folder}/clips, capacity_mb: 1}}\n"
+        f"metrics: {{listen: '127.0.0.1:{free_port()}'}}\n"
         f"sources: {{pump1: {{bundle: {bundle}, files: {{paths: [{files}]}}}}}}\n",
         encoding="utf-8",
     )
