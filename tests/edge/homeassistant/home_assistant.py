@@ -1,7 +1,7 @@
 """A real Home Assistant on a free port of the loopback interface, in an environment of its own that is made when it is first needed.
 
-It wants a newer Python than Auscult does, and takes 800 MB, so `make test-homeassistant` makes the environment. Where there is none, whoever
-needs it is skipped and told why.
+It wants a newer Python than Auscult does and takes 800 MB, so `make test-homeassistant` makes the environment. Tests are skipped
+with a reason where there is none.
 """
 
 from __future__ import annotations
