@@ -74,7 +74,7 @@ def test_level_mixer_does_not_bring_the_background_of_each_clip_to_one_power(tmp
 def test_level_mixer_of_a_silent_machine_is_refused(tmp_path: Path) -> None:
     mixer = LevelMixer(backgrounds(tmp_path), 0.0)
     for fit in ([], [Clip(np.zeros(100, np.float32), RATE_HZ)]):
-        with pytest.raises(AudioError, match="no level of background can be told from them"):
+        with pytest.raises(AudioError, match="no level of background can be derived from them"):
             mixer.of_unit(fit)
 
 

@@ -60,7 +60,7 @@ def test_record_text_summary_is_for_people(config: Path, tmp_path: Path, capsys:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--source", "pump3"], "no source 'pump3'; there is: pump1, pump2"),
+        (["--source", "pump3"], "no source 'pump3'; available: pump1, pump2"),
         ([], "needs --source NAME or --device TEXT"),
         (["--source", "pump1", "--minutes", "0"], "must be above 0, not 0"),
         (["--source", "pump1", "--minutes", "half"], "must be a number, not 'half'"),

@@ -169,7 +169,7 @@ def test_progress_call_that_hangs_is_a_stall_of_the_part_that_it_is_in(
     assert watched.is_fed()
     watched.pass_time(31)
     assert not watched.is_fed()
-    how = "pump1: reading scripted has not come back" if part == "capture" else "the listener of pump1 has been at work"
+    how = "pump1: reading scripted has not returned" if part == "capture" else "the listener of pump1 has been at work"
     assert told(caplog) == [f"{part} makes no progress: {how} for 31 s; systemd's watchdog is no longer fed"]
     hanging.over.set()
     thread.join(10.0)
