@@ -44,7 +44,7 @@ SYNCED = ("snoozes", "factors", "false_alarms", "clips")
 @lru_cache
 def _frames(content: bytes) -> int:
     """The samples in a file of sound: the same few files are read many thousand times."""
-    return soundfile.info(io.BytesIO(content)).frames
+    return int(soundfile.info(io.BytesIO(content)).frames)
 
 
 @dataclass
