@@ -211,12 +211,16 @@ def test_calibrate_hears_a_knock_and_a_tone_in_a_machine(tmp_path: Path) -> None
     for number, part in enumerate(np.split(heard[: 120 * RATE_HZ], 12)):
         paths.append(tmp_path / f"{number}.wav")
         soundfile.write(paths[-1], part, RATE_HZ, subtype="FLOAT")
-    model = Model.load(calibrated(tmp_path, paths, StfpmSettings(steps=60, batch=4)).bundle)
+    model = Model.load(calibrated(tmp_path, paths, StfpmSettings(steps=30, batch=4)).bundle)
     new = heard[120 * RATE_HZ :]
-    scores = {}
+    scores, by_student = {}, {}
     faults = {"nothing": None, "knock": knock_fault(RATE_HZ, 1, peak=0.8), "tone": tone_fault(RATE_HZ, 1, 5.0, 3150.0, -34.0)}
     for name, fault in faults.items():
         samples = new if fault is None else inject(new, fault.heard_through(machine.colour), 5.0)
         soundfile.write(tmp_path / f"{name}.wav", samples, RATE_HZ, subtype="FLOAT")
-        scores[name] = score_file(model, tmp_path / f"{name}.wav").score
+        result = score_file(model, tmp_path / f"{name}.wav")
+        scores[name] = result.score
+        by_student[name] = max(window.heads["stfpm_moment"] for window in result.windows)
     assert scores["nothing"] < 1.0 < min(scores["knock"], scores["tone"])
+    assert by_student["nothing"] < 0.3  # 0.1
+    assert by_student["knock"] > 2.1  # 2.6; of a student that has learned for one step only, 1.4

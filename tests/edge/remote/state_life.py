@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import random
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -37,6 +39,12 @@ class Knowledge(msgspec.Struct):
 
 
 SYNCED = ("snoozes", "factors", "false_alarms", "clips")
+
+
+@lru_cache
+def _frames(content: bytes) -> int:
+    """The samples in a file of sound: the same few files are read many thousand times."""
+    return int(soundfile.info(io.BytesIO(content)).frames)
 
 
 @dataclass
@@ -74,17 +82,21 @@ class StateLife:
             snoozes={name: round(until_s, 3) for name in SOURCES if (until_s := self.snoozes.until_s(name)) is not None},
             factors={name: one.factor for name in SOURCES if (one := self.adjustments.of(name, BUNDLE)) is not None},
             false_alarms={name: True for name in map(str, range(self.events)) if self.memory.is_false_alarm(name)},
-            clips={path.name: soundfile.info(path).frames for path in clips},
+            clips={path.name: _frames(path.read_bytes()) for path in clips},
             events={event.event: event for event in events},
             bins={f"{name} {n}": s for name, record in self.records.items() for n, s in zip(*record.bins(), strict=True)},
         )
 
     def step(self) -> None:
         """Something happens; whoever asked for it has the answer when this returns."""
-        often = [self._snooze, self._move, self._event, self._mark]
-        self.rng.choice([*often, *often, self._listen, self._keep])()
+        self.act()
         known = self.knowledge()
         self.ever |= {(name, key, value) for name in known.__struct_fields__ for key, value in getattr(known, name).items()}
+
+    def act(self) -> None:
+        """A step of a life that nobody holds against it later: `ever` does not grow."""
+        often = [self._snooze, self._move, self._event, self._mark]
+        self.rng.choice([*often, *often, self._listen, self._keep])()
 
     def _snooze(self) -> None:
         self.snoozes.set(self.rng.choice(SOURCES), self.rng.choice([0.0, 1.0, 60.0, self.rng.uniform(0, 1000.0)]), "oil\nchange")

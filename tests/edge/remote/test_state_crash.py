@@ -27,7 +27,7 @@ def check(life: StateLife, place: Path, image: Image, allowed: tuple[Knowledge, 
         never = {(name, key, value) for key, value in getattr(found, name).items()} - life.ever
         assert not never, f"{what}: {never}"
     for _ in range(3):
-        after.step()
+        after.act()
     now = after.knowledge()
     after.open()
     assert after.knowledge() == now, f"{what}: what came after it is not kept"
@@ -51,9 +51,10 @@ def crash_at_random(folder: Path, monkeypatch: pytest.MonkeyPatch, seed: int, st
             disk.crash(crashes_each)
         after = life.knowledge()
         for allowed, images in (((before, after), during), ((after,), disk.taken())):
-            for image in images:
+            for at, image in enumerate(images):
                 count += 1
-                check(life, folder / "crashed", image, allowed, f"seed {seed}, step {number}")
+                if image not in images[:at]:  # a third of them leave what another has left
+                    check(life, folder / "crashed", image, allowed, f"seed {seed}, step {number}")
     disk.close()
     return count
 

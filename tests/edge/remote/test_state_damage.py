@@ -51,7 +51,7 @@ def damage_at_random(folder: Path, caplog: pytest.LogCaptureFixture, seed: int, 
                 begins = {source: after.records[source].bin_of(0.0) for source in SOURCES}
                 assert {source: after.memory.complete_from(source, BUNDLE) for source in SOURCES} == begins, what
         for _ in range(3):
-            after.step()
+            after.act()
         now = after.knowledge()
         after.open()
         assert after.knowledge() == now, f"{what}: what came after it is not kept"
