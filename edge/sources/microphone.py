@@ -1,8 +1,9 @@
-"""A microphone as a source, through PortAudio."""
+"""A microphone as a source, through PortAudio: one channel of a device, or the mean of all."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -15,20 +16,20 @@ from edge.audio.channels import Channel, channel_problem, to_mono
 from edge.audio.ring import Ring
 from edge.errors import DeviceError
 from edge.sources.inputs import choose_input
-from edge.sources.portaudio import close_stream, list_inputs, open_stream
+from edge.sources.portaudio import list_inputs
+from edge.sources.shared_stream import join, known_device
 from edge.sources.source import READ_WAIT_S
 
 RING_S = 10.0  # how late inference may be before sound is lost
-LATENCY_S = 0.1  # of the driver's buffer: nothing waits for this sound, and a longer buffer survives a busy board
 SHORTEST_BLOCK_S = 0.05
 LONGEST_BLOCK_S = 0.5
 MOST_CHANNELS = 8  # sound servers pretend to have 32 or 128
 
 
 class Microphone:
-    """One input device, chosen by its name.
+    """One input device, chosen by its name, which other sources may hear at the same time.
 
-    The audio callback copies into a ring and counts what the driver says it dropped; everything else happens in `read`.
+    The audio callback copies the channel into a ring and counts what the driver says it dropped; everything else happens in `read`.
     A device that dies never blocks `read` and never finishes: `stalled_s` grows until somebody closes and opens it again.
     """
 
@@ -50,20 +51,18 @@ class Microphone:
         self.device = device
         self.rate_hz = rate_hz or 0
         self.xruns = 0
-        self._wanted = device
-        self._host_api = host_api
+        self._words = (device, host_api)
         self._wanted_rate_hz = rate_hz
         self._wanted_channels = channels
         self._channel = channel
-        self._stream: Any = None
+        self._leave: Callable[[], None] | None = None  # while it is open
         self._ring = Ring(1)
         self._dropped_samples = 0  # by the driver, ever
         self._missed_samples = 0  # overwritten in the ring while `skip` was late, ever
         self._told_samples = 0  # of both, handed on as lost
-        self._called_at_s = 0.0  # when the callback last ran
+        self._called_at_s = 0.0  # when the callback last ran, or the device was opened
+        self._silent_since_s: float | None = None  # when the device last gave sound before it was closed
         self._newest = (0, 0.0)  # how many samples of the ring had come, and when (`edge.clock.now_s`); replaced as one
-        self._heard_samples = 0
-        self._heard_at_s: float | None = None
 
     def open(self) -> None:
         """Find the device and start it. After a `close`, the sound in between counts as lost.
@@ -73,7 +72,7 @@ class Microphone:
         DeviceError : no PortAudio, no such device, several that fit, or one that cannot record as asked
         """
         self.close()
-        device = choose_input(list_inputs(), self._wanted, self._host_api)
+        device = known_device(self._words) or choose_input(list_inputs(), *self._words)
         channels = self._wanted_channels or self._default_channels(device.channels)
         if problem := channel_problem(self._channel, min(channels, device.channels)):
             raise DeviceError(device, problem)
@@ -81,16 +80,12 @@ class Microphone:
             raise DeviceError(device, f"does not record {channels} channels; it has {device.channels}")
         rate_hz = self._wanted_rate_hz or device.default_rate_hz
         self.rate_hz = rate_hz
-        self._ring = Ring(round(RING_S * rate_hz), channels)
-        now = time.monotonic()
-        self._called_at_s = now
+        self._ring = Ring(round(RING_S * rate_hz))
+        self._called_at_s = opened_at_s = time.monotonic()
         self._newest = (0, clock.now_s())
-        stream = open_stream(device, rate_hz, channels, LATENCY_S, partial(self._hear, self._ring))
-        if self._heard_at_s is not None:
-            self._dropped_samples += round((now - self._heard_at_s) * rate_hz)
-        self._stream = stream
-        self._heard_samples = 0
-        self._heard_at_s = now
+        self._leave = join(device, self._words, rate_hz, channels, partial(self._hear, self._ring))
+        if self._silent_since_s is not None:
+            self._dropped_samples += round((opened_at_s - self._silent_since_s) * rate_hz)
         self.device = str(device)
 
     def _default_channels(self, available: int) -> int:
@@ -102,7 +97,7 @@ class Microphone:
         """PortAudio's thread: copy and count. `samples` is (frames, channels)."""
         if ring is not self._ring:
             return  # a stream that hung while it was closed, awake again
-        ring.write(samples)
+        ring.write(to_mono(samples, self._channel))
         now = time.monotonic()
         if status.input_overflow:  # something before these samples is gone: as long as we were away
             self.xruns += 1
@@ -113,7 +108,7 @@ class Microphone:
     @property
     def ready(self) -> bool:
         """Whether `read` would come back at once."""
-        return self._stream is not None and self._ring.available >= self.rate_hz * SHORTEST_BLOCK_S
+        return self._leave is not None and self._ring.available >= self.rate_hz * SHORTEST_BLOCK_S
 
     @property
     def waiting_s(self) -> float:
@@ -138,25 +133,19 @@ class Microphone:
         if not len(reading.samples) and not lost:
             return None
         last = reading.start + len(reading.samples)
-        return Block(to_mono(reading.samples, self._channel), lost, come_at_s - (come - last) / self.rate_hz)
+        return Block(reading.samples, lost, come_at_s - (come - last) / self.rate_hz)
 
     @property
     def stalled_s(self) -> float:
         """Seconds since the device last gave sound; 0 while it is closed."""
-        if self._stream is None or self._heard_at_s is None:
-            return 0.0
-        now = time.monotonic()
-        if self._ring.end != self._heard_samples:
-            self._heard_samples = self._ring.end
-            self._heard_at_s = now
-        return now - self._heard_at_s
+        return 0.0 if self._leave is None else time.monotonic() - self._called_at_s
 
     def close(self) -> None:
         """Stop the device; what has not been read is dropped. Returns within seconds even when the device hangs."""
-        if self._stream is None:
+        if self._leave is None:
             return
-        _ = self.stalled_s  # notes when sound last arrived
-        stream, self._stream = self._stream, None
-        close_stream(stream)
+        self._silent_since_s = self._called_at_s
+        leave, self._leave = self._leave, None
+        leave()
         self._dropped_samples += self._ring.available
         self._ring = Ring(1)

@@ -142,7 +142,7 @@ def test_microphone_late_reader_gets_the_newest_and_the_count_of_the_rest(pulse:
     try:
         hear(microphone, 0.1)
         # As many callbacks as a reader misses that is away for longer than the ring is.
-        microphone._ring.write(np.zeros((round((RING_S + 2) * 16000), 2), np.float32))
+        microphone._ring.write(np.zeros(round((RING_S + 2) * 16000), np.float32))
         block = microphone.read()
         assert block is not None
         assert block.lost_samples >= 2 * 16000
