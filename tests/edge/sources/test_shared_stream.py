@@ -29,9 +29,8 @@ def tones(seconds: float) -> NDArray[np.float32]:
     return np.stack([0.1 * np.sin(2 * np.pi * tone_hz * at_s) for tone_hz in TONES_HZ], axis=1).astype(np.float32)  # (samples, channels)
 
 
-def microphone(channel: int, **more: int) -> Microphone:
-    settings = {"rate_hz": RATE_HZ, "channels": CHANNELS, **more}
-    return Microphone(f"pump{channel}", ARRAY, channel=channel, **settings)
+def microphone(channel: int, rate_hz: int = RATE_HZ) -> Microphone:
+    return Microphone(f"pump{channel}", ARRAY, rate_hz=rate_hz, channels=CHANNELS, channel=channel)
 
 
 @pytest.fixture
@@ -120,7 +119,7 @@ def test_shared_stream_loss_of_the_driver_is_counted_once_for_each_source_and_th
         hear(one, 0.05)
     (stream,) = shared_stream._streams.values()
     for one in array:
-        one._called_at_s -= 0.5  # the driver has called none of them for so long
+        one._heard_at_s -= 0.5  # the driver has called none of them for so long
     stream._hear(np.zeros((160, CHANNELS), np.float32), 160, None, CallbackFlags(0x2))  # paInputOverflow
     late, *others = array
     late._ring.write(np.zeros(12 * RATE_HZ, np.float32))  # two seconds more than it keeps
