@@ -137,7 +137,9 @@ class PulseServer:
             soundfile.write(path, sound, rate_hz, subtype="FLOAT")
             sound = path
         channel_map = _CHANNEL_MAPS[soundfile.info(sound).channels]
-        player = subprocess.Popen(["paplay", f"--device={sink}", f"--channel-map={channel_map}", sound], env=self._environment(self._socket_of(sink)))
+        player = subprocess.Popen(
+            ["paplay", f"--device={sink}", f"--channel-map={channel_map}", sound], env=self._environment(self._socket_of(sink))
+        )
         self._players.append(player)
         return player
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge.config.schema import SourceConfig
-from edge.sources import FileSource, Microphone, Source, StdinSource
+from edge.sources import FileSource, Microphone, Source, StdinSource, UrlSource
 
 
 def make_source(name: str, settings: SourceConfig) -> Source:
@@ -21,6 +21,16 @@ def make_source(name: str, settings: SourceConfig) -> Source:
         return FileSource(name, files.paths, realtime=files.realtime, loop=files.loop, channel=files.channel)
     if stdin := settings.stdin:
         return StdinSource(name, rate_hz=stdin.rate_hz, channels=stdin.channels, sample_format=stdin.format, channel=stdin.channel)
+    if url := settings.url:
+        return UrlSource(
+            name,
+            url.address,
+            read_login=url.login,
+            ca_file=url.ca_file,
+            rate_hz=url.rate_hz,
+            channels=url.channels,
+            channel=url.channel,
+        )
     raise ValueError(f"source {name} has no input")  # edge.config.load refuses such a section
 
 

@@ -16,8 +16,8 @@ from msgspec import Meta
 from edge.config.address import Listen
 from edge.config.meaning import meaning
 from edge.config.mqtt_section import MqttConfig, TlsConfig
-from edge.config.section import NAME_PATTERN, NAME_RULE, IntervalSeconds, Name, Seconds, Section, Text
-from edge.config.source_section import FilesConfig, MicrophoneConfig, SourceConfig, StdinConfig
+from edge.config.section import NAME_PATTERN, NAME_RULE, IntervalSeconds, Name, Seconds, Section
+from edge.config.source_section import FilesConfig, MicrophoneConfig, SourceConfig, StdinConfig, UrlConfig
 
 __all__ = [
     "NAME_PATTERN",
@@ -40,6 +40,7 @@ __all__ = [
     "SourceConfig",
     "StdinConfig",
     "TlsConfig",
+    "UrlConfig",
     "Verb",
 ]
 

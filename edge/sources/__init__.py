@@ -1,4 +1,4 @@
-"""Where sound comes from: microphones, files and standard input, behind one interface."""
+"""Where sound comes from: microphones, files, standard input and streams from the network, behind one interface."""
 
 from __future__ import annotations
 
@@ -6,5 +6,6 @@ from edge.sources.files import FileSource
 from edge.sources.microphone import Microphone
 from edge.sources.source import Source
 from edge.sources.stdin import StdinSource
+from edge.sources.url import UrlSource
 
-__all__ = ["FileSource", "Microphone", "Source", "StdinSource"]
+__all__ = ["FileSource", "Microphone", "Source", "StdinSource", "UrlSource"]
