@@ -97,7 +97,7 @@ def wait_until(is_so: Callable[[], object]) -> None:
 def test_url_hears_what_the_server_sends_at_the_speed_of_the_clock(
     stream_server: StreamServer, open_source: Callable[..., UrlSource]
 ) -> None:
-    stream_server.sound = tone(1.0)
+    stream_server.sound, stream_server.speed = tone(1.0), 1.0
     source = open_source(stream_server.address, rate_hz=32000)
     assert (source.device, source.rate_hz, source.live, source.finished) == (stream_server.address, 32000, True, False)
     samples = hear(source, 1.0)
