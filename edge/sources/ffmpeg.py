@@ -1,6 +1,7 @@
 """ffmpeg as a child process that turns a stream from the network into raw PCM on a pipe.
 
-It dies with this process, whatever ends that (PR_SET_PDEATHSIG), may take so much memory and no more, and reads its address from a pipe.
+It dies with this process, whatever ends that, may take so much memory and no more (edge/sources/leashed.py), and reads its address from
+a pipe.
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ from __future__ import annotations
 import functools
 import os
 import re
-import resource
 import select
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from edge.audio.pcm import SAMPLE_BYTES, SampleFormat
 from edge.errors import DeviceError
+from edge.sources import leashed
 from edge.sources.stream_address import StreamAddress
 
 SAMPLE_FORMAT: SampleFormat = "s32le"  # of the pipe: as fine as any stream, and every value is a number
@@ -41,11 +43,11 @@ _SAYS_NOTHING = re.compile(
 Hear = Callable[[bytes, bool], None]  # raw PCM, and whether nothing newer waits
 
 
-def find_program(name: str, package: str) -> str:
-    """Where a program is. Raises DeviceError when it is not installed."""
-    path = shutil.which(name)
+def find_ffmpeg() -> str:
+    """Where it is. Raises DeviceError when it is not installed."""
+    path = shutil.which("ffmpeg")
     if path is None:
-        raise DeviceError(name, f"is not installed, and a source with `url` needs it; run: sudo apt install {package}")
+        raise DeviceError("ffmpeg", "is not installed, and a source with `url` needs it; run: sudo apt install ffmpeg")
     return path
 
 
@@ -74,14 +76,14 @@ class FfmpegChild:
 
     def __init__(self, address: StreamAddress, rate_hz: int, channels: int, hear: Hear) -> None:
         """`hear` is called in the child's thread. Raises DeviceError when a program is missing or too old."""
-        ffmpeg = find_program("ffmpeg", "ffmpeg")
+        ffmpeg = find_ffmpeg()
         self.problem: str | None = None  # why it has ended
         self._address = address
         self._script = script_for(address, ffmpeg)
         self._hear = hear
         self._bytes_per_s = rate_hz * channels * SAMPLE_BYTES[SAMPLE_FORMAT]
         self._command = [
-            *(find_program("setpriv", "util-linux"), "--pdeathsig", "KILL"),
+            *(sys.executable, "-I", "-S", leashed.__file__, str(os.getpid()), str(MEMORY_BYTES)),
             *(ffmpeg, "-nostdin", "-hide_banner", "-nostats", "-loglevel", "error"),
             *("-protocol_whitelist", ",".join(("pipe", *address.protocols)), "-f", "concat", "-safe", "0", "-i", "pipe:0"),
             *("-map", "0:a:0", "-vn", "-sn", "-dn", "-ac", str(channels), "-ar", str(rate_hz)),
@@ -113,9 +115,6 @@ class FfmpegChild:
                 start_new_session=True,  # Ctrl-C is for us
             ) as child:
                 try:
-                    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-                    most = MEMORY_BYTES if most == resource.RLIM_INFINITY else min(most, MEMORY_BYTES)
-                    resource.prlimit(child.pid, resource.RLIMIT_DATA, (most, most))
                     self._tell(child)
                     self._relay(child)
                 finally:

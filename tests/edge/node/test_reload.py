@@ -29,6 +29,7 @@ from edge.pipeline import Listener
 from tests.broker import HOST, Broker, Subscriber
 from tests.bundles import RATE_HZ, CalibratedMachine, Float32, tampered
 from tests.pulse import MICROPHONE, SINK_RATE_HZ, SPARE_MICROPHONE, PulseServer
+from tests.stream_server import require_ffmpeg
 
 PROJECT = Path(__file__).parents[3]
 Config = dict[str, Any]
@@ -425,6 +426,12 @@ def test_run_reload_adds_a_source_to_a_device_that_others_hear_and_pulling_it_ou
             found: dict[str, Any] = json.loads(node.subscriber.texts("/health")[-1])["sources"][name]
             return found
 
+        def is_gone(name: str) -> bool:
+            return "no such input device" in (health(name)["reason"] or "")
+
+        def is_back(name: str) -> bool:
+            return node.subscriber.texts(f"/{name}/availability") == ["offline", "online"] * 2
+
         for name in node.config["sources"]:
             node.wait_for_scores(4, name)
         node.config["sources"]["pump7"] = channel(7)
@@ -438,10 +445,26 @@ def test_run_reload_adds_a_source_to_a_device_that_others_hear_and_pulling_it_ou
             assert node.subscriber.texts(f"/{name}/availability") == ["offline", "online"]
         pulse.unplug("array_microphone")
         for name in node.config["sources"]:
-            node.subscriber.wait_for(lambda s, name=name: "no such input device" in (health(name)["reason"] or ""), 30.0)
+            node.subscriber.wait_for(lambda _: is_gone(name), 30.0)  # noqa: B023
         plug()
         for name in node.config["sources"]:
-            node.subscriber.wait_for(lambda s, name=name: s.texts(f"/{name}/availability") == ["offline", "online"] * 2, 60.0)
+            node.subscriber.wait_for(lambda _: is_back(name), 60.0)  # noqa: B023
             assert health(name)["lost_s"] > 3.0
         assert pulse.streams("array_microphone") == 1
+        node.stop()
+
+
+def test_run_reload_to_a_stream_that_is_away_is_applied_and_says_why_it_is(
+    machine: CalibratedMachine, broker: Broker, tmp_path: Path
+) -> None:
+    require_ffmpeg()
+    with running(tmp_path, broker, {"pump1": stdin(machine.bundle)}) as node:
+        node.subscriber.wait_for(lambda s: s.texts("/health"))
+        node.config["sources"]["camera"] = {"bundle": str(machine.bundle), "url": {"address": "http://127.0.0.1:1/x", "rate_hz": 8000}}
+        assert "8000 Hz" in node.reload()["problem"]  # less than the bundle needs
+        node.config["sources"]["camera"]["url"]["rate_hz"] = RATE_HZ
+        assert node.reload()["result"] == "applied"
+        node.subscriber.wait_for(
+            lambda s: json.loads(s.texts("/health")[-1])["sources"]["camera"]["reason"] == "http://127.0.0.1:1/x: Connection refused"
+        )
         node.stop()
