@@ -77,9 +77,12 @@ def _check_mqtt(mqtt: MqttConfig, document: Document) -> None:
         _check_tls(mqtt.tls, document, (*section, "tls"))
 
 
-def _check_topic(topic: str, example: str, document: Document, key: KeyPath) -> None:
-    if set("+#\0") & set(topic) or "" in topic.split("/") or topic.startswith("$"):
-        raise document.error(key, f"expected a topic such as {example} or site/{example}, without +, #, $ or a / at either end")
+def is_this_device(host: str) -> bool:
+    """Whether a host name or address is this computer."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost" or host.lower().endswith(".localhost")
 
 
 def _check_tls(tls: TlsConfig, document: Document, section: KeyPath) -> None:
