@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from edge.commands.doctor import CHECK_WIDTH
 from edge.console.output import printable
 from edge.doctor.examination import examine
 from edge.doctor.finding import Finding
@@ -26,8 +27,6 @@ EXAMPLE = """example:
 
 Every answer has an option. With --yes, or without a terminal, nothing is asked. A password is never an option: it is asked for, or stands
 in a file. The exit code is 0 when all checks are well but for the bundle, which comes with the next step; 1 when one says FAIL."""
-CHECK_WIDTH = 18
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
@@ -89,7 +88,7 @@ def _findings(path: Path) -> Iterator[Finding]:
 def _next_steps(path: Path, answers: Answers) -> str:
     user = "sudo -u auscult " if service_user() is not None else ""
     recordings = answers.keep / "recordings" / answers.source
-    start = "sudo systemctl start auscult" if service_user() is not None else f"auscult run --config {path}"
+    start = "sudo systemctl restart auscult" if service_user() is not None else f"auscult run --config {path}"
     return f"""
 Next, while the machine works normally:
   {user}auscult calibrate record --config {path} --source {answers.source} --minutes 30 --output {recordings}

@@ -48,7 +48,7 @@ def _line(levels: Sequence[Level | None]) -> str:
     if len(levels) == 1:
         dbfs = levels[0].dbfs if levels[0] is not None else None
         full = 0 if dbfs is None else round(CELLS * (1 - max(dbfs, FLOOR_DBFS) / FLOOR_DBFS))
-        return f"  [{'#' * full}{'.' * (CELLS - full)}] {_level(levels[0])}"
+        return f"  [{'#' * full}{'.' * (CELLS - full)}] {_level(levels[0])}{'' if dbfs is None else ' dBFS'}"
     return "  " + "   ".join(f"{index}: {_level(level)}" for index, level in enumerate(levels)) + "  (dBFS)"
 
 
