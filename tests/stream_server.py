@@ -40,7 +40,7 @@ class StreamServer:
     def __init__(self, certificate: tuple[Path, Path] | None = None, rate_hz: int = RATE_HZ) -> None:
         self.rate_hz = rate_hz
         self.sound: NDArray[np.float32] = np.random.default_rng(0).uniform(-0.2, 0.2, rate_hz).astype(np.float32)  # (samples,)
-        self.speed = 4.0  # times real time: ffmpeg looks at some seconds of a stream before it gives any sound
+        self.speed = 10.0  # times real time: ffmpeg looks at some seconds of a stream before it gives any sound
         self.login: tuple[str, str] | None = None
         self.redirect: str | None = None
         self.status = 200

@@ -28,6 +28,7 @@ EXAMPLE = """example:
 Every answer has an option. With --yes, or without a terminal, nothing is asked. A password is never an option: it is asked for, or stands
 in a file. The exit code is 0 when all checks are well but for the bundle, which comes with the next step; 1 when one says FAIL."""
 
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.epilog = EXAMPLE

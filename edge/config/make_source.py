@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge.config.schema import SourceConfig
-from edge.sources import FileSource, Microphone, Source, StdinSource, UrlSource
+from edge.sources import FileSource, Microphone, Source, StdinSource
 
 
 def make_source(name: str, settings: SourceConfig) -> Source:
@@ -22,6 +22,8 @@ def make_source(name: str, settings: SourceConfig) -> Source:
     if stdin := settings.stdin:
         return StdinSource(name, rate_hz=stdin.rate_hz, channels=stdin.channels, sample_format=stdin.format, channel=stdin.channel)
     if url := settings.url:
+        from edge.sources.url import UrlSource  # which nodes without one need not load
+
         return UrlSource(
             name,
             url.address,

@@ -6,6 +6,5 @@ from edge.sources.files import FileSource
 from edge.sources.microphone import Microphone
 from edge.sources.source import Source
 from edge.sources.stdin import StdinSource
-from edge.sources.url import UrlSource
 
-__all__ = ["FileSource", "Microphone", "Source", "StdinSource", "UrlSource"]
+__all__ = ["FileSource", "Microphone", "Source", "StdinSource"]

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -43,6 +44,8 @@ class SharedStream:
         self._stream: Any = None
         self._problem: DeviceError | None = None  # why it could not be opened
         self._called_at_s = self._changed_at_s = 0.0
+        self._run = 0  # how often it was opened
+        self._is_interrupted = False  # something before the next samples is gone
 
     @property
     def is_well(self) -> bool:
@@ -64,11 +67,33 @@ class SharedStream:
         finally:
             self._opening.release()
 
+    def revive(self) -> bool:
+        """Return whether it is well; one that is not is opened again for all who hear it, or closed when that fails."""
+        if self.is_well:
+            return True
+        if not self._opening.acquire(timeout=OPEN_WAIT_S):
+            return False
+        try:
+            if self.is_well or self._problem is not None:  # somebody else has tried meanwhile
+                return self._problem is None
+            with _lock:
+                stream, self._stream = self._stream, None
+            if stream is not None:
+                close_stream(stream)
+            self._is_interrupted = True
+            self._open()
+        except DeviceError:
+            self.close()
+        finally:
+            self._opening.release()
+        return self._stream is not None
+
     def _open(self) -> None:
         *_, rate_hz, channels = self.key
         self._called_at_s = self._changed_at_s = time.monotonic()
+        self._run += 1
         try:
-            stream = open_stream(self.device, rate_hz, channels, LATENCY_S, self._hear)
+            stream = open_stream(self.device, rate_hz, channels, LATENCY_S, partial(self._hear, self._run))
         except DeviceError as error:
             self._problem = self._explained(error)
             raise self._problem from error
@@ -91,8 +116,12 @@ class SharedStream:
             f"open for another source at {rate_hz} Hz with {channels} channels; they need the same rate_hz and channels",
         )
 
-    def _hear(self, samples: NDArray[np.float32], frames: int, time_info: object, status: Any) -> None:
+    def _hear(self, run: int, samples: NDArray[np.float32], frames: int, time_info: object, status: Any) -> None:
         """PortAudio's thread. `samples` is (frames, channels)."""
+        if run != self._run:
+            return  # a stream that hung while it was closed, awake again
+        if self._is_interrupted:
+            self._is_interrupted, status = False, SimpleNamespace(input_overflow=True)
         self._called_at_s = time.monotonic()
         if (samples != samples[:1]).any():
             self._changed_at_s = self._called_at_s
@@ -120,13 +149,10 @@ class SharedStream:
 
 
 def known_device(words: Words) -> InputDevice | None:
-    """The device of a stream that was found by the same words and is well, which saves the search. One that is not well is closed."""
+    """The device of a stream that was found by the same words and is well, or is so again once opened anew; it need not be searched."""
     with _lock:
         found = next((stream for stream in _streams.values() if words in stream.words), None)
-    if found is None or found.is_well:
-        return None if found is None else found.device
-    found.close()
-    return None
+    return found.device if found is not None and found.revive() else None
 
 
 def join(device: InputDevice, words: Words, rate_hz: int, channels: int, hear: Hear) -> Callable[[], None]:
@@ -138,15 +164,13 @@ def join(device: InputDevice, words: Words, rate_hz: int, channels: int, hear: H
     """
     fresh = SharedStream(device, rate_hz, channels)
     with _lock:
-        dead = _streams.get(fresh.key)
-        if dead is not None and dead.is_well:
-            stream, dead = dead, None
-        else:
-            stream = _streams[fresh.key] = fresh
+        known = _streams.get(fresh.key)
+    if known is not None:
+        known.revive()
+    with _lock:
+        stream = _streams.setdefault(fresh.key, fresh)
         stream.words.add(words)
         stream._listeners += (hear,)
-    if dead is not None:
-        dead.close()
     try:
         stream.open()
     except DeviceError:

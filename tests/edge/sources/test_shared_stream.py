@@ -43,7 +43,7 @@ def array(pulse: PulseServer) -> Iterator[list[Microphone]]:
     assert not shared_stream._streams
 
 
-def hear(one: Microphone, seconds: float, *, loud: bool = False) -> NDArray[np.float32]:
+def hear(one: Microphone, seconds: float, *, loud: bool = False, lost: bool = False) -> NDArray[np.float32]:
     """The next `seconds`, or those from the first loud block on."""
     parts: list[NDArray[np.float32]] = []
     deadline_s = time.monotonic() + TIMEOUT_S
@@ -51,7 +51,7 @@ def hear(one: Microphone, seconds: float, *, loud: bool = False) -> NDArray[np.f
         assert time.monotonic() < deadline_s, "nothing was heard"
         block = one.read()
         if block is not None and (parts or not loud or np.abs(block.samples).max() > 0.01):
-            assert block.lost_samples == 0
+            assert lost or block.lost_samples == 0
             parts.append(block.samples)
     return np.concatenate(parts)
 
@@ -120,7 +120,7 @@ def test_shared_stream_loss_of_the_driver_is_counted_once_for_each_source_and_th
     (stream,) = shared_stream._streams.values()
     for one in array:
         one._heard_at_s -= 0.5  # the driver has called none of them for so long
-    stream._hear(np.zeros((160, CHANNELS), np.float32), 160, None, CallbackFlags(0x2))  # paInputOverflow
+    stream._hear(stream._run, np.zeros((160, CHANNELS), np.float32), 160, None, CallbackFlags(0x2))  # paInputOverflow
     late, *others = array
     late._ring.write(np.zeros(12 * RATE_HZ, np.float32))  # two seconds more than it keeps
     for one in array:
@@ -161,21 +161,41 @@ def test_shared_stream_pulled_out_stalls_for_all_and_comes_back_for_all(pulse: P
 
 
 @pytest.mark.parametrize("limit", ["FLOWING_S", "SOUNDING_S"])
-def test_shared_stream_that_is_dead_or_silent_is_not_joined_but_opened_anew(
+def test_shared_stream_that_is_dead_or_silent_is_opened_anew_for_all_who_hear_it(
     pulse: PulseServer, array: list[Microphone], monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
     first, second, *_ = array
     first.open()
-    pulse.play(tones(3.0), sink=ARRAY)
+    pulse.play(tones(4.0), sink=ARRAY)
     hear(first, 0.1, loud=True)
     (stream,) = shared_stream._streams.values()
+    opened = stream._stream
     monkeypatch.setattr(shared_stream, limit, 0.0)
     second.open()
-    assert list(shared_stream._streams.values()) != [stream]
-    assert len(hear(second, 0.1))
+    assert list(shared_stream._streams.values()) == [stream]
+    assert stream._stream is not opened
+    stream._hear(stream._run - 1, np.ones((160, CHANNELS), np.float32), 160, None, CallbackFlags())  # the old one, awake again
+    assert np.abs(hear(second, 0.1, loud=True, lost=True)).max() < 0.2
+    lost = 0
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while not lost and time.monotonic() < deadline_s:
+        lost += block.lost_samples if (block := first.read()) is not None else 0
+    assert 0 < lost < 2 * RATE_HZ
+    assert first.xruns == 1
+    hear(first, 0.3)
     assert pulse.streams(ARRAY) == 1
-    first.close()  # which must not touch the new one
-    assert len(hear(second, 0.1))
+
+
+def test_shared_stream_that_is_dead_and_cannot_be_opened_is_searched_anew(
+    pulse: PulseServer, array: list[Microphone], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array[0].open()
+    monkeypatch.setattr(shared_stream, "FLOWING_S", 0.0)
+    pulse.unplug(ARRAY)
+    with pytest.raises(DeviceError, match="no such input device"):
+        array[1].open()
+    assert not shared_stream._streams
+    array[0].close()
 
 
 def test_shared_stream_of_another_rate_is_one_of_its_own_and_says_so_where_the_device_allows_one_only(

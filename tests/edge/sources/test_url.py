@@ -327,3 +327,38 @@ def test_url_with_an_old_ffmpeg_goes_without_options_and_refuses_what_needs_them
     source.close()
     with pytest.raises(DeviceError, match=r"is older than 5\.0 and cannot check certificates for https://"):
         UrlSource("pump1", "https://127.0.0.1/", rate_hz=RATE_HZ).open()
+
+
+def fake_ffmpeg(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Stands for a version of ffmpeg that we do not have, or for one that has gone mad."""
+    program = folder / "ffmpeg"
+    program.write_text(f'#!/bin/sh\n[ "$1" = -version ] && exit\n{script}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+def test_url_child_that_says_much_is_heard_and_its_last_words_are_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake_ffmpeg(
+        tmp_path,
+        monkeypatch,
+        "cat >/dev/null; yes a line of no interest | head -c 3000000 >&2; head -c 64000 /dev/zero\n"
+        "echo '[rtsp @ 0x55] lost http://watcher:s3cret@h/x?key=MARKER of watcher' >&2; head -c 100000 /dev/zero | tr '\\0' x >&2; exit 3",
+    )
+    source = UrlSource("pump1", "http://h/x", rate_hz=RATE_HZ, read_login=lambda: Login("watcher", "s3cret"))
+    source.open()
+    assert len(hear(source, 1.0)) == RATE_HZ
+    problem = problem_of(source)
+    source.close()
+    assert problem.startswith("http://h/x: lost http://h/x of (withheld); xxx")
+    assert len(problem) < 600
+
+
+def test_url_child_that_does_not_end_when_asked_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake_ffmpeg(tmp_path, monkeypatch, f"trap '' TERM; echo $$ >{tmp_path}/pid; head -c 64000 /dev/zero; while :; do sleep 0.05; done")
+    source = UrlSource("pump1", "http://h/x", rate_hz=RATE_HZ)
+    source.open()
+    pid = (tmp_path / "pid").read_text().strip()
+    started_s = time.monotonic()
+    source.close()
+    assert time.monotonic() - started_s < 0.5  # nobody waits for it
+    wait_until(lambda: not Path(f"/proc/{pid}").exists())
