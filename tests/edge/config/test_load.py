@@ -403,7 +403,7 @@ def test_shipped_config_is_valid_with_every_example_uncommented(tmp_path: Path) 
     for name in ("ca.pem", "node.pem", "node.key", "trusted.pem", "recordings"):
         (tmp_path / name).touch()
     config = _load(tmp_path, text)
-    assert set(config.sources) == {"pump1", "fan2", "line3"}
+    assert set(config.sources) == {"pump1", "fan2", "camera", "line3"}
     assert config.mqtt.protocol == "3.1.1"
     assert config.mqtt.tls is not None
     assert config.mqtt.tls.key_file == tmp_path / "node.key"
