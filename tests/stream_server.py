@@ -63,7 +63,7 @@ class StreamServer:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                with suppress(OSError):
+                with suppress(BrokenPipeError, ConnectionResetError):  # whoever listened has gone
                     server.answer(self)
 
             def log_message(self, format: str, *args: object) -> None:

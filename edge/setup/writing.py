@@ -35,7 +35,7 @@ def check_place(path: Path, *, force: bool) -> None:
     if path.is_dir():
         raise UserError(path, "is a folder; name the file: --config")
     if path.exists() and not force and not _is_example(path):
-        raise UserError(path, "is there already; --force replaces it and keeps the old one as .bak, or name another file with --config")
+        raise UserError(path, "already exists; --force replaces it and keeps the old one as .bak, or name another file with --config")
     if not path.absolute().parent.is_dir() or not os.access(path.absolute().parent, os.W_OK | os.X_OK):
         raise UserError(path, f"cannot be written: {path.absolute().parent} is no folder that you may write to; sudo, or another --config")
 

@@ -252,7 +252,7 @@ def test_setup_replaces_a_configuration_only_when_told_and_keeps_the_old_one(
     config.chmod(0o640)
     options = ("--yes", "--config", config, "--files", sound, "--broker", f"{HOST}:1", "--keep", tmp_path)
     assert run_setup(*options) == 2
-    assert last_line(capsys).startswith(f"auscult: {config}: is there already; --force replaces it and keeps the old one as .bak")
+    assert last_line(capsys).startswith(f"auscult: {config}: already exists; --force replaces it and keeps the old one as .bak")
     assert config.read_text() == "node: old\n"
     assert run_setup(*options, "--force") == 1  # no broker
     backup = tmp_path / "config.yaml.bak"
@@ -310,7 +310,7 @@ def test_setup_as_root_for_the_service_gives_its_group_the_secrets_and_its_user_
     told = capsys.readouterr()
     assert told.out == "OK    broker              as nobody\n"
     assert "sudo -u auscult auscult calibrate record" in told.err
-    assert "sudo systemctl start auscult" in told.err
+    assert "sudo systemctl restart auscult" in told.err
     assert (tmp_path / "asked").read_text().startswith("-u nobody -- ")
     user = writing.service_user()
     assert user is not None

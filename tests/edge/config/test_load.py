@@ -366,7 +366,7 @@ def test_password_file_missing_or_empty_is_an_error_when_needed(tmp_path: Path) 
     with pytest.raises(ConfigError, match="secret: is empty"):
         config.password()
     (tmp_path / "secret").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match="not UTF-8 text; write the password into it again"):
+    with pytest.raises(ConfigError, match="not UTF-8 text; write it again"):
         config.password()
 
 

@@ -341,7 +341,7 @@ def test_url_child_that_says_much_is_heard_and_its_last_words_are_the_reason(mon
     fake_ffmpeg(
         tmp_path,
         monkeypatch,
-        "cat >/dev/null; yes a line of no interest | head -c 3000000 >&2; head -c 64000 /dev/zero\n"
+        "cat >/dev/null; yes a line of no interest | head -n 100000 >&2; head -c 64000 /dev/zero\n"
         "echo '[rtsp @ 0x55] lost http://watcher:s3cret@h/x?key=MARKER of watcher' >&2; head -c 100000 /dev/zero | tr '\\0' x >&2; exit 3",
     )
     source = UrlSource("pump1", "http://h/x", rate_hz=RATE_HZ, read_login=lambda: Login("watcher", "s3cret"))
