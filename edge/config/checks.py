@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from edge.audio.channels import channel_problem
+from edge.config.address import is_this_device, split
 from edge.config.schema import BundlesConfig, Config, MqttConfig, SourceConfig, TlsConfig, UrlConfig
 from edge.config.strict_yaml import Document, KeyPath
 from edge.sources.inputs import name_problem
@@ -77,12 +78,9 @@ def _check_mqtt(mqtt: MqttConfig, document: Document) -> None:
         _check_tls(mqtt.tls, document, (*section, "tls"))
 
 
-def is_this_device(host: str) -> bool:
-    """Whether a host name or address is this computer."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost" or host.lower().endswith(".localhost")
+def _check_topic(topic: str, example: str, document: Document, key: KeyPath) -> None:
+    if set("+#\0") & set(topic) or "" in topic.split("/") or topic.startswith("$"):
+        raise document.error(key, f"expected a topic such as {example} or site/{example}, without +, #, $ or a / at either end")
 
 
 def _check_tls(tls: TlsConfig, document: Document, section: KeyPath) -> None:

@@ -16,7 +16,7 @@ from msgspec import Meta
 from edge.config.address import Listen
 from edge.config.meaning import meaning
 from edge.config.mqtt_section import MqttConfig, TlsConfig
-from edge.config.section import NAME_PATTERN, NAME_RULE, IntervalSeconds, Name, Seconds, Section
+from edge.config.section import NAME_PATTERN, NAME_RULE, IntervalSeconds, Name, Seconds, Section, Text
 from edge.config.source_section import FilesConfig, MicrophoneConfig, SourceConfig, StdinConfig, UrlConfig
 
 __all__ = [

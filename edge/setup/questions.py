@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge.config.checks import is_this_device
+from edge.config.address import is_this_device
 from edge.config.schema import FilesConfig, MicrophoneConfig, MqttConfig, SourceConfig, TlsConfig, UrlConfig
 from edge.config.section import NAME_PATTERN, NAME_RULE
 from edge.doctor.broker import check_broker
