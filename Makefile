@@ -49,7 +49,7 @@ $(VENV)/.demo: pyproject.toml
 # Asked each time: it is quick, and what it looks for may have been removed.
 .PHONY: test-programs
 test-programs:
-	@.ci/setup system mosquitto pulseaudio portaudio
+	@.ci/setup system mosquitto pulseaudio portaudio ffmpeg
 
 setup: $(VENV)/.dev test-programs
 

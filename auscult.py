@@ -21,6 +21,7 @@ COMMANDS = {  # command -> (module, help)
     "export": ("export.commands.export", "make a streaming backbone, fp32 and int8, from a CNN14 checkpoint and check its parity"),
     "export pretrain": ("export.commands.pretrain", "train a CNN14 trunk and export it like a checkpoint"),
     "benchmark": ("benchmarks.commands.benchmark", "measure cost per second of audio, and detection on sets of machines"),
+    "setup": ("edge.commands.setup", "ask five questions, write config.yaml and check the node"),
     "devices": ("edge.commands.devices", "list the microphones of this node by name"),
     "doctor": ("edge.commands.doctor", "check this node: settings, devices, bundles, broker, clock, disk, processor"),
     "schema": ("edge.commands.schema", "print the JSON Schema of every MQTT payload"),
@@ -31,7 +32,7 @@ COMMANDS = {  # command -> (module, help)
 }
 
 EXAMPLE = """a first hour on site:
-  auscult devices
+  auscult setup
   auscult calibrate record --config config.yaml --source pump1 --minutes 30 --output recordings/
   auscult calibrate --recordings recordings/ --output pump1.auscult
   auscult doctor --config config.yaml

@@ -13,6 +13,7 @@ COMMANDS = {
     "devices": "edge.commands.devices",
     "doctor": "edge.commands.doctor",
     "schema": "edge.commands.schema",
+    "setup": "edge.commands.setup",
 }
 
 if __name__ == "__main__":

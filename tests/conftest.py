@@ -14,7 +14,7 @@ import pytest
 
 import edge.threads  # noqa: F401  # before anything imports numpy: faiss's waiting threads would spin and make tests ten times slower
 
-pytest_plugins = ["tests.pulse", "tests.broker", "tests.bundles"]
+pytest_plugins = ["tests.pulse", "tests.broker", "tests.bundles", "tests.stream_server"]
 
 # Daemons that tests start keep their outboxes and marks here.
 os.environ.pop("STATE_DIRECTORY", None)

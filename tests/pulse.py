@@ -22,6 +22,12 @@ from numpy.typing import NDArray
 MICROPHONE = "auscult_microphone"  # what PortAudio calls the device; "auscult" is enough to find it
 SPARE_MICROPHONE = "spare_microphone"  # always silent; "microphone" fits both
 SINK_RATE_HZ = 48000
+# As ALSA counts the channels of eight: PulseAudio mixes channels by their names when both ends do not agree on them.
+_CHANNEL_MAPS = {
+    1: "mono",
+    2: "front-left,front-right",
+    8: "front-left,front-right,rear-left,rear-right,front-center,lfe,side-left,side-right",
+}
 _SYSTEM_ALSA_CONFIG = "/usr/share/alsa/alsa.conf"
 _INSTALL = "sudo apt install pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins"
 _TIMEOUT_S = 30.0
@@ -55,9 +61,9 @@ class PulseServer:
         self._written += 1
         os.utime(self._alsa, (self._written, self._written))  # ALSA reads it again when it has another time, in whole seconds
 
-    def plug(self, name: str, rate_hz: int = SINK_RATE_HZ) -> None:
+    def plug(self, name: str, rate_hz: int = SINK_RATE_HZ, channels: int = 2) -> None:
         """One more microphone, which hears what is played on the sink of its name, with a server of its own."""
-        self._plugged[name] = self._launch(self._folder / name, name, rate_hz=rate_hz)
+        self._plugged[name] = self._launch(self._folder / name, name, rate_hz=rate_hz, channels=channels)
         self._list_devices()
 
     def unplug(self, name: str) -> None:
@@ -73,7 +79,7 @@ class PulseServer:
         """Start the daemon and wait until it answers."""
         self._daemon = self._launch(self._socket, "auscult", "spare")
 
-    def _launch(self, socket: Path, *sinks: str, rate_hz: int = SINK_RATE_HZ) -> subprocess.Popen[bytes]:
+    def _launch(self, socket: Path, *sinks: str, rate_hz: int = SINK_RATE_HZ, channels: int = 2) -> subprocess.Popen[bytes]:
         socket.unlink(missing_ok=True)
         with (self._folder / "log").open("ab") as log:
             daemon = subprocess.Popen(
@@ -81,7 +87,7 @@ class PulseServer:
                     *("pulseaudio", "-n", "--system=false", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"),
                     *("--disable-shm=yes", "--realtime=no", "--high-priority=no"),
                     f"--load=module-native-protocol-unix auth-anonymous=1 socket={socket}",
-                    *(f"--load=module-null-sink sink_name={name} {_sink_options(rate_hz)}" for name in sinks),
+                    *(f"--load=module-null-sink sink_name={name} {_sink_options(rate_hz, channels)}" for name in sinks),
                 ],
                 # As root too; and nothing of the user's own sound server.
                 env={**os.environ, **self.variables, "HOME": str(self._folder), "XDG_RUNTIME_DIR": str(self._folder)},
@@ -107,6 +113,10 @@ class PulseServer:
         """It is back, and silent until somebody plays."""
         self._ask(self._socket_of(sink), "load-module", "module-null-sink", f"sink_name={sink}", *_sink_options(rate_hz).split())
 
+    def streams(self, sink: str = "auscult") -> int:
+        """How many streams record the sink's monitor."""
+        return len(self._ask(self._socket_of(sink), "list", "short", "source-outputs").stdout.splitlines())
+
     def server_of(self, sink: str) -> str:
         """What PulseAudio's programs want as `--server`."""
         return f"unix:{self._socket_of(sink)}"
@@ -126,7 +136,10 @@ class PulseServer:
             path = self._folder / f"{len(self._players)}.wav"
             soundfile.write(path, sound, rate_hz, subtype="FLOAT")
             sound = path
-        player = subprocess.Popen(["paplay", f"--device={sink}", sound], env=self._environment(self._socket_of(sink)))
+        channel_map = _CHANNEL_MAPS[soundfile.info(sound).channels]
+        player = subprocess.Popen(
+            ["paplay", f"--device={sink}", f"--channel-map={channel_map}", sound], env=self._environment(self._socket_of(sink))
+        )
         self._players.append(player)
         return player
 
@@ -147,9 +160,9 @@ class PulseServer:
                 _end(process)
 
 
-def _sink_options(rate_hz: int) -> str:
+def _sink_options(rate_hz: int, channels: int = 2) -> str:
     # Without "norewinds" a null sink has two seconds of latency, and its monitor starts that late.
-    return f"rate={rate_hz} channels=2 format=float32le norewinds=1"
+    return f"rate={rate_hz} channels={channels} channel_map={_CHANNEL_MAPS[channels]} format=float32le norewinds=1"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

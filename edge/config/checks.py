@@ -8,12 +8,13 @@ import msgspec
 
 from edge.audio.channels import channel_problem
 from edge.config.address import is_this_device, split
-from edge.config.schema import BundlesConfig, Config, MqttConfig, SourceConfig, TlsConfig
+from edge.config.schema import BundlesConfig, Config, MqttConfig, SourceConfig, TlsConfig, UrlConfig
 from edge.config.strict_yaml import Document, KeyPath
 from edge.sources.inputs import name_problem
+from edge.sources.stream_address import StreamAddress, address_problem
 
 RESERVED = ("cmd", "response", "status", "info", "health")  # topics beside the sources
-INPUTS = ("microphone", "files", "stdin")
+INPUTS = ("microphone", "files", "stdin", "url")
 
 
 def check_config(config: Config, document: Document) -> None:
@@ -98,17 +99,28 @@ def _check_source(source: SourceConfig, document: Document, section: KeyPath) ->
     given = [name for name in INPUTS if getattr(source, name) is not None]
     if len(given) != 1:
         found = " and ".join(given) if given else "none of them"
-        raise document.error(section, f"expected exactly one of microphone, files and stdin, found {found}")
+        raise document.error(section, f"expected exactly one of microphone, files, stdin and url, found {found}")
     name = given[0]
     if source.files is not None:
         for index, path in enumerate(source.files.paths):
             _check_exists(path, document, (*section, "files", "paths", index), file_only=False)
     if source.microphone is not None and (problem := name_problem(source.microphone.device)):
         raise document.error((*section, name, "device"), problem)
+    if source.url is not None:
+        _check_url(source.url, document, (*section, "url"))
     chosen = getattr(source, name)
     channels = getattr(chosen, "channels", None)
     if channels is not None and (problem := channel_problem(chosen.channel, channels)):
         raise document.error((*section, name, "channel"), problem)
+
+
+def _check_url(url: UrlConfig, document: Document, section: KeyPath) -> None:
+    if problem := address_problem(url.address):
+        raise document.error((*section, "address"), problem)
+    if url.ca_file is not None:
+        if not StreamAddress(url.address).is_secure:
+            raise document.error((*section, "ca_file"), "only https:// has a certificate that is checked; remove it, or change the address")
+        _check_exists(url.ca_file, document, (*section, "ca_file"), file_only=True)
 
 
 def _check_exists(path: Path, document: Document, key: KeyPath, *, file_only: bool) -> None:

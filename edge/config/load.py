@@ -39,7 +39,7 @@ def load_config(path: Path | str) -> Config:
         if section in data and data[section] is None:
             del data[section]
     _allow_bare_protocol(data)
-    _find_credential(data, document)
+    _find_credentials(data, document)
     _convert_sources(data, document)
     config = with_derived(_convert(data, Config, document, ()))
     check_config(config, document)
@@ -81,13 +81,18 @@ def _allow_bare_protocol(data: dict[str, object]) -> None:
         mqtt["protocol"] = "5"
 
 
-def _find_credential(data: dict[str, object], document: Document) -> None:
-    """`password_file: credential:mqtt-password` stands for a file that systemd names."""
-    mqtt = data.get("mqtt")
-    written = mqtt.get("password_file") if isinstance(mqtt, dict) else None
-    if not isinstance(mqtt, dict) or not isinstance(written, str) or not written.startswith(credentials.PREFIX):
-        return
-    path = credentials.credential_path(written)
-    if path is None:
-        raise document.error(("mqtt", "password_file"), f"expected the name of a credential, such as {credentials.PREFIX}mqtt-password")
-    mqtt["password_file"] = str(path)
+def _find_credentials(data: dict[str, object], document: Document) -> None:
+    """`password_file: credential:mqtt-password` stands for a file that systemd names, and so does a stream's `credentials_file`."""
+    sections: list[tuple[KeyPath, object, str]] = [(("mqtt",), data.get("mqtt"), "password_file")]
+    sources = data.get("sources")
+    for name, source in sources.items() if isinstance(sources, dict) else ():
+        if isinstance(source, dict):
+            sections.append((("sources", name, "url"), source.get("url"), "credentials_file"))
+    for section, values, key in sections:
+        written = values.get(key) if isinstance(values, dict) else None
+        if not isinstance(values, dict) or not isinstance(written, str) or not written.startswith(credentials.PREFIX):
+            continue
+        path = credentials.credential_path(written)
+        if path is None:
+            raise document.error((*section, key), f"expected the name of a credential, such as {credentials.PREFIX}mqtt-password")
+        values[key] = str(path)

@@ -21,6 +21,18 @@ def make_source(name: str, settings: SourceConfig) -> Source:
         return FileSource(name, files.paths, realtime=files.realtime, loop=files.loop, channel=files.channel)
     if stdin := settings.stdin:
         return StdinSource(name, rate_hz=stdin.rate_hz, channels=stdin.channels, sample_format=stdin.format, channel=stdin.channel)
+    if url := settings.url:
+        from edge.sources.url import UrlSource  # which nodes without one need not load
+
+        return UrlSource(
+            name,
+            url.address,
+            read_login=url.login,
+            ca_file=url.ca_file,
+            rate_hz=url.rate_hz,
+            channels=url.channels,
+            channel=url.channel,
+        )
     raise ValueError(f"source {name} has no input")  # edge.config.load refuses such a section
 
 

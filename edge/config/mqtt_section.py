@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from edge.config import credentials
 from edge.config.meaning import meaning
+from edge.config.secret_file import read_secret
 from edge.config.section import Port, Section, Text
 from edge.errors import ConfigError
 
@@ -78,15 +78,8 @@ class MqttConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True)
             The file cannot be read or is empty, or the environment variable is not set.
         """
         if self.password_file is not None:
-            try:
-                secret = self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
-            except (OSError, UnicodeDecodeError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-                problem = f"cannot read the broker's password (mqtt.password_file): {reason}"
-                raise ConfigError(self.password_file, f"{problem}; {_password_remedy(self.password_file, error)}") from error
-            if not secret:
-                raise ConfigError(self.password_file, "is empty; write the broker's password into it (mqtt.password_file)")
-            return secret
+            missing = "write the password into this file, or remove mqtt.username and mqtt.password_file if the broker asks for no login"
+            return read_secret(self.password_file, "the broker's password", "mqtt.password_file", missing)
         if self.password_env is not None:
             secret = os.environ.get(self.password_env, "")
             if not secret:
@@ -95,13 +88,3 @@ class MqttConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True)
                 )
             return secret
         return None
-
-
-def _password_remedy(path: Path, error: OSError | UnicodeDecodeError) -> str:
-    if credentials.is_credential(path):
-        return credentials.remedy(path)
-    if isinstance(error, FileNotFoundError):
-        return "write the password into this file, or remove mqtt.username and mqtt.password_file if the broker asks for no login"
-    if isinstance(error, PermissionError):
-        return f"give it to the service's group: sudo chgrp auscult {path} && sudo chmod 640 {path}"
-    return "write the password into it again, as one line of UTF-8 text"

@@ -112,7 +112,7 @@ def _found(document: Document, path: KeyPath, value: object) -> str:
     kind = "true/false" if isinstance(value, bool) else "a number" if isinstance(value, int | float) else "text"
     mark = document.marks.get(path)
     written = mark.text if mark else str(value)
-    if any("password" in str(part) for part in path) or "@" in written:
+    if any("password" in str(part) or part in ("address", "credentials_file") for part in path) or "@" in written:
         return kind
     return f"{kind}: {written if len(written) <= 60 else written[:57] + '...'}" if written else "empty text"
 

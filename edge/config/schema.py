@@ -17,7 +17,7 @@ from edge.config.address import Listen
 from edge.config.meaning import meaning
 from edge.config.mqtt_section import MqttConfig, TlsConfig
 from edge.config.section import NAME_PATTERN, NAME_RULE, IntervalSeconds, Name, Seconds, Section, Text
-from edge.config.source_section import FilesConfig, MicrophoneConfig, SourceConfig, StdinConfig
+from edge.config.source_section import FilesConfig, MicrophoneConfig, SourceConfig, StdinConfig, UrlConfig
 
 __all__ = [
     "NAME_PATTERN",
@@ -40,7 +40,9 @@ __all__ = [
     "SourceConfig",
     "StdinConfig",
     "TlsConfig",
+    "UrlConfig",
     "Verb",
+    "state_folder",
 ]
 
 Verb = Literal["snooze", "mark", "reload", "recalibrate-threshold", "snapshot", "watch", "info"]
@@ -174,6 +176,14 @@ class LogConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = "info"
 
 
+def state_folder(node: str) -> Path:
+    """Where a node keeps what it must not forget: systemd's StateDirectory, or the node's own in the user's state folder."""
+    if folder := os.environ.get("STATE_DIRECTORY", "").split(":")[0]:
+        return Path(folder)
+    home = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(home) if home else Path.home() / ".local" / "state") / "auscult" / node
+
+
 class Config(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole of config.yaml."""
 
@@ -193,11 +203,8 @@ class Config(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     @property
     def state_folder(self) -> Path:
-        """Where the node keeps what it must not forget: systemd's StateDirectory, or the node's own in the user's state folder."""
-        if folder := os.environ.get("STATE_DIRECTORY", "").split(":")[0]:
-            return Path(folder)
-        home = os.environ.get("XDG_STATE_HOME", "")
-        return (Path(home) if home else Path.home() / ".local" / "state") / "auscult" / self.node
+        """Where the node keeps what it must not forget; see the function of this name."""
+        return state_folder(self.node)
 
     @property
     def outbox_path(self) -> Path:

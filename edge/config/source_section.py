@@ -8,7 +8,10 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from edge.config.meaning import meaning
+from edge.config.secret_file import read_secret
 from edge.config.section import Section, Text
+from edge.errors import ConfigError
+from edge.sources.stream_address import Login
 
 RateHz = Annotated[int, Meta(ge=4000, le=384_000, description="a sample rate from 4000 to 384000 Hz")]
 Channels = Annotated[int, Meta(ge=1, le=256, description="a number of channels from 1 to 256")]
@@ -25,7 +28,11 @@ class MicrophoneConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only
     ] = None
     rate_hz: Annotated[
         RateHz | None,
-        meaning("Sample rate at which the device is opened. Every rate is resampled to the bundle's.", default="the device's own"),
+        meaning(
+            "Sample rate at which the device is opened. Every rate is resampled to the bundle's. Sources of one device with the same "
+            "`rate_hz` and `channels` share one stream.",
+            default="the device's own",
+        ),
     ] = None
     channels: Annotated[
         Channels | None, meaning("How many channels to open.", default="all; of more than 8 as many as `channel` needs")
@@ -58,8 +65,49 @@ class StdinConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True
     channel: Annotated[Channel, meaning("Number of the channel to use, or `mix`.")] = 0
 
 
+class UrlConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A stream from the network, which ffmpeg reads."""
+
+    address: Annotated[
+        Text,
+        meaning("Address of the stream, such as `rtsp://camera.local/stream` or `https://radio.local/a.mp3`, without user and password."),
+    ]
+    credentials_file: Annotated[
+        Path | None,
+        meaning(
+            "A file with `user:password` and nothing else, read for each connection; or `credential:NAME`, a credential of systemd.",
+            default="none",
+        ),
+    ] = None
+    ca_file: Annotated[
+        Path | None,
+        meaning("PEM certificate of the authority that signed the server's, for `https://`.", default="the system's certificates"),
+    ] = None
+    rate_hz: Annotated[
+        RateHz, meaning("Sample rate to which ffmpeg resamples. For a stream that has less, such as a camera's 8000, write that.")
+    ] = 32_000
+    channels: Annotated[Channels, meaning("How many channels ffmpeg gives; it mixes the stream's to as many.")] = 1
+    channel: Annotated[Channel, meaning("Number of the channel to use, or `mix`.")] = 0
+
+    def login(self) -> Login | None:
+        """Read who we are at the server, for each connection anew; None without `credentials_file`.
+
+        Raises
+        ------
+        ConfigError
+            The file cannot be read, or does not hold user:password.
+        """
+        if self.credentials_file is None:
+            return None
+        missing = "write user:password into this file, or remove url.credentials_file if the server asks for no login"
+        user, colon, password = read_secret(self.credentials_file, "the stream's login", "url.credentials_file", missing).partition(":")
+        if not user or not colon:
+            raise ConfigError(self.credentials_file, "expected user:password on one line (url.credentials_file)")
+        return Login(user, password)
+
+
 class SourceConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One machine that is listened to: a bundle, and exactly one of microphone, files and stdin."""
+    """One machine that is listened to: a bundle, and exactly one of microphone, files, stdin and url."""
 
     bundle: Annotated[
         Path,
@@ -69,3 +117,4 @@ class SourceConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     microphone: MicrophoneConfig | None = None
     files: FilesConfig | None = None
     stdin: StdinConfig | None = None
+    url: UrlConfig | None = None

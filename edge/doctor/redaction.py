@@ -15,12 +15,12 @@ from edge.config.schema import Config
 from edge.config.strict_yaml import read_yaml
 
 WITHHELD = "(withheld)"
-SECRET_KEYS = frozenset({"username", "password_file", "password_env", "ca_file", "cert_file", "key_file"})
+SECRET_KEYS = frozenset({"username", "password_file", "password_env", "ca_file", "cert_file", "key_file", "credentials_file", "address"})
 PUBLIC_NAMES = frozenset({"auscult"})  # the user of our examples: to strike it out would leave no line to read
 SHORTEST = 3  # characters of what is struck out elsewhere: less stands in every other word
 # As people write secrets, in comments and in files that are no YAML too: `# mqtt_pass = "x"`.
 _WRITTEN = re.compile(
-    r"""(?P<key>\w*(?:user|pass|secret|token|ca_file|cert_file|key_file)\w*)["']?[ \t]*[:=][ \t]*"""
+    r"""(?P<key>\w*(?:user|pass|secret|token|credential|ca_file|cert_file|key_file)\w*)["']?[ \t]*[:=][ \t]*"""
     r"""["']?(?P<value>[^\n"'#,}\]]*[^\s"'#,}\]])""",
     re.IGNORECASE,
 )
@@ -41,7 +41,7 @@ class Redaction:
             return cls(())
         found = set[str]()
         for match in _WRITTEN.finditer(text):
-            found |= {match["value"], _password(match["key"], match["value"], config.parent)}
+            found |= {match["value"], *_passwords(match["key"], match["value"], config.parent)}
         return cls(tuple(sorted((one for one in found - PUBLIC_NAMES if len(one) >= SHORTEST), key=len, reverse=True)))
 
     def struck(self, text: str) -> str:
@@ -51,16 +51,17 @@ class Redaction:
         return text
 
 
-def _password(key: str, value: str, folder: Path) -> str:
-    """Return the password that a key of ours leads to; empty where there is none that can be read."""
+def _passwords(key: str, value: str, folder: Path) -> set[str]:
+    """Return the secrets that a key of ours leads to; none where there are none that can be read."""
     if key == "password_env":
-        return os.environ.get(value, "")
-    if key != "password_file":
-        return ""
+        return {os.environ.get(value, "")}
+    if key not in ("password_file", "credentials_file"):
+        return set()
     try:
-        return (folder / value).read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:  # the doctor has reported it
-        return ""
+        written = (folder / value).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:  # the doctor has told
+        return set()
+    return {written, *(written.split(":", 1) if key == "credentials_file" else ())}
 
 
 def public_config(path: Path) -> str:

@@ -99,6 +99,9 @@ def _read(config: Config) -> Iterator[tuple[str, Path]]:
         yield f"sources.{name}.bundle", source.bundle
         if source.files is not None:
             yield from ((f"sources.{name}.files.paths", path) for path in source.files.paths)
+        if source.url is not None:
+            files = {"credentials_file": source.url.credentials_file, "ca_file": source.url.ca_file}
+            yield from ((f"sources.{name}.url.{key}", path) for key, path in files.items() if path is not None)
     yield from (("bundles.trusted_keys", path) for path in config.bundles.trusted_keys)
     if config.mqtt.password_file is not None:
         yield "mqtt.password_file", config.mqtt.password_file

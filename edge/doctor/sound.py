@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.audio.level_meter import Level, LevelMeter
+from edge.config.credentials import is_out_of_reach
 from edge.config.make_source import make_source
 from edge.config.schema import SourceConfig
 from edge.doctor.finding import Finding, examined, fail, ok, warn
@@ -20,6 +21,7 @@ from edge.sources.source import Source
 LISTEN_S = 0.5
 SILENCE_S = 3.0  # as long as the daemon waits before it calls a microphone dead
 OPEN_WAIT_S = 10.0
+STREAM_WAIT_S = 30.0  # longer than a stream waits for its first sound
 CLIPPED_FRACTION = 1e-3
 QUIET_DBFS = -80.0  # the noise of an open microphone is louder than that
 
@@ -37,8 +39,11 @@ def check_source(name: str, settings: SourceConfig) -> SourceCheck:
     check = f"source {name}"
     if settings.stdin is not None:  # what is read here would be missing there
         return SourceCheck(ok(check, f"standard input at {settings.stdin.rate_hz} Hz, which only the daemon reads"), settings.stdin.rate_hz)
+    if settings.url is not None and settings.url.credentials_file is not None and is_out_of_reach(settings.url.credentials_file):
+        found = f"the login is the service's credential {settings.url.credentials_file.name}, which only the service can read; not tried"
+        return SourceCheck(warn(check, found, "see what the service says: journalctl -u auscult -n 20"), settings.url.rate_hz)
     source = make_source(name, settings)
-    finding = examined(check, lambda: _listen(check, source, is_microphone=settings.microphone is not None))
+    finding = examined(check, lambda: _listen(check, source, settings))
     return SourceCheck(finding, source.rate_hz or None)
 
 
@@ -50,14 +55,17 @@ def service_is_active() -> bool:
         return False
 
 
-def _listen(check: str, source: Source, *, is_microphone: bool) -> Finding:
+def _listen(check: str, source: Source, settings: SourceConfig) -> Finding:
     opening = Opening(source)
-    if not opening.wait(OPEN_WAIT_S):
+    is_microphone = settings.microphone is not None
+    if not opening.wait(OPEN_WAIT_S if is_microphone else STREAM_WAIT_S):
         return fail(check, f"{source.device} does not answer", "unplug it and plug it in again, or restart the sound server")
     try:
         opening.check()
         return judge_sound(check, f"{source.device}, {source.rate_hz} Hz", _samples(source), source.rate_hz, is_microphone=is_microphone)
     except DeviceError as error:
+        if settings.url is not None:
+            return fail(check, str(error), "does `ffplay ADDRESS` play it on this device? See url.address and url.credentials_file")
         if "in use" in error.problem and service_is_active():
             return warn(check, f"{error.subject} is in use while the service runs", "to check it: sudo systemctl stop auscult, then again")
         see = "" if "in use" in error.problem else "is this user in the group `audio`, like the service's user?"

@@ -139,11 +139,12 @@ class Reloader:
             self._check_cancelled()
             if name not in workers or _input(source) != _input(before.config.sources[name]):
                 worker = change.fresh[name] = self._parts.worker(name, plan)
-                if source.microphone is None:
+                device = source.microphone or source.url  # what may be away is opened later, and is no error
+                if device is None:
                     change.prepared.add(name)
                     worker.prepare()
-                elif source.microphone.rate_hz is not None:
-                    plan.models[name].check_rate(source.microphone.rate_hz, worker.source.device)
+                elif device.rate_hz is not None:
+                    plan.models[name].check_rate(device.rate_hz, worker.source.device)
             elif plan.models[name] is not before.models[name]:
                 workers[name].is_held = not workers[name].source.live
                 change.standbys[name] = self._standby(name, plan, workers[name])
@@ -214,7 +215,7 @@ class Reloader:
 
 
 def _input(source: SourceConfig) -> tuple[object, ...]:
-    return source.microphone, source.files, source.stdin
+    return source.microphone, source.files, source.stdin, source.url
 
 
 def _follows(worker: SourceWorker, standby: StandbyListener | None) -> bool:

@@ -1,4 +1,4 @@
-"""Where sound comes from: microphones, files and standard input, behind one interface."""
+"""Where sound comes from: microphones, files, standard input and streams from the network, behind one interface."""
 
 from __future__ import annotations
 

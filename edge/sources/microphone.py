@@ -1,39 +1,28 @@
-"""A microphone as a source, through PortAudio."""
+"""A microphone as a source, through PortAudio: one channel of a device, or the mean of all."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge import clock
-from edge.audio.block import Block
 from edge.audio.channels import Channel, channel_problem, to_mono
 from edge.audio.ring import Ring
 from edge.errors import DeviceError
 from edge.sources.inputs import choose_input
-from edge.sources.portaudio import close_stream, list_inputs, open_stream
-from edge.sources.source import READ_WAIT_S
+from edge.sources.live_source import LiveSource
+from edge.sources.portaudio import list_inputs
+from edge.sources.shared_stream import join, known_device
 
-RING_S = 10.0  # how late inference may be before sound is lost
-LATENCY_S = 0.1  # of the driver's buffer: nothing waits for this sound, and a longer buffer survives a busy board
-SHORTEST_BLOCK_S = 0.05
-LONGEST_BLOCK_S = 0.5
 MOST_CHANNELS = 8  # sound servers pretend to have 32 or 128
 
 
-class Microphone:
-    """One input device, chosen by its name.
-
-    The audio callback copies into a ring and counts what the driver says it dropped; everything else happens in `read`.
-    A device that dies never blocks `read` and never finishes: `stalled_s` grows until somebody closes and opens it again.
-    """
-
-    live = True
-    finished = False
+class Microphone(LiveSource):
+    """One input device, chosen by its name, which other sources may hear at the same time."""
 
     def __init__(
         self,
@@ -46,24 +35,13 @@ class Microphone:
         channel: Channel = 0,
     ) -> None:
         """`device` and `host_api` are parts of names (see `choose_input`); rate and channels are the device's own unless given."""
-        self.name = name
-        self.device = device
+        super().__init__(name, device)
         self.rate_hz = rate_hz or 0
-        self.xruns = 0
-        self._wanted = device
-        self._host_api = host_api
+        self._words = (device, host_api)
         self._wanted_rate_hz = rate_hz
         self._wanted_channels = channels
         self._channel = channel
-        self._stream: Any = None
-        self._ring = Ring(1)
-        self._dropped_samples = 0  # by the driver, ever
-        self._missed_samples = 0  # overwritten in the ring while `skip` was late, ever
-        self._told_samples = 0  # of both, handed on as lost
-        self._called_at_s = 0.0  # when the callback last ran
-        self._newest = (0, 0.0)  # how many samples of the ring had come, and when (`edge.clock.now_s`); replaced as one
-        self._heard_samples = 0
-        self._heard_at_s: float | None = None
+        self._leave: Callable[[], None] = lambda: None
 
     def open(self) -> None:
         """Find the device and start it. After a `close`, the sound in between counts as lost.
@@ -73,24 +51,17 @@ class Microphone:
         DeviceError : no PortAudio, no such device, several that fit, or one that cannot record as asked
         """
         self.close()
-        device = choose_input(list_inputs(), self._wanted, self._host_api)
+        device = known_device(self._words) or choose_input(list_inputs(), *self._words)
         channels = self._wanted_channels or self._default_channels(device.channels)
         if problem := channel_problem(self._channel, min(channels, device.channels)):
             raise DeviceError(device, problem)
         if channels > device.channels:  # PortAudio would say so too, and print its own opinion
             raise DeviceError(device, f"does not record {channels} channels; it has {device.channels}")
         rate_hz = self._wanted_rate_hz or device.default_rate_hz
-        self.rate_hz = rate_hz
-        self._ring = Ring(round(RING_S * rate_hz), channels)
-        now = time.monotonic()
-        self._called_at_s = now
-        self._newest = (0, clock.now_s())
-        stream = open_stream(device, rate_hz, channels, LATENCY_S, partial(self._hear, self._ring))
-        if self._heard_at_s is not None:
-            self._dropped_samples += round((now - self._heard_at_s) * rate_hz)
-        self._stream = stream
-        self._heard_samples = 0
-        self._heard_at_s = now
+        ring = self._prepare(rate_hz)
+        opened_at_s = time.monotonic()
+        self._leave = join(device, self._words, rate_hz, channels, partial(self._called, ring))
+        self._begin(opened_at_s)
         self.device = str(device)
 
     def _default_channels(self, available: int) -> int:
@@ -98,65 +69,9 @@ class Microphone:
             return available
         return 2 if self._channel == "mix" else max(2, self._channel + 1)
 
-    def _hear(self, ring: Ring, samples: NDArray[np.float32], frames: int, _time_info: object, status: Any) -> None:
+    def _called(self, ring: Ring, samples: NDArray[np.float32], _frames: int, _time_info: object, status: Any) -> None:
         """PortAudio's thread: copy and count. `samples` is (frames, channels)."""
-        if ring is not self._ring:
-            return  # a stream that hung while it was closed, awake again
-        ring.write(samples)
-        now = time.monotonic()
-        if status.input_overflow:  # something before these samples is gone: as long as we were away
-            self.xruns += 1
-            self._dropped_samples += max(1, round((now - self._called_at_s) * self.rate_hz) - frames)
-        self._called_at_s = now
-        self._newest = (ring.end, clock.now_s())
+        self._hear(ring, to_mono(samples, self._channel), is_broken=status.input_overflow)
 
-    @property
-    def ready(self) -> bool:
-        """Whether `read` would come back at once."""
-        return self._stream is not None and self._ring.available >= self.rate_hz * SHORTEST_BLOCK_S
-
-    @property
-    def waiting_s(self) -> float:
-        """Seconds of sound that came and were not read yet."""
-        return self._ring.available / self.rate_hz if self.rate_hz else 0.0
-
-    def skip(self, samples: int) -> int:
-        """Throw away the oldest that waits, so many samples at most; return how many they were."""
-        reading = self._ring.read(samples)
-        self._missed_samples += reading.lost
-        return len(reading.samples)
-
-    def read(self) -> Block | None:
-        """What has come, between `SHORTEST_BLOCK_S` and `LONGEST_BLOCK_S` when sound flows; None when there is nothing."""
-        deadline = time.monotonic() + READ_WAIT_S
-        while not self.ready and time.monotonic() < deadline:
-            time.sleep(SHORTEST_BLOCK_S / 2)
-        come, come_at_s = self._newest
-        reading = self._ring.read(round(LONGEST_BLOCK_S * self.rate_hz))
-        lost = self._dropped_samples + self._missed_samples
-        lost, self._told_samples = reading.lost + lost - self._told_samples, lost
-        if not len(reading.samples) and not lost:
-            return None
-        last = reading.start + len(reading.samples)
-        return Block(to_mono(reading.samples, self._channel), lost, come_at_s - (come - last) / self.rate_hz)
-
-    @property
-    def stalled_s(self) -> float:
-        """Seconds since the device last gave sound; 0 while it is closed."""
-        if self._stream is None or self._heard_at_s is None:
-            return 0.0
-        now = time.monotonic()
-        if self._ring.end != self._heard_samples:
-            self._heard_samples = self._ring.end
-            self._heard_at_s = now
-        return now - self._heard_at_s
-
-    def close(self) -> None:
-        """Stop the device; what has not been read is dropped. Returns within seconds even when the device hangs."""
-        if self._stream is None:
-            return
-        _ = self.stalled_s  # notes when sound last arrived
-        stream, self._stream = self._stream, None
-        close_stream(stream)
-        self._dropped_samples += self._ring.available
-        self._ring = Ring(1)
+    def _release(self) -> None:
+        self._leave()

@@ -73,28 +73,33 @@ def list_inputs() -> list[InputDevice]:
     DeviceError : PortAudio is missing or cannot start
     """
     sounddevice = load()
-    if _open_streams or _abandoned:
-        return [replace(device, index=NOT_LISTED) for device in fresh_inputs()]
-    with _calling():
-        try:
-            sounddevice._terminate()
-            sounddevice._initialize()
-            apis = sounddevice.query_hostapis()
-            default = _default_index(sounddevice)
-            return [
-                InputDevice(
-                    index=device["index"],
-                    name=device["name"],
-                    host_api=apis[device["hostapi"]]["name"],
-                    channels=device["max_input_channels"],
-                    default_rate_hz=round(device["default_samplerate"]),
-                    is_default=device["index"] == default,
-                )
-                for device in sounddevice.query_devices()
-                if device["max_input_channels"] > 0
-            ]
-        except sounddevice.PortAudioError as error:
-            raise DeviceError("PortAudio", f"cannot list devices: {error}") from error
+    if not (_open_streams or _abandoned):
+        with _calling():
+            if not (_open_streams or _abandoned):  # nobody has opened one while we waited
+                return _listed_afresh(sounddevice)
+    return [replace(device, index=NOT_LISTED) for device in fresh_inputs()]
+
+
+def _listed_afresh(sounddevice: Any) -> list[InputDevice]:
+    try:
+        sounddevice._terminate()
+        sounddevice._initialize()
+        apis = sounddevice.query_hostapis()
+        default = _default_index(sounddevice)
+        return [
+            InputDevice(
+                index=device["index"],
+                name=device["name"],
+                host_api=apis[device["hostapi"]]["name"],
+                channels=device["max_input_channels"],
+                default_rate_hz=round(device["default_samplerate"]),
+                is_default=device["index"] == default,
+            )
+            for device in sounddevice.query_devices()
+            if device["max_input_channels"] > 0
+        ]
+    except sounddevice.PortAudioError as error:
+        raise DeviceError("PortAudio", f"cannot list devices: {error}") from error
 
 
 def _default_index(sounddevice: Any) -> int:
@@ -130,11 +135,12 @@ def open_stream(device: InputDevice, rate_hz: int, channels: int, latency_s: flo
 
 def _opened(sounddevice: Any, device: InputDevice, rate_hz: int, channels: int, latency_s: float, callback: Callable[..., None]) -> Any:
     index = device.index
-    if index == NOT_LISTED:
+    listed = [(known["name"], known["hostapi"]) for known in sounddevice.query_devices()]
+    apis = [api["name"] for api in sounddevice.query_hostapis()]
+    # Another source may have listed the devices again since this one was chosen, and then numbers mean something else.
+    if not 0 <= index < len(listed) or (device.name, device.host_api) != (listed[index][0], apis[listed[index][1]]):
         if device.host_api == _ALSA:
             return AlsaStream(sounddevice, alsa_name(device.name), rate_hz, channels, latency_s, callback)
-        listed = [(known["name"], known["hostapi"]) for known in sounddevice.query_devices()]
-        apis = [api["name"] for api in sounddevice.query_hostapis()]
         if device.host_api not in apis or (device.name, apis.index(device.host_api)) not in listed:
             raise DeviceError(device, "was plugged in after the start, and is found only while no other microphone is in use; restart")
         index = listed.index((device.name, apis.index(device.host_api)))

@@ -10,7 +10,7 @@ READ_WAIT_S = 0.1  # the longest that a read waits for sound
 
 
 class Source(Protocol):
-    """Mono sound in blocks, from a microphone, files or a pipe. Opened once, and again after `close`."""
+    """Mono sound in blocks, from a microphone, files, a pipe or the network. Opened once, and again after `close`."""
 
     @property
     def name(self) -> str:

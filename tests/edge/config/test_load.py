@@ -11,6 +11,7 @@ import pytest
 from edge.config.load import load_config
 from edge.config.schema import Config
 from edge.errors import ConfigError
+from edge.sources.stream_address import Login
 
 PLAIN = """\
 node: workshop
@@ -234,13 +235,57 @@ def test_load_without_sources_is_refused(tmp_path: Path) -> None:
 )
 def test_load_source_needs_exactly_one_input(tmp_path: Path, lines: str, found: str) -> None:
     problem = _problem(tmp_path, _with_source(lines))
-    assert problem == f"config.yaml:5: sources.pump1: expected exactly one of microphone, files and stdin, {found}"
+    assert problem == f"config.yaml:5: sources.pump1: expected exactly one of microphone, files, stdin and url, {found}"
 
 
 @pytest.mark.parametrize("index", ['"1"', '"hw:1,0"'])
 def test_load_microphone_chosen_by_a_number_is_refused(tmp_path: Path, index: str) -> None:
     problem = _problem(tmp_path, PLAIN.replace("USB", index))
     assert problem.startswith("config.yaml:8: sources.pump1.microphone.device: not a name; numbers change when a device is plugged in")
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ("address: file:///etc/passwd", "url.address: expected an address that begins with http://, https://, rtsp://, "),
+        ("address: /srv/a.wav", "for files use `files:`"),
+        ("address: 'concat:a|b'", "url.address: expected an address that begins with http://"),
+        ("address: rtsps://camera/x", "url.address: expected an address that begins with http://"),
+        ("address: rtsp:///x", "url.address: names no host"),
+        ("address: 'rtsp://cam era/x'", "url.address: an address has no blanks"),
+        ("address: rtsp://camera:port/x", "url.address: not an address (Port could not be cast"),
+        ("address: 'http://[::1/x'", "url.address: not an address (Invalid IPv6 URL)"),
+        ("address: rtsp://user:MARKER@camera/x", "url.address: user and password must not stand in this file"),
+        ("address: [rtsp://camera/MARKER]", "url.address: expected text, found a list"),
+        ("address: rtsp://camera/x\n      ca_file: ca.pem", "url.ca_file: only https:// has a certificate that is checked"),
+        ("address: https://camera/x\n      ca_file: ca.pem", "url.ca_file: no such file"),
+        ("address: http://camera/x\n      channel: 1", "url.channel: has 1 channel, so there is no channel 1"),
+        ("address: http://camera/x\n      credentials_file: 'credential:..'", "url.credentials_file: expected the name of a credential"),
+        ("address: http://camera/x\n      password: MARKER", "url.password: a password must not stand in this file"),
+    ],
+)
+def test_load_stream_that_cannot_be_is_refused_in_one_line(tmp_path: Path, lines: str, problem: str) -> None:
+    found = _problem(tmp_path, _with_source(f"    url:\n      {lines}\n"))
+    assert problem in found
+    assert found.startswith("config.yaml:")
+    assert "MARKER" not in found
+
+
+def test_load_stream_and_its_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    text = _with_source("    url:\n      address: rtsp://[fe80::1]:554/a?b=c\n      credentials_file: credential:camera\n")
+    (tmp_path / "config.yaml").write_text(text)
+    url = load_config(tmp_path / "config.yaml").sources["pump1"].url
+    assert url is not None
+    assert (url.rate_hz, url.channels, url.channel) == (32000, 1, 0)
+    with pytest.raises(ConfigError, match=r"camera: cannot read the stream's login \(url\.credentials_file\): No such file"):
+        url.login()
+    for written in ("", "\n", "watcher", ":secret"):
+        (tmp_path / "camera").write_text(written)
+        with pytest.raises(ConfigError, match=r"url\.credentials_file"):
+            url.login()
+    (tmp_path / "camera").write_text("watcher:se:cret\n")
+    assert url.login() == Login("watcher", "se:cret")
 
 
 def test_load_two_readers_of_stdin_are_refused(tmp_path: Path) -> None:
@@ -321,7 +366,7 @@ def test_password_file_missing_or_empty_is_an_error_when_needed(tmp_path: Path) 
     with pytest.raises(ConfigError, match="secret: is empty"):
         config.password()
     (tmp_path / "secret").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match="not UTF-8 text; write the password into it again"):
+    with pytest.raises(ConfigError, match="not UTF-8 text; write it again"):
         config.password()
 
 
@@ -358,7 +403,7 @@ def test_shipped_config_is_valid_with_every_example_uncommented(tmp_path: Path) 
     for name in ("ca.pem", "node.pem", "node.key", "trusted.pem", "recordings"):
         (tmp_path / name).touch()
     config = _load(tmp_path, text)
-    assert set(config.sources) == {"pump1", "fan2", "line3"}
+    assert set(config.sources) == {"pump1", "fan2", "camera", "line3"}
     assert config.mqtt.protocol == "3.1.1"
     assert config.mqtt.tls is not None
     assert config.mqtt.tls.key_file == tmp_path / "node.key"

@@ -21,7 +21,8 @@ def test_public_config_withholds_users_files_of_secrets_and_what_it_should_not_h
             "node: w # comment-MARKER\nmqtt:\n  host: user-MARKER:pw@broker\n  port: 8883\n"
             "  username: MARKER-1\n  password_file: /MARKER-2\n"
             "  password: MARKER-3\n  tls: {enabled: true, key_file: /MARKER-4, cert_file: /MARKER-5, ca_file: /MARKER-6}\n"
-            "pasword: MARKER-7\nsources:\n  password: {bundle: b.auscult, secret: [MARKER-8], files: {paths: [a.wav]}}\n",
+            "pasword: MARKER-7\nsources:\n  password: {bundle: b.auscult, secret: [MARKER-8], files: {paths: [a.wav]}}\n"
+            "  camera: {url: {address: 'rtsp://c/x?key=MARKER', credentials_file: MARKER}}\n",
         )
     )
     assert "MARKER" not in text
@@ -43,6 +44,12 @@ def test_redaction_strikes_out_what_the_file_says_of_secrets_and_the_password_it
     )
     struck = Redaction.of(config).struck("bob smith logged in with correct horse, before with old one; t0ken, bob, bobsled")
     assert struck == f"{WITHHELD} logged in with {WITHHELD}, before with {WITHHELD}; {WITHHELD}, bob, bobsled"
+
+
+def test_redaction_strikes_out_the_login_of_a_stream_and_both_its_parts(tmp_path: Path) -> None:
+    (tmp_path / "cam").write_text("watcher:hush hush\n", encoding="utf-8")
+    config = write(tmp_path, "sources: {camera: {url: {address: 'rtsp://c/x', credentials_file: cam}}}\n")
+    assert Redaction.of(config).struck("rtsp://watcher:hush hush@c, watcher, hush hush") == f"rtsp://{WITHHELD}@c, {WITHHELD}, {WITHHELD}"
 
 
 def test_redaction_of_a_broken_or_missing_file_strikes_out_what_it_finds(tmp_path: Path) -> None:

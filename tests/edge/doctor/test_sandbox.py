@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config.schema import BundlesConfig, ClipsConfig, Config, FilesConfig, MqttConfig, OutboxConfig, SourceConfig, TlsConfig
+from edge.config.schema import BundlesConfig, ClipsConfig, Config, FilesConfig, MqttConfig, OutboxConfig, SourceConfig, TlsConfig, UrlConfig
 from edge.doctor import sandbox
 from edge.doctor.finding import Finding
 from edge.doctor.sandbox import Sandbox, check_sandbox, take_state_folder
@@ -39,13 +39,17 @@ def check(
     key: str = "/etc/auscult/trusted.pem",
     outbox: str | None = None,
     clips: str | None = None,
+    login: str | None = None,
 ) -> Finding:
     """With a configuration that was loaded; the paths need not be there."""
     return check_sandbox(
         Config(
             node="n",
             mqtt=MqttConfig(host="h", tls=TlsConfig()),
-            sources={"s": SourceConfig(bundle=Path(bundle), files=FilesConfig(paths=(Path(recording),)))},
+            sources={
+                "s": SourceConfig(bundle=Path(bundle), files=FilesConfig(paths=(Path(recording),))),
+                "camera": SourceConfig(bundle=Path(bundle), url=UrlConfig(address="rtsp://c/", credentials_file=Path(login or "/etc/c"))),
+            },
             bundles=BundlesConfig(trusted_keys=(Path(key),)),
             outbox=OutboxConfig(path=Path(outbox) if outbox else None),
             clips=ClipsConfig(enabled=clips is not None, folder=Path(clips) if clips else None),
@@ -66,6 +70,7 @@ def test_sandbox_of_the_shipped_unit_reaches_its_own_folder_and_etc() -> None:
         ("sources.s.bundle", {"bundle": "/tmp/pump1.auscult"}),
         ("sources.s.files.paths", {"recording": "/root/recordings"}),
         ("bundles.trusted_keys", {"key": "/home/pi/trusted.pem"}),
+        ("sources.camera.url.credentials_file", {"login": "/home/pi/camera"}),
     ],
 )
 def test_sandbox_that_hides_a_file_fails_and_names_its_key(key: str, changes: dict[str, str]) -> None:

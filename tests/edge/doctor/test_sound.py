@@ -8,11 +8,13 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from edge.config.schema import FilesConfig, MicrophoneConfig, SourceConfig, StdinConfig
+from edge.config.credentials import SERVICE_FOLDER
+from edge.config.schema import FilesConfig, MicrophoneConfig, SourceConfig, StdinConfig, UrlConfig
 from edge.doctor import sound
 from edge.doctor.sound import check_source, judge_sound
 from edge.errors import DeviceError
 from tests.pulse import MICROPHONE, PulseServer
+from tests.stream_server import StreamServer
 
 RATE_HZ = 16000
 NOISE = (0.1 * np.random.default_rng(0).standard_normal(RATE_HZ)).astype(np.float32)
@@ -97,3 +99,31 @@ def test_source_microphone_is_silent_first_and_well_when_there_is_sound(pulse: P
         heard = check_source("s", settings)
     assert heard.finding.verdict == "OK", heard.finding.found
     assert heard.rate_hz is not None
+
+
+def _stream(address: str, login: Path | None = None) -> SourceConfig:
+    return SourceConfig(bundle=Path("b"), url=UrlConfig(address=address, credentials_file=login))
+
+
+def test_source_of_a_stream_is_heard_and_one_that_is_not_there_fails(stream_server: StreamServer) -> None:
+    heard = check_source("camera", _stream(stream_server.address))
+    assert (heard.finding.verdict, heard.rate_hz) == ("OK", 32000)
+    assert f"{stream_server.address}, 32000 Hz" in heard.finding.found
+    stream_server.status = 404
+    gone = check_source("camera", _stream(stream_server.address)).finding
+    assert (gone.verdict, gone.found) == ("FAIL", f"{stream_server.address}: Server returned 404 Not Found")
+    assert "url.address" in gone.remedy
+
+
+def test_source_of_a_stream_without_ffmpeg_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    finding = check_source("camera", _stream("rtsp://camera/")).finding
+    assert finding.verdict == "FAIL"
+    assert "sudo apt install ffmpeg" in finding.found
+
+
+def test_source_of_a_stream_whose_login_is_the_services_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    finding = check_source("camera", _stream("rtsp://camera/", SERVICE_FOLDER / "camera")).finding
+    assert finding.verdict == "WARN"
+    assert "credential camera" in finding.found

@@ -28,7 +28,8 @@ from edge.node.plan import Plan
 from edge.pipeline import Listener
 from tests.broker import HOST, Broker, Subscriber
 from tests.bundles import RATE_HZ, CalibratedMachine, Float32, tampered
-from tests.pulse import MICROPHONE, SPARE_MICROPHONE, PulseServer
+from tests.pulse import MICROPHONE, SINK_RATE_HZ, SPARE_MICROPHONE, PulseServer
+from tests.stream_server import require_ffmpeg
 
 PROJECT = Path(__file__).parents[3]
 Config = dict[str, Any]
@@ -403,3 +404,67 @@ def test_run_whose_terminal_is_closed_ends(broker: Broker, machine: CalibratedMa
             terminal.kill()
         daemon.subscriber.wait_for(lambda s: s.texts("/status")[-1] == "offline")
         assert daemon.subscriber.texts("/pump1/availability")[-1] == "offline"  # it said goodbye; the will says only `status`
+
+
+@pytest.mark.slow  # a minute of real time
+def test_run_reload_adds_a_source_to_a_device_that_others_hear_and_pulling_it_out_takes_all_of_them(
+    pulse: PulseServer, machine: CalibratedMachine, broker: Broker, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(0).uniform(-0.1, 0.1, (90 * SINK_RATE_HZ, 8)).astype(np.float32)
+
+    def plug() -> None:
+        pulse.plug("array_microphone", channels=8)
+        pulse.play(noise, sink="array_microphone")
+
+    def channel(number: int) -> dict[str, Any]:
+        return {"bundle": str(machine.bundle), "microphone": {"device": "array_", "rate_hz": 48000, "channels": 8, "channel": number}}
+
+    plug()
+    with running(tmp_path, broker, {f"pump{number}": channel(number) for number in range(3)}) as node:
+
+        def health(name: str) -> dict[str, Any]:
+            found: dict[str, Any] = json.loads(node.subscriber.texts("/health")[-1])["sources"][name]
+            return found
+
+        def is_gone(name: str) -> bool:
+            return "no such input device" in (health(name)["reason"] or "")
+
+        def is_back(name: str) -> bool:
+            return node.subscriber.texts(f"/{name}/availability") == ["offline", "online"] * 2
+
+        for name in node.config["sources"]:
+            node.wait_for_scores(4, name)
+        node.config["sources"]["pump7"] = channel(7)
+        assert node.reload()["result"] == "applied"
+        node.wait_for_scores(1, "pump7")
+        assert pulse.streams("array_microphone") == 1
+        assert {name: (health(name)["lost_s"], health(name)["xruns"]) for name in node.config["sources"]} == dict.fromkeys(
+            node.config["sources"], (0.0, 0)
+        )
+        for name in node.config["sources"]:
+            assert node.subscriber.texts(f"/{name}/availability") == ["offline", "online"]
+        pulse.unplug("array_microphone")
+        for name in node.config["sources"]:
+            node.subscriber.wait_for(lambda _: is_gone(name), 30.0)  # noqa: B023
+        plug()
+        for name in node.config["sources"]:
+            node.subscriber.wait_for(lambda _: is_back(name), 60.0)  # noqa: B023
+            assert health(name)["lost_s"] > 3.0
+        assert pulse.streams("array_microphone") == 1
+        node.stop()
+
+
+def test_run_reload_to_a_stream_that_is_away_is_applied_and_says_why_it_is(
+    machine: CalibratedMachine, broker: Broker, tmp_path: Path
+) -> None:
+    require_ffmpeg()
+    with running(tmp_path, broker, {"pump1": stdin(machine.bundle)}) as node:
+        node.subscriber.wait_for(lambda s: s.texts("/health"))
+        node.config["sources"]["camera"] = {"bundle": str(machine.bundle), "url": {"address": "http://127.0.0.1:1/x", "rate_hz": 8000}}
+        assert "8000 Hz" in node.reload()["problem"]  # less than the bundle needs
+        node.config["sources"]["camera"]["url"]["rate_hz"] = RATE_HZ
+        assert node.reload()["result"] == "applied"
+        node.subscriber.wait_for(
+            lambda s: json.loads(s.texts("/health")[-1])["sources"]["camera"]["reason"] == "http://127.0.0.1:1/x: Connection refused"
+        )
+        node.stop()

@@ -19,7 +19,8 @@ from edge.audio.ring import Ring
 from edge.errors import DeviceError
 from edge.node.stream_clock import StreamClock
 from edge.sources.inputs import choose_input
-from edge.sources.microphone import RING_S, Microphone
+from edge.sources.live_source import RING_S
+from edge.sources.microphone import Microphone
 from edge.sources.portaudio import list_inputs
 from tests.pulse import MICROPHONE, SINK_RATE_HZ, SPARE_MICROPHONE, PulseServer
 
@@ -142,7 +143,7 @@ def test_microphone_late_reader_gets_the_newest_and_the_count_of_the_rest(pulse:
     try:
         hear(microphone, 0.1)
         # As many callbacks as a reader misses that is away for longer than the ring is.
-        microphone._ring.write(np.zeros((round((RING_S + 2) * 16000), 2), np.float32))
+        microphone._ring.write(np.zeros(round((RING_S + 2) * 16000), np.float32))
         block = microphone.read()
         assert block is not None
         assert block.lost_samples >= 2 * 16000
@@ -158,14 +159,14 @@ def test_microphone_overflow_of_the_driver_is_counted_as_lost(pulse: PulseServer
     microphone.open()
     try:
         hear(microphone, 0.1)
-        microphone._called_at_s -= 0.5  # the callback was not called for so long
-        microphone._hear(microphone._ring, np.zeros((160, 2), np.float32), 160, None, sounddevice.CallbackFlags(0x2))  # paInputOverflow
+        microphone._heard_at_s -= 0.5  # the callback was not called for so long
+        microphone._called(microphone._ring, np.zeros((160, 2), np.float32), 160, None, sounddevice.CallbackFlags(0x2))  # paInputOverflow
         block = microphone.read()
         assert block is not None
         assert microphone.xruns == 1
         assert block.lost_samples / 16000 == pytest.approx(0.5, abs=0.2)
         hear(microphone, 0.1)  # which asserts that nothing more is lost
-        microphone._hear(Ring(1), np.zeros((160, 2), np.float32), 160, None, sounddevice.CallbackFlags(0x2))
+        microphone._called(Ring(1), np.zeros((160, 2), np.float32), 160, None, sounddevice.CallbackFlags(0x2))
         assert microphone.xruns == 1  # a stream that was left behind is not heard
     finally:
         microphone.close()
@@ -232,7 +233,7 @@ def test_microphone_block_tells_when_it_was_heard_and_what_waits_can_be_thrown_a
     microphone.open()
     try:
         hear(microphone, 0.1)
-        microphone._hear(microphone._ring, np.zeros((3 * 16000, 2), np.float32), 3 * 16000, None, CallbackFlags())
+        microphone._called(microphone._ring, np.zeros((3 * 16000, 2), np.float32), 3 * 16000, None, CallbackFlags())
         now_s = clock.now_s()
         assert microphone.waiting_s >= 3.0
         assert microphone.ready

@@ -1,0 +1,1 @@
+"""`auscult setup`: five questions, and a configuration that holds."""
