@@ -63,7 +63,7 @@ def main() -> int:
         run(
             "dpkg-deb",
             "--root-owner-group",
-            "-Zxz",
+            f"-Z{arguments.compression}",
             "-z1",
             "--build",
             root,
@@ -82,6 +82,9 @@ def parse() -> argparse.Namespace:
     )
     versions = [f"3.{minor}" for minor in MINORS]
     parser.add_argument("--python", choices=versions, default=own_python(versions), help="the distribution's (default: %(default)s)")
+    parser.add_argument(
+        "--compression", choices=("xz", "gzip"), default="xz", help="gzip is quicker, and the package larger (default: %(default)s)"
+    )
     parser.add_argument("--output", type=Path, default=ROOT / "dist", metavar="DIR", help="where to (default: %(default)s)")
     return parser.parse_args()
 

@@ -55,9 +55,16 @@ def test_demo_with_a_short_calibration_hears_each_fault_once(tmp_path: Path) -> 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_demo_at_full_length_hears_each_fault_once(tmp_path: Path, seed: int) -> None:
-    check_result(demo("--seed", str(seed), "--output", str(tmp_path), "--format", "json"), tmp_path)
+def test_demo_at_full_length_hears_each_fault_once(tmp_path: Path) -> None:
+    check_result(demo("--output", str(tmp_path), "--format", "json"), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_demo_of_another_machine_hears_each_fault_once(tmp_path: Path, seed: int) -> None:
+    """From a third of the sound, which makes it harder."""
+    check_result(demo("--minutes", "10", "--seed", str(seed), "--output", str(tmp_path), "--format", "json"), tmp_path)
 
 
 @pytest.mark.parametrize("package", ["amqtt", "matplotlib"])

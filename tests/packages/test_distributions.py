@@ -80,6 +80,7 @@ def install(python: Path, *arguments: str | Path) -> None:
         "--no-input",
         "install",
         "--quiet",
+        "--no-compile",  # of what the demo does not import
         "--retries",
         "1",
         *arguments,
