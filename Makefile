@@ -1,7 +1,7 @@
 # Each target does its own set-up: on a bare Debian or Raspberry Pi OS, `make demo` and `make test` are enough.
 #
 #   make demo       calibrate on a synthesised machine, inject faults, show the alerts that a subscriber receives
-#   make test       the tests, in two processes; SLOW=1 adds the slow ones, ARGS="-k ring" goes to pytest, WORKERS=0 is for --pdb
+#   make test       the tests, in three processes; SLOW=1 adds the slow ones, ARGS="-k ring" goes to pytest, WORKERS=0 is for --pdb
 #   make check      format, lint, types, import directions, tests
 #   make fix        what ruff can mend by itself
 #   make bench      milliseconds of one core per second of audio, on this machine
@@ -25,7 +25,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 SLOW ?=
-WORKERS ?= 2
+WORKERS ?= 3
 export PYTHON
 
 .PHONY: help demo test check lint fix docs bench fuzz test-faults test-homeassistant lock dist deb setup install uninstall clean

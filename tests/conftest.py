@@ -9,12 +9,18 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import edge.threads  # noqa: F401  # before anything imports numpy: faiss's waiting threads would spin and make tests ten times slower
 
 pytest_plugins = ["tests.pulse", "tests.broker", "tests.bundles", "tests.stream_server"]
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+
+    from tests.side_by_side import SideBySide
 
 # Daemons that tests start keep their outboxes and marks here.
 os.environ.pop("STATE_DIRECTORY", None)
@@ -45,6 +51,20 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.hookimpl(trylast=True)  # after -m and -k
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first: the last of two processes ends soon after the other."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Files with slow tests come first: the last of several processes ends soon after the others."""
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    files = {item.path for item in slow}
+    items.sort(key=lambda item: item.path not in files)
+    for item in slow:  # on a machine that is slow, and busy with something else
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(600))
+
+
+@pytest.hookimpl(optionalhook=True)  # for whoever runs one test without pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SideBySide | None:
+    """How files are distributed; None leaves it to pytest-xdist."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.side_by_side import SideBySide
+
+    return SideBySide(config, log)

@@ -92,6 +92,7 @@ def hear(pulse: PulseServer, listener: Listening, samples: Float32, rate_hz: int
     assert not any(score["anomalous"] for score in normal)
 
 
+@pytest.mark.slow  # half a minute of real time
 def test_run_microphone_hears_a_tone_in_a_machine_and_alerts(
     pulse: PulseServer, broker: Broker, narrow_machine: CalibratedMachine, tmp_path: Path
 ) -> None:

@@ -72,6 +72,7 @@ def test_fp32_backbone_that_is_int8_is_refused(int8: Backbone, tmp_path: Path) -
         fp32_backbone(int8, DEFAULT_BACKBONE, built_in, tmp_path)
 
 
+@pytest.mark.slow
 def test_cost_command_in_json_has_the_fixed_keys(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("onnx", reason="needs the extra [export]")
     arguments = ["cost", "--repeats", "1", "--coreset", "50", "--format", "json"]

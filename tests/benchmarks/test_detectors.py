@@ -11,6 +11,7 @@ def benchmark(*options: str) -> int:
     return run_command("benchmarks.commands.benchmark", "auscult benchmark", ["detectors", "--minutes", "1", *options])
 
 
+@pytest.mark.slow
 def test_detectors_are_fitted_and_run_as_a_user_would(capsys: pytest.CaptureFixture[str]) -> None:
     assert benchmark("--detector", "patchcore", "--format", "json", "--", "--coreset", "20", "--backbone", "logmel") == 0
     small = json.loads(capsys.readouterr().out)["detectors"]["patchcore"]

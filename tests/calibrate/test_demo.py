@@ -49,6 +49,7 @@ def check_result(done: subprocess.CompletedProcess[str], folder: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_demo_with_a_short_calibration_hears_each_fault_once(tmp_path: Path) -> None:
     check_result(demo("--minutes", "6", "--output", str(tmp_path / "demo"), "--format", "json"), tmp_path / "demo")
 

@@ -87,6 +87,7 @@ def test_calibrate_fleet_in_order_gives_the_bundles_of_single_calibrations(
         assert Model.load(output).bundle.manifest.created_at == "2026-11-20T12:00:00+00:00"
 
 
+@pytest.mark.slow
 def test_calibrate_fleet_on_local_workers_gives_the_same_bundles(
     fleet: tuple[Unit, ...], in_order: dict[str, bytes], tmp_path: Path
 ) -> None:

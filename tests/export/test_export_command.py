@@ -97,6 +97,7 @@ def test_export_clap_on_recordings_has_the_44_khz_front_end(tmp_path: Path, caps
     assert backbone.card.calibration_data == ["int8 ranges: 2 clips of recordings in recordings"]
 
 
+@pytest.mark.slow
 def test_export_random_is_the_same_bytes_again(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         assert _export("--random", "--seed", 4, "--output", tmp_path / folder) == 0

@@ -147,7 +147,7 @@ def test_publisher_stop_without_a_broker_does_not_wait(make_broker: MakeBroker) 
     with running(settings_of(broker)) as publisher:
         queue(publisher, 0)
         started_s = time.monotonic()
-    assert time.monotonic() - started_s < 2.0
+    assert time.monotonic() - started_s < 4.0  # it would wait for 5
 
 
 def test_publisher_login_right_connects(make_broker: MakeBroker) -> None:

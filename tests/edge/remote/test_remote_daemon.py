@@ -79,6 +79,7 @@ def test_node_mark_is_kept_with_what_is_known_of_the_event(broker: Broker, knock
         one.stop()
 
 
+@pytest.mark.slow
 def test_node_recalibrate_threshold_moves_it_by_what_was_heard(broker: Broker, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     levels = np.minimum(0.2 + rng.exponential(0.02, 4000), 0.45).tolist()  # scores around 0.4, never above 0.9

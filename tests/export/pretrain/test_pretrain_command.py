@@ -25,6 +25,7 @@ def _pretrain(*arguments: object) -> int:
     return run_command("export.commands.pretrain", "auscult export pretrain", [str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 def test_pretrain_writes_a_backbone_whose_card_lists_data_and_licences(
     teacher_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

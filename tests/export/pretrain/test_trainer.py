@@ -46,6 +46,7 @@ def _equal(one: Mapping[str, NDArray[Any]], other: Mapping[str, NDArray[Any]]) -
     return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.slow
 def test_training_interrupted_and_resumed_gives_the_same_weights_as_unbroken(
     pieces: list[Piece], generated_teacher: Teacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,6 +73,7 @@ def test_training_interrupted_and_resumed_gives_the_same_weights_as_unbroken(
     assert [row["loss"] for row in rows["broken"]] == [row["loss"] for row in rows["unbroken"]]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(precision_named("auto", torch.device("cpu")) != "bfloat16", reason="the processor has no bfloat16")
 def test_training_in_bfloat16_steps_about_alike_and_resumes_bit_for_bit(
     pieces: list[Piece], generated_teacher: Teacher, tmp_path: Path

@@ -58,6 +58,7 @@ def _little_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("export.stfpm.student.STATISTICS_BATCHES", 2)
 
 
+@pytest.mark.slow
 def test_train_student_comes_closer_to_its_teacher(lesson: Lesson) -> None:
     assert loss_of(trained(lesson, 10), lesson) < 0.6 * loss_of(trained(lesson, 1), lesson)
 
