@@ -33,11 +33,14 @@ class RtspServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"rtsp://127.0.0.1:{self._listener.getsockname()[1]}/camera"
         self._cut = threading.Event()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def stop(self) -> None:
         """Cut every connection and take no more."""
         self._cut.set()
+        self._listener.shutdown(socket.SHUT_RDWR)  # a thread that waits in accept would keep it open
+        self._accepting.join()
         self._listener.close()
 
     def _accept(self) -> None:
