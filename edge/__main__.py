@@ -13,6 +13,7 @@ COMMANDS = {
     "devices": "edge.commands.devices",
     "doctor": "edge.commands.doctor",
     "schema": "edge.commands.schema",
+    "learn": "edge.commands.learn",
 }
 
 if __name__ == "__main__":

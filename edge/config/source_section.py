@@ -58,6 +58,16 @@ class StdinConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True
     channel: Annotated[Channel, meaning("Number of the channel to use, or `mix`.")] = 0
 
 
+class LearnConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Learning in place: features of normal sound are kept, for a better bundle."""
+
+    days: Annotated[
+        float,
+        Meta(ge=0.01, le=30, description="days, from 0.01 to 30"),
+        meaning("Learning ends after so many days of normal sound; only sound that was learned counts."),
+    ] = 7.0
+
+
 class SourceConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One machine that is listened to: a bundle, and exactly one of microphone, files and stdin."""
 
@@ -69,3 +79,4 @@ class SourceConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     microphone: MicrophoneConfig | None = None
     files: FilesConfig | None = None
     stdin: StdinConfig | None = None
+    learn: LearnConfig | None = None

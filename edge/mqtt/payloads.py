@@ -238,6 +238,16 @@ class ClipsHealth(msgspec.Struct, frozen=True, kw_only=True):
     problem: Annotated[str | None, Meta(description="why the last one could not be written")]
 
 
+class LearningHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """Learning in place from one source."""
+
+    learning: Annotated[bool, Meta(description="whether normal sound is kept; false also when it is over")]
+    reason: Annotated[str | None, Meta(description="why it is not")]
+    learned_s: Annotated[float, Meta(description="seconds of normal sound in the store")]
+    stored_bytes: Annotated[Count, Meta(description="size of the store")]
+    written_bytes: Annotated[Count, Meta(description="bytes that were written to it since the start of the daemon")]
+
+
 class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The state of one source since the start of the daemon."""
 
@@ -255,6 +265,7 @@ class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
     dbfs: Annotated[float | None, Meta(description="median loudness of the last minute")]
     clipped_fraction: Annotated[Fraction | None, Meta(description="fraction of samples at full scale in the last minute")]
     snoozed_until: Annotated[Timestamp | None, Meta(description="no event is published before this time; null without a snooze")]
+    learning: Annotated[LearningHealth | None, Meta(description="learning in place; null when it is off")]
 
 
 class HealthPayload(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from types import FrameType
 
 from edge.clips.clip_writer import ClipWriter
 from edge.errors import AuscultError, UserError
+from edge.learning.learning import Learning
 from edge.mqtt.payloads import ReloadHealth, SourceInfo
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
@@ -53,6 +54,7 @@ class Daemon:
         remote: Remote | None = None,
         clip_writer: ClipWriter | None = None,
         discovery: DiscoveryLike | None = None,
+        learning: Learning | None = None,
     ) -> None:
         self._node = node
         self._workers = dict(workers)
@@ -63,6 +65,7 @@ class Daemon:
         self._remote = remote
         self._clip_writer = clip_writer
         self._discovery = discovery
+        self._learning = learning
         self._notifier = SystemdNotifier()
         self._status = StatusReporter(node, publisher, topics, health, health_interval_s)
         self._progress = Progress(publisher, self._notifier)
@@ -99,6 +102,8 @@ class Daemon:
                 self._clip_writer.start()
             if self._remote is not None:
                 closing.callback(self._remote.close)
+            if self._learning is not None:
+                closing.callback(self._learning.close)
             closing.callback(self._progress.stop)
             closing.callback(self._finish)  # an error in one source must not leave the others' topics at `online`
             self._publisher.open()
@@ -189,6 +194,8 @@ class Daemon:
             self._reload()
             if self._remote is not None and self._remote.poll():
                 self._report()  # it contains what the command has changed
+            if self._learning is not None:
+                self._learning.poll()
             self._status.check(self._workers, self._last_reload)
             if self._discovery is not None:
                 self._discovery.check(self._publisher)

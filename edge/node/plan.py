@@ -12,8 +12,9 @@ import msgspec
 from edge.bundles.bundle import Bundle
 from edge.bundles.signature import Trust
 from edge.config.schema import Config
-from edge.errors import ConfigError
+from edge.errors import BundleError, ConfigError
 from edge.judgement.event_tracker import EventSettings
+from edge.learning.source_learner import unlearnable
 from edge.model import Model
 from edge.mqtt.settings import BrokerSettings
 
@@ -49,6 +50,9 @@ class Plan:
             if bundle.sha256 not in known:
                 known[bundle.sha256] = Model(bundle, config.inference.providers, config.inference.threads)
             by_path[path] = known[bundle.sha256]
+        for name, source in config.sources.items():
+            if source.learn is not None and (problem := unlearnable(by_path[source.bundle])):
+                raise BundleError(source.bundle, f"{problem}, or leave out sources.{name}.learn")
         broker = BrokerSettings.from_config(config.mqtt)
         tls = broker.tls.context() if broker.tls is not None else None
         events = EventSettings(**msgspec.structs.asdict(config.events))
