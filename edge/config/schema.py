@@ -44,7 +44,7 @@ __all__ = [
     "Verb",
 ]
 
-Verb = Literal["snooze", "mark", "reload", "recalibrate-threshold", "snapshot", "watch", "info"]
+Verb = Literal["snooze", "mark", "reload", "recalibrate-threshold", "snapshot", "watch", "rollback", "info"]
 VERBS: tuple[Verb, ...] = get_args(Verb)
 
 

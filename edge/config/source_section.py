@@ -59,7 +59,7 @@ class StdinConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class LearnConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Learning in place: features of normal sound are kept, for a better bundle."""
+    """Learning in place: features of normal sound are kept, and better bundles are made of them."""
 
     days: Annotated[
         float,

@@ -16,7 +16,7 @@ from edge.detectors.patchcore import PatchCore
 from edge.errors import AuscultError
 from edge.judgement.overhearing import HeardWindow
 from edge.learning.head_values import head_values, value_names
-from edge.learning.learning_report import LearningReport
+from edge.learning.learning_report import LearningReport, LearningState
 from edge.learning.open_stretch import OpenStretch
 from edge.learning.store import Store, StoreKind
 from edge.learning.stretch import Stretch
@@ -46,7 +46,7 @@ class SourceLearner:
         self._rng = np.random.default_rng()
         self._store: Store | None = None  # touched by the writer's thread alone
         self._report = LearningReport()
-        self._model: Model | None = None
+        self.model: Model | None = None  # that is overheard
         self._open: list[OpenStretch] = []
         self._next_cell = -1
         self._run = 0
@@ -55,12 +55,17 @@ class SourceLearner:
 
     def begin(self, model: Model) -> None:
         """Another listener is overheard from now on. What was not kept yet of the one before is forgotten."""
-        self._model = model
+        self.model = model
         self._open.clear()
         self._next_cell = -1
         self._hops = 0
         if self.days is not None:
             self._ask(lambda: self._look(model))
+
+    @property
+    def learned_s(self) -> float:
+        """Seconds of normal sound in the store, as far as is known."""
+        return self._report.learned_s
 
     @property
     def report(self) -> LearningReport | None:
@@ -69,15 +74,15 @@ class SourceLearner:
 
     def patches(self, first_cell: int, patches: Mapping[str, Float32]) -> None:
         """See `Overhearing.patches`."""
-        if self.days is not None and self._model is not None:
+        if self.days is not None and self.model is not None:
             with self._contained():
-                self._patches(first_cell, patches, self._model)
+                self._patches(first_cell, patches, self.model)
 
     def window(self, heard: HeardWindow) -> None:
         """See `Overhearing.window`."""
-        if self.days is not None and self._model is not None:
+        if self.days is not None and self.model is not None:
             with self._contained():
-                self._window(heard, self._model)
+                self._window(heard, self.model)
 
     def _patches(self, first_cell: int, patches: Mapping[str, Float32], model: Model) -> None:
         count = len(next(iter(patches.values())))
@@ -112,7 +117,7 @@ class SourceLearner:
             yield
         except Exception:  # of whatever kind: the scores go on
             LOG.exception("%s: learning failed unexpectedly", self._source)
-            self._model = None
+            self.model = None
             self._pause("failed unexpectedly; the log has the details; it begins anew with the next stream")
 
     def _begin_stretch(self, first_cell: int, model: Model) -> OpenStretch:
@@ -172,16 +177,17 @@ class SourceLearner:
         return self._store
 
     def _reported(self, store: Store) -> LearningReport:
+        state: LearningState = "learning"
         reason = None
         if store.is_frozen:
-            reason = "frozen; `auscult learn --resume` goes on"
+            state, reason = "frozen", "frozen; `auscult learn --resume` goes on"
         elif store.learned_s >= DAY_S * (self.days or 0.0):
-            reason = f"learned for {self.days:g} days, which ends it"
-        return LearningReport(reason is None, reason, store.learned_s, store.stored_bytes, store.written_bytes)
+            state, reason = "over", f"learned for {self.days:g} days, which ends it"
+        return LearningReport(state, reason, store.learned_s, store.stored_bytes, store.written_bytes)
 
     def _failed(self, reason: str) -> LearningReport:
         known = self._report
-        return LearningReport(False, reason, known.learned_s, known.stored_bytes, known.written_bytes, is_trouble=True)
+        return LearningReport("failing", reason, known.learned_s, known.stored_bytes, known.written_bytes)
 
     def _pause(self, reason: str) -> None:
         self._tell(self._failed(reason))

@@ -54,7 +54,7 @@ class Assembly:
         )
         self.inference = InferenceTimes()
         self.learning = Learning(config.state_folder)
-        self.learning.adopt(config.sources)
+        self.learning.adopt(config.sources, plan.bases)
 
     def daemon(self, path: Path) -> Daemon:
         """The daemon, which reads `path` again on a reload."""
@@ -77,6 +77,7 @@ class Assembly:
             self.discovery,
             self.learning,
         )
+        self.learning.reload = daemon.request_reload
         if self.remote is not None:
             self.remote.serve(daemon, config.node, path, self.publisher.answer)
         return daemon
@@ -84,7 +85,7 @@ class Assembly:
     def adopt(self, plan: Plan) -> None:
         """From now on the node does this. TLS files that have changed hold from the next connection on, as a password does."""
         self.plan = plan
-        self.learning.adopt(plan.config.sources)
+        self.learning.adopt(plan.config.sources, plan.bases)
         self.publisher.renew(plan.tls)
 
     def worker(self, name: str, plan: Plan) -> SourceWorker:

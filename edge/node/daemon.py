@@ -67,7 +67,7 @@ class Daemon:
         self._discovery = discovery
         self._learning = learning
         self._notifier = SystemdNotifier()
-        self._status = StatusReporter(node, publisher, topics, health, health_interval_s)
+        self._status = StatusReporter(node, publisher, topics, health, health_interval_s, learning)
         self._progress = Progress(publisher, self._notifier)
         self._turns = Turns(list(workers))
         self._desk = ReportDesk()
@@ -144,6 +144,16 @@ class Daemon:
     def is_reloading(self) -> bool:
         """Whether the configuration is being read again."""
         return self._reloader is not None and self._reloader.is_busy
+
+    def roll_back(self, source: str, on_done: Callable[[int | None, str | None], None]) -> None:
+        """Go back to the learned bundle of a source before the one in force.
+
+        `on_done` is called in the daemon's thread, with the version that is chosen (None for the bundle of the configuration) or a problem.
+        """
+        if self._learning is None:
+            on_done(None, f"{source} does not learn")
+        else:
+            self._learning.roll_back(source, on_done)
 
     def request_reload(self, on_done: Callable[[str | None], None] = lambda _problem: None) -> None:
         """Ask for what SIGHUP asks for: read the configuration again, and take all of it over, or nothing. Returns at once.
