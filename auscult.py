@@ -17,6 +17,7 @@ COMMANDS = {  # command -> (module, help)
     "score": ("edge.commands.score", "score audio files with a bundle, one JSON line per file"),
     "calibrate": ("calibrate.commands.calibrate", "make a bundle from normal recordings"),
     "calibrate record": ("calibrate.commands.record", "make these recordings, with a level meter"),
+    "learn": ("edge.commands.learn", "learning in place: how far it has come; roll back, freeze, resume or forget it"),
     "evaluate": ("calibrate.commands.evaluate", "measure how well a bundle separates normal files from anomalous ones"),
     "export": ("export.commands.export", "make a streaming backbone, fp32 and int8, from a CNN14 checkpoint and check its parity"),
     "export pretrain": ("export.commands.pretrain", "train a CNN14 trunk and export it like a checkpoint"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from calibrate.detection_limit import DetectionLimit
 from calibrate.fitters.fitter import FitterSettings
 from calibrate.probe import PROBE_TOLERANCE
 from calibrate.settings import HOP_S, WINDOW_S, CalibrationSettings
-from calibrate.threshold_note import settable_false_alarms_per_week
+from calibrate.threshold_note import settable_false_alarms_per_week, threshold_note
 from edge.features.any_backbone import AnyBackbone
 from edge.features.backbone import BUILT_IN
 from edge.features.frontend import FrontEnd
@@ -28,27 +28,43 @@ from edge.model import BACKBONE_MEMBER, CARD_MEMBER
 from edge.version import VERSION
 
 
+@dataclass(frozen=True, slots=True)
+class DataFacts:
+    """The sound that a bundle was made of."""
+
+    bandwidth_hz: float
+    recordings: int
+    seconds: float
+    sources: tuple[str, ...]  # names of files, or of the source that has learned
+    dropped: tuple[str, ...]
+    unheard_s: float  # of these seconds, what the detector had not learned from
+
+    @classmethod
+    def of(cls, checked: CheckedRecordings, unheard_s: float) -> DataFacts:
+        """Of recordings."""
+        names, dropped = (tuple(_name(report.path) for report in reports) for reports in (checked.kept, checked.dropped))
+        return cls(checked.bandwidth_hz, len(checked.kept), checked.seconds, names, dropped, unheard_s)
+
+
 def bundle_manifest(
     settings: CalibrationSettings,
     backbone: AnyBackbone,
-    checked: CheckedRecordings,
+    data: DataFacts,
     heads: Mapping[str, HeadScale],
     steady: SteadyChoice | None,
     units: Units,
     tail: Tail,
-    note: str,
     limit: DetectionLimit,
-    unheard_s: float,
 ) -> Mapping[str, object]:
-    """The fields of `Manifest`; `unheard_s` is how much sound the detector had not learned from."""
+    """The fields of `Manifest`."""
     front_end: FrontEnd = backbone.front_end
-    settable = settable_false_alarms_per_week(unheard_s, settings.false_alarms_per_week)
+    settable = settable_false_alarms_per_week(data.unheard_s, settings.false_alarms_per_week)
     return {
         "created_at": (settings.created_at or datetime.now(timezone.utc)).isoformat(timespec="seconds"),
         "auscult_version": VERSION,
         "front_end": front_end.name,
         "sample_rate_hz": front_end.sample_rate_hz,
-        "bandwidth_hz": checked.bandwidth_hz,
+        "bandwidth_hz": data.bandwidth_hz,
         "backbone": {"name": backbone.name, "sha256": backbone.sha256, "precision": backbone.precision},
         "detector": {
             "name": settings.fitting.detector,
@@ -65,17 +81,17 @@ def bundle_manifest(
         },
         "threshold": {
             "false_alarms_per_week": settings.false_alarms_per_week,
-            "supported_false_alarms_per_week": supported_false_alarms_per_week(unheard_s),
+            "supported_false_alarms_per_week": supported_false_alarms_per_week(data.unheard_s),
             "set_for_false_alarms_per_week": settable,
             "score_scale": tail.surprise_at(settable),
-            "note": note,
+            "note": threshold_note(data.unheard_s, settings.false_alarms_per_week),
             "detection_limit_db": limit.by_octave,
         },
         "data": {
-            "recordings": len(checked.kept),
-            "seconds": round(checked.seconds, 3),
-            "sources": [_name(report.path) for report in checked.kept],
-            "dropped": [_name(report.path) for report in checked.dropped],
+            "recordings": data.recordings,
+            "seconds": round(data.seconds, 3),
+            "sources": list(data.sources),
+            "dropped": list(data.dropped),
         },
         "probe": {"members": ["probe"], "tolerance": PROBE_TOLERANCE},
     }

@@ -8,26 +8,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calibrate.block_averages import block_averages
-from calibrate.bundle_manifest import bundle_manifest, embedded
+from calibrate.bundle_manifest import DataFacts
 from calibrate.checks import check_recordings
 from calibrate.detection_limit import DetectionLimit, detection_limit
 from calibrate.embeddings import Recording
+from calibrate.fitted_bundle import FittedBundle, alarm_surprise
 from calibrate.folds import Folds
 from calibrate.head_scale import fit_heads
 from calibrate.learned import Learned, profile_of, recording_scores
-from calibrate.probe import probe_of
 from calibrate.settings import WINDOW_S, CalibrationSettings
 from calibrate.steady import fit_steady
-from calibrate.threshold_note import settable_false_alarms_per_week, threshold_note
+from calibrate.threshold_note import threshold_note
 from calibrate.unheard import fit_units, unheard_surprise
-from edge.bundles.bundle import write_bundle
 from edge.bundles.signature import SigningKey
 from edge.errors import AudioError, BundleError, UserError
 from edge.features.any_backbone import load_backbone
 from edge.features.cell_averages import AverageLayout
 from edge.features.frontend import CELL_MELS, FrontEnd, mel_edges_hz, mels_below
 from edge.judgement.head_names import comparable_names, head_names, largest_name, sustained_name
-from edge.judgement.steady import LEVEL, STEADY, STEADY_HEADS, SteadyChoice
+from edge.judgement.steady import LEVEL, STEADY_HEADS, SteadyChoice
 from edge.judgement.tail_fit import fit_tail, seconds_to_support, supported_false_alarms_per_week
 from edge.judgement.threshold import Threshold
 from edge.judgement.window_sound import WindowSound
@@ -87,8 +86,7 @@ def calibrate(
         `output` cannot be written, or is something else than a bundle; said before the long work.
     """
     check_output(output)
-    name = settings.backbone or settings.fitting.backbone
-    backbone = load_backbone(name, threads=settings.threads)
+    backbone = load_backbone(settings.backbone or settings.fitting.backbone, threads=settings.threads)
     checked = check_recordings(
         paths, backbone.front_end, channel=settings.channel, bad_recordings=settings.bad_recordings, odd_recordings=settings.odd_recordings
     )
@@ -117,15 +115,12 @@ def calibrate(
     note = threshold_note(unheard_s, settings.false_alarms_per_week)
     if note:
         say(note)
-    alarm_surprise = tail.surprise_at(settable_false_alarms_per_week(unheard_s, settings.false_alarms_per_week))
-    limit = detection_limit(steady, unheard, units, alarm_surprise, checked.bandwidth_hz) if steady else DetectionLimit({})
-    arrays = fitted.arrays | {"probe": probe_of(backbone, checked.bandwidth_hz)}
-    if steady:
-        arrays |= {STEADY: steady.arrays}
-    choice = SteadyChoice(steady.steady.heads, settings.level) if steady else None
-    manifest = bundle_manifest(settings, backbone, checked, heads.scales, choice, units, tail, note, limit, unheard_s)
-    write_bundle(output, manifest, arrays, {**embedded(name), **fitted.blobs}, key)
-    threshold = Threshold(alarm_surprise, tail)
+    alarm = alarm_surprise(tail, unheard_s, settings.false_alarms_per_week)
+    limit = detection_limit(steady, unheard, units, alarm, checked.bandwidth_hz) if steady else DetectionLimit({})
+    data = DataFacts.of(checked, unheard_s)
+    chosen = (SteadyChoice(steady.steady.heads, settings.level), steady.arrays) if steady else None
+    FittedBundle(data, fitted.arrays, heads.scales, chosen, units, tail, limit, fitted.blobs).write(output, settings, backbone, key)
+    threshold = Threshold(alarm, tail)
     study(Learned(checked, backbone.front_end, threshold, recording_scores(unheard, units, threshold, block_s), profile_of(steady)))
     return Calibration(
         bundle=output,

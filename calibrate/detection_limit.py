@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -20,6 +21,17 @@ OCTAVES_HZ = (63, 125, 250, 500, 1000, 2000, 4000, 8000)  # centres
 MOST_WINDOWS = 24
 MOST_DB = 30.0
 STEP_DB = 0.1
+
+
+class LimitWindow(Protocol):
+    """A window of normal sound."""
+
+    @property
+    def cells(self) -> float:
+        """What the heads of cells make of it, before their unit."""
+
+    def louder(self, band_hz: tuple[float, float], by_db: float) -> float:
+        """What those of steady sound would make of it, before their unit, if a band were louder by so many dB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +63,42 @@ class DetectionLimit:
 def detection_limit(
     steady: FittedSteady, unheard: Sequence[UnheardSurprise], units: Units, alarm_surprise: float, bandwidth_hz: float
 ) -> DetectionLimit:
+    """Find it for recordings."""
+    windows = [_Unheard(steady, one, place) for one in unheard for place in range(len(one.cells))]
+    return limit_of(windows, units, alarm_surprise, bandwidth_hz)
+
+
+def limit_of(windows: Sequence[LimitWindow], units: Units, alarm_surprise: float, bandwidth_hz: float) -> DetectionLimit:
     """Find it for every octave that the microphone carries wholly."""
-    windows = [(one, place) for one in unheard for place in range(len(one.cells))]
     windows = windows[:: max(1, -(-len(windows) // MOST_WINDOWS))]
     octaves = [octave for octave in OCTAVES_HZ if octave * np.sqrt(2.0) <= bandwidth_hz]
-    return DetectionLimit({octave: _limit(steady, windows, units, alarm_surprise, octave) for octave in octaves} if windows else {})
+    return DetectionLimit({octave: _limit(windows, units, alarm_surprise, octave) for octave in octaves} if windows else {})
 
 
-def _limit(
-    steady: FittedSteady, windows: Sequence[tuple[UnheardSurprise, int]], units: Units, alarm_surprise: float, octave_hz: float
-) -> float | None:
+@dataclass(frozen=True, slots=True)
+class _Unheard:
+    """A `LimitWindow` of a recording."""
+
+    steady: FittedSteady
+    recording: UnheardSurprise
+    place: int
+
+    @property
+    def cells(self) -> float:
+        return float(self.recording.cells[self.place])
+
+    def louder(self, band_hz: tuple[float, float], by_db: float) -> float:
+        return self.steady.held_out_louder(self.recording.recording, *self.recording.blocks(self.place), band_hz, by_db)
+
+
+def _limit(windows: Sequence[LimitWindow], units: Units, alarm_surprise: float, octave_hz: float) -> float | None:
     band_hz = (octave_hz / np.sqrt(2.0), octave_hz * np.sqrt(2.0))
 
     def is_heard(by_db: float) -> bool:
         surprises: list[float] = []
         alarms = 0
-        for one, place in windows:
-            louder = steady.held_out_louder(one.recording, *one.blocks(place), band_hz, by_db)
-            surprises.append(math.hypot(one.cells[place] / units.cells, louder / units.steady))
+        for window in windows:
+            surprises.append(math.hypot(window.cells / units.cells, window.louder(band_hz, by_db) / units.steady))
             alarms += surprises[-1] >= alarm_surprise
             if 2 * max(alarms, len(surprises) - alarms) > len(windows):  # more than half agree, and the median with them
                 return 2 * alarms > len(windows)

@@ -66,6 +66,17 @@ class AnyEmbedder(Protocol):
         ...
 
 
+class NormalPatches(Protocol):
+    """The patches of normal sound: an `EmbeddingStore`, or what a node has learned."""
+
+    @property
+    def recordings(self) -> Sequence[object]:
+        """What there are patches of."""
+
+    def blocks(self, index: int) -> Iterator[StoredBlock]:
+        """The patches of one of them."""
+
+
 class EmbeddingStore:
     """The patches of all recordings, in half precision, recording by recording and block by block."""
 

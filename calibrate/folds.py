@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from calibrate.embeddings import Recording
 
 FOLDS = 5
 MIN_WHOLE = 3  # recordings: so many or more stay whole; fewer are cut into pieces
+
+
+class FoldsOfSound(Protocol):
+    """To which fold normal sound belongs."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+
+    def of(self, recording: int, cell: int) -> int:
+        """The fold of a cell of a recording."""
 
 
 class Folds:

@@ -67,26 +67,32 @@ def fit_heads(
         maps = [one[feature] for one in recordings]
         if bands > 1:
             drawn = [_in_windows(partial(_shown, feature=feature, mode=mode), values, window_cells) for values in maps]
-            scales[drawn_name(feature, CELL)] = _fit(np.concatenate([_block_peaks(highest) for highest in drawn]), 1)
+            scales[drawn_name(feature, CELL)] = fit_scale(np.concatenate([_block_peaks(highest) for highest in drawn]), 1)
             seconds = [over_a_second(values).max(axis=1) for values in maps]
-            scales[drawn_name(feature, SECOND)] = _fit(np.concatenate([_block_peaks(highest) for highest in seconds]), 1)
+            scales[drawn_name(feature, SECOND)] = fit_scale(np.concatenate([_block_peaks(highest) for highest in seconds]), 1)
         if (name := moment_name(feature, bands)) in wanted:
             judged = [_in_windows(partial(_moments, feature=feature), values, window_cells) for values in maps]
-            scales[name] = _fit(np.concatenate([_block_peaks(one) for one in judged]), 1)
+            scales[name] = fit_scale(np.concatenate([_block_peaks(one) for one in judged]), 1)
         if (name := largest_name(feature)) in wanted:
-            scales[name] = _fit(np.concatenate([_block_peaks(values.max(axis=1)) for values in maps]), 1)
+            scales[name] = fit_scale(np.concatenate([_block_peaks(values.max(axis=1)) for values in maps]), 1)
         if (name := sustained_name(feature, bands)) in wanted:
             means = [_window_means(values, window_cells) for values in maps]  # (window,)
             lengths = np.concatenate([np.full(len(mean), min(window_cells, len(values))) for mean, values in zip(means, maps, strict=True)])
             lengths = lengths[np.isfinite(np.concatenate(means))]
-            scales[name] = _fit(np.concatenate(means), int(np.median(lengths)))
+            scales[name] = fit_scale(np.concatenate(means), int(np.median(lengths)))
     return FittedHeads(Heads(features, scales, mode), scales, window_cells)
 
 
-def _fit(statistics: Float64, cells: int) -> HeadScale:
+def fit_scale(statistics: Float64, cells: int) -> HeadScale:
+    """The scale of a statistic over so many cells, of what normal sound made of it; what is not finite is unknown."""
     known = statistics[np.isfinite(statistics)]
     centre, onset = float(np.median(known)), float(np.quantile(known, ONSET_QUANTILE))
-    above = known[known > onset]
+    return scale_above(known, centre, onset, cells)
+
+
+def scale_above(statistics: Float64, centre: float, onset: float, cells: int) -> HeadScale:
+    """The same with a centre and an onset that are known."""
+    above = statistics[statistics > onset]
     scale = max(float((above - onset).mean()) if len(above) else 0.0, LEAST_SCALE * (onset - centre), LEAST_DEVIATION)
     return HeadScale(onset, scale, centre, cells)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,18 @@ Float64 = NDArray[np.float64]
 
 
 FEW_STRETCHES = 10  # recordings, or as many stretches of a long one: of so many, a unit counts half, in decades
+
+
+class SurpriseOfKinds(Protocol):
+    """What either kind of heads makes of windows one after the other."""
+
+    @property
+    def cells(self) -> Float64:
+        """Of each window, shape = (window,)."""
+
+    @property
+    def steady(self) -> Float64:
+        """The same of the heads of steady sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +52,13 @@ class UnheardSurprise:
 
     def surprise(self, units: Units) -> Float64:
         """Of both kinds together."""
-        together: Float64 = np.hypot(self.cells / units.cells, self.steady / units.steady)
-        return together
+        return together(self, units)
+
+
+def together(series: SurpriseOfKinds, units: Units) -> Float64:
+    """The surprise of both kinds, shape = (window,)."""
+    surprise: Float64 = np.hypot(series.cells / units.cells, series.steady / units.steady)
+    return surprise
 
 
 def unheard_surprise(heads: FittedHeads, recordings: Sequence[Deviations], steady: FittedSteady | None) -> list[UnheardSurprise]:
@@ -51,7 +69,7 @@ def unheard_surprise(heads: FittedHeads, recordings: Sequence[Deviations], stead
     return [one for one in found if len(one.cells)]
 
 
-def fit_units(unheard: Sequence[UnheardSurprise], step_s: float) -> Units:
+def fit_units(unheard: Sequence[SurpriseOfKinds], step_s: float) -> Units:
     """The units in which neither kind of heads reaches more than is usual on normal sound: a restless one is toned down.
 
     A quiet one is not made louder than it is, and a restless one is toned down by less, the less sound says that it is.

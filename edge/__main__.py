@@ -14,6 +14,7 @@ COMMANDS = {
     "doctor": "edge.commands.doctor",
     "schema": "edge.commands.schema",
     "setup": "edge.commands.setup",
+    "learn": "edge.commands.learn",
 }
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ AuscultError                 a runtime failure: one clear line, exit code 1
     ├── AudioError           an audio file that is missing, unreadable, empty or too short
     ├── DeviceError          a microphone that does not exist or cannot be opened
     ├── BrokerError          a broker that refuses: login, certificate, protocol
-    └── OutboxError          an outbox file that another daemon uses, or that is a folder
+    ├── OutboxError          an outbox file that another daemon uses, or that is a folder
+    └── StoreError           a store of learned features that is missing, damaged, of another kind, or holds too little
 
 Every message is one line that names the file, key, device or endpoint first and then says what to do:
 ``pump1.auscult: not an Auscult bundle (no manifest.json); calibrate again or copy the file again``.
@@ -76,3 +77,7 @@ class BrokerError(UserError):
 
 class OutboxError(UserError):
     """An outbox file that cannot be ours."""
+
+
+class StoreError(UserError):
+    """A store of learned features that cannot be used."""

@@ -8,7 +8,9 @@ Nothing here touches a clock, socket or device: the daemon, `auscult score`, cal
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ from edge.judgement.event_tracker import EventSettings, EventTracker
 from edge.judgement.fusion import fuse
 from edge.judgement.judge import AVERAGES, Judge
 from edge.judgement.long_average import LongAverage
+from edge.judgement.overhearing import HeardWindow, PatchHearing
 from edge.judgement.painter import Painter
 from edge.judgement.steady import WindowEvidence
 from edge.judgement.threshold import Moved
@@ -35,6 +38,16 @@ Float32 = NDArray[np.float32]
 # A window with less sound gets no score. Down to here the scores of normal windows stay what they are (beyond it false alarms
 # begin); a fault in the part that was lost is of course missed, which is why every window contains its `lost_s`.
 HEARD_FRACTION = 0.5
+
+
+class Overhearing(PatchHearing, Protocol):
+    """Learns from a stream. Never raises, for nothing that it does may keep a window from being scored."""
+
+    def begin(self, model: Model) -> None:
+        """A listener with this model is overheard from now on, in place of any before."""
+
+    def window(self, heard: HeardWindow) -> None:
+        """A window of the regular grid, after the patches of all of its cells."""
 
 
 class Listener:
@@ -64,6 +77,7 @@ class Listener:
         self._threshold = model.threshold.moved(moved)
         self._long_average = LongAverage(layout.width, model.window_cells) if layout else None
         self._judge = Judge(model.detector, self._timeline, self.stopwatch, layout, self._long_average)
+        self._overhearing: Overhearing | None = None
         self._painter = Painter(model.heads, model.steady, model.front_end)
         self._events = EventTracker(settings or EventSettings(), new_id)
         self._windows = 0  # passed on the regular grid
@@ -113,6 +127,12 @@ class Listener:
     def seen(self) -> list[Cells]:
         """The cells that were completed since the last call; none while nobody watches."""
         return [] if self._recorder is None else self._recorder.take()
+
+    def overhear(self, overhearing: Overhearing | None) -> None:
+        """Let somebody learn from what is heard from now on, and from the windows; None for nobody."""
+        self._overhearing = self._judge.overhearing = overhearing
+        if overhearing is not None:
+            overhearing.begin(self.model)
 
     @property
     def timings_s(self) -> dict[str, float]:
@@ -167,15 +187,19 @@ class Listener:
             span = self._timeline.read(end, cells)
             if span.lost_cells == cells:
                 return []
-            window = self._score(span)
-            return [window, *self._events.push(window)]
+            steady = self._steady(span)
+            window = self._score(span, steady)
+        if self._overhearing is not None and self._long_average is not None and cells == self.model.window_cells:
+            with self.stopwatch.stage("learning"):
+                nats = math.fsum(steady.nats.values()) if steady else 0.0
+                self._overhearing.window(HeardWindow(span, window.anomalous, nats, self._long_average))
+        return [window, *self._events.push(window)]
 
-    def _score(self, span: Span) -> Window:
+    def _score(self, span: Span, steady: WindowEvidence | None) -> Window:
         """The window score is the surprise of all its heads together, in units of the alarm threshold."""
         cell_s = self._front_end.cell_s
         cells = span.last - span.first
         fused = score = p_value = None
-        steady = self._steady(span)
         if cells - span.lost_cells >= HEARD_FRACTION * cells:
             fused = fuse(self.model.heads.evidence(span.deviations), steady.nats if steady else {}, self.model.units)
             score = self._threshold.score(fused.surprise)

@@ -15,6 +15,7 @@ from calibrate.calibration_arguments import RowSettings, add_calibration_argumen
 from calibrate.cluster import Failure, say
 from calibrate.fleet import FleetBundle, Unit, calibrate_fleet
 from calibrate.fleet_manifest import read_fleet_manifest
+from calibrate.in_place.calibrate_store import calibrate_store
 from calibrate.learned import Learned
 from calibrate.report.calibration_report import write_calibration_report
 from calibrate.report.file import check_report
@@ -28,6 +29,9 @@ EXAMPLE = """\
 examples:
   auscult calibrate record --source pump1 --minutes 30 --output recordings/
   auscult calibrate --recordings recordings/ --output pump1.auscult --report pump1.html
+
+of what a source has learned in place, once it knows the machine:
+  auscult calibrate --store /var/lib/auscult/learning/pump1 --output pump1.auscult
 
 a fleet, one machine per line of a CSV file, one after another or on many cores and computers:
   auscult calibrate --manifest fleet.csv --output-dir bundles/
@@ -45,6 +49,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = EXAMPLE
     parser.add_argument("--recordings", nargs="+", metavar="DIR_OR_FILE", help="the machine running normally: folders or audio files")
+    parser.add_argument(
+        "--store", type=Path, metavar="DIR", help="instead of recordings, what a source has learned in place (`auscult learn --status`)"
+    )
     parser.add_argument("--output", type=Path, metavar="B.auscult", help="the bundle to write")
     fleet = parser.add_argument_group("a fleet", "many machines, instead of --recordings and --output")
     fleet.add_argument("--manifest", type=Path, metavar="FLEET.csv", help="unit and recordings of each machine, relative to its folder")
@@ -78,10 +85,11 @@ def _cluster(text: str) -> str:
 def run(args: Namespace) -> int:
     """Calibrate and print the result."""
     fleet = args.manifest is not None or args.output_dir is not None
+    sound = "recordings" if args.store is None else "store"
     wanted: tuple[str, ...] = ("manifest", "output_dir")
-    others: tuple[str, ...] = ("recordings", "output", "report")
+    others: tuple[str, ...] = ("recordings", "store", "output", "report")
     if not fleet:
-        wanted, others = ("recordings", "output"), ("cluster", "anew")
+        wanted, others = (sound, "output"), ("cluster", "anew", *(("recordings", "report") if sound == "store" else ()))
     if missing := [_flag(option) for option in wanted if getattr(args, option) is None]:
         raise UserError("calibrate", f"required: {' and '.join(missing)}; see `auscult calibrate --help`")
     if stray := [_flag(option) for option in others if getattr(args, option)]:
@@ -95,18 +103,17 @@ def _flag(option: str) -> str:
 
 
 def _run_one(args: Namespace, key: SigningKey | None) -> int:
+    def warn(line: str) -> None:
+        print(f"auscult: warning: {line}", file=sys.stderr)
+
     if args.report is not None:
         check_report(args.report)
     settings = calibration_settings(args, moment())
     learned: list[Learned] = []
-    result = calibrate(
-        find_audio_files(args.recordings),
-        args.output,
-        settings,
-        say=lambda line: print(f"auscult: warning: {line}", file=sys.stderr),
-        key=key,
-        study=learned.append,
-    )
+    if args.store is not None:
+        result = calibrate_store(args.store, args.output, settings, warn, key)
+    else:
+        result = calibrate(find_audio_files(args.recordings), args.output, settings, say=warn, key=key, study=learned.append)
     told = msgspec.to_builtins(result, enc_hook=str)
     print_result(told if args.format == "json" else {**told, "detection_limit_db": None}, args.format)  # the text has the limit in words
     if args.report is not None:

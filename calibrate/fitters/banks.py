@@ -15,10 +15,10 @@ from numpy.random import default_rng  # not np.random, which is imported at its 
 from numpy.typing import NDArray
 
 from calibrate.coreset import Reservoir, greedy_k_center
-from calibrate.embeddings import EmbeddingStore, StoredBlock
+from calibrate.embeddings import NormalPatches, StoredBlock
 from calibrate.fitters.spacing import spacing
 from calibrate.fitters.standard import laid_out, standardise
-from calibrate.folds import Folds
+from calibrate.folds import FoldsOfSound
 from edge.console.progress import progress
 from edge.detectors.bank import Banks
 from edge.judgement.heads import Mode
@@ -76,7 +76,7 @@ class BankFitter:
         self._mode: Mode = mode
         self._rng = default_rng(seed)
 
-    def fit(self, store: EmbeddingStore, folds: Folds) -> FittedBanks:
+    def fit(self, store: NormalPatches, folds: FoldsOfSound) -> FittedBanks:
         """Fit on the patches of normal recordings."""
         banks = self._banks(store, folds)
         distances = self._distances(store, folds, banks)
@@ -86,7 +86,7 @@ class BankFitter:
             arrays[feature] = banks[feature].arrays() | dict(scale)
         return FittedBanks(arrays, distances)
 
-    def _banks(self, store: EmbeddingStore, folds: Folds) -> dict[str, FoldBanks]:
+    def _banks(self, store: NormalPatches, folds: FoldsOfSound) -> dict[str, FoldBanks]:
         """For each feature the coreset of each fold and band, or one for all bands."""
         capacity = CANDIDATES_PER_PATCH * self._coreset // folds.count
         reservoirs = {feature: [Reservoir(capacity, self._rng) for _ in range(folds.count)] for feature in self._features}
@@ -110,7 +110,7 @@ class BankFitter:
             rows = rows.reshape(-1, 1, rows.shape[2])
         return [rows[greedy_k_center(np.ascontiguousarray(rows[:, band]), size, self._rng), band] for band in range(rows.shape[1])]
 
-    def _distances(self, store: EmbeddingStore, folds: Folds, banks: dict[str, FoldBanks]) -> list[dict[str, Float32]]:
+    def _distances(self, store: NormalPatches, folds: FoldsOfSound, banks: dict[str, FoldBanks]) -> list[dict[str, Float32]]:
         """Per recording and feature the distance of every cell from the patches of the other folds, shape = (cell, band)."""
         others: dict[int, dict[str, Banks]] = {}  # by fold
         distances: list[dict[str, Float32]] = []
@@ -129,7 +129,7 @@ class BankFitter:
         return distances
 
 
-def _groups(store: EmbeddingStore, folds: Folds, index: int) -> Iterator[tuple[int, list[StoredBlock]]]:
+def _groups(store: NormalPatches, folds: FoldsOfSound, index: int) -> Iterator[tuple[int, list[StoredBlock]]]:
     """Runs of blocks of one fold, short enough to compare at once."""
     group: list[StoredBlock] = []
     current = -1

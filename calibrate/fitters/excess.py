@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,13 @@ def fit_excess(store: EmbeddingStore, cell_s: float) -> tuple[dict[str, Float32]
     recordings = {index: heard for index in range(len(store.recordings)) if (heard := _heard(store, index)) is not None}
     piece_cells = round(PIECE_S / cell_s)
     pieces = [one.mels_db[first : first + piece_cells] for one in recordings.values() for first in range(0, len(one.cells), piece_cells)]
+    fitted = excess_of(pieces)
+    excess = Excess(fitted, len(fitted["mean"]))
+    return fitted, {index: one.laid_out(excess) for index, one in recordings.items()}
+
+
+def excess_of(pieces: Sequence[NDArray[np.float16]]) -> dict[str, Float32]:
+    """What an `Excess` needs, of the loudness of mels within ten seconds each, shape = (cell, band, 4) dB; the order of cells is free."""
     mean = sum(piece.sum(axis=0, dtype=np.float64) for piece in pieces) / sum(map(len, pieces))
     fitted = {
         "mean": mean.astype(np.float32),
@@ -36,8 +43,7 @@ def fit_excess(store: EmbeddingStore, cell_s: float) -> tuple[dict[str, Float32]
         "unit": np.ones(len(mean), np.float32),
     }
     fitted["unit"] = np.maximum(_spread(pieces, Excess(fitted, len(mean)).of), LEAST_UNIT).astype(np.float32)
-    excess = Excess(fitted, len(mean))
-    return fitted, {index: one.laid_out(excess) for index, one in recordings.items()}
+    return fitted
 
 
 @dataclass(frozen=True, slots=True)

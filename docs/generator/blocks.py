@@ -41,6 +41,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "payload score": partial(payloads.payload_fields, "auscult/<node>/<source>/score"),
     "payload level": partial(payloads.payload_fields, "auscult/<node>/<source>/level"),
     "payload cells": partial(payloads.payload_fields, "auscult/<node>/<source>/cells"),
+    "payload learning": partial(payloads.payload_fields, "auscult/<node>/<source>/learning"),
     "payload info": partial(payloads.payload_fields, "auscult/<node>/info"),
     "payload health": partial(payloads.payload_fields, "auscult/<node>/health"),
     "mqtt commands": payloads.commands,

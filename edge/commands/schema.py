@@ -26,6 +26,7 @@ _TOPICS: tuple[tuple[str, int, bool, Any], ...] = (
     ("availability", 1, True, payloads.Status),
     ("state", 1, True, payloads.State),
     ("event", 1, False, payloads.EventPayload),
+    ("learning", 1, True, payloads.LearningPayload),
     ("score", 0, False, payloads.ScorePayload),
     ("level", 0, False, payloads.LevelPayload),
     ("cells", 0, False, payloads.CellsPayload),

@@ -30,6 +30,11 @@ def check_config(config: Config, document: Document) -> None:
         if name in RESERVED:
             raise document.error(("sources", name), f"{name} is a topic of the node itself; give the source another name")
         _check_source(source, document, ("sources", name))
+        if source.learn is not None and config.bundles.require_signature:
+            raise document.error(
+                ("sources", name, "learn"),
+                "bundles that are learned here have no signature, which bundles.require_signature wants; keep one",
+            )
     readers = [name for name, source in config.sources.items() if source.stdin is not None]
     if len(readers) > 1:
         raise document.error(("sources", readers[1], "stdin"), f"standard input is already read by the source {readers[0]}; keep one")

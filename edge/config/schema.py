@@ -17,7 +17,7 @@ from edge.config.address import Listen
 from edge.config.meaning import meaning
 from edge.config.mqtt_section import MqttConfig, TlsConfig
 from edge.config.section import NAME_PATTERN, NAME_RULE, IntervalSeconds, Name, Seconds, Section, Text
-from edge.config.source_section import FilesConfig, MicrophoneConfig, SourceConfig, StdinConfig, UrlConfig
+from edge.config.source_section import FilesConfig, LearnConfig, MicrophoneConfig, SourceConfig, StdinConfig, UrlConfig
 
 __all__ = [
     "NAME_PATTERN",
@@ -32,6 +32,7 @@ __all__ = [
     "HealthConfig",
     "HomeAssistantConfig",
     "InferenceConfig",
+    "LearnConfig",
     "LogConfig",
     "MetricsConfig",
     "MicrophoneConfig",
@@ -45,7 +46,7 @@ __all__ = [
     "state_folder",
 ]
 
-Verb = Literal["snooze", "mark", "reload", "recalibrate-threshold", "snapshot", "watch", "info"]
+Verb = Literal["snooze", "mark", "reload", "recalibrate-threshold", "snapshot", "watch", "rollback", "info"]
 VERBS: tuple[Verb, ...] = get_args(Verb)
 
 

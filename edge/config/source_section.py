@@ -106,6 +106,16 @@ class UrlConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return Login(user, password)
 
 
+class LearnConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Learning in place: features of normal sound are kept, and better bundles are made of them."""
+
+    days: Annotated[
+        float,
+        Meta(ge=0.01, le=30, description="days, from 0.01 to 30"),
+        meaning("Learning ends after so many days of normal sound; only sound that was learned counts."),
+    ] = 7.0
+
+
 class SourceConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One machine that is listened to: a bundle, and exactly one of microphone, files, stdin and url."""
 
@@ -118,3 +128,4 @@ class SourceConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     files: FilesConfig | None = None
     stdin: StdinConfig | None = None
     url: UrlConfig | None = None
+    learn: LearnConfig | None = None

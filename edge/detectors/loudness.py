@@ -54,7 +54,7 @@ class Loudness:
 class Excess:
     """How much louder bands are than usual."""
 
-    def __init__(self, fitted: Arrays, bands: int) -> None:
+    def __init__(self, fitted: Mapping[str, NDArray[np.generic]], bands: int) -> None:
         """`fitted` holds `mean` and `deviation` of each mel in dB, shape = (band, 4), and `unit` of each band, (band,).
 
         KeyError or ValueError when it does not.

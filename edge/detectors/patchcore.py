@@ -60,6 +60,11 @@ class PatchCore:
         """Start a segment."""
         return PatchCoreStream(self)
 
+    @property
+    def projection(self) -> dict[str, Float32]:
+        """Of CNN14's features, by block; empty where the backbone has no network."""
+        return self._projection
+
     def embedder(self) -> Embedder:
         """A new embedder with this detector's projection."""
         return Embedder(self._projection, self.bands)
@@ -77,9 +82,18 @@ class PatchCoreStream:
     def __init__(self, detector: PatchCore) -> None:
         self._detector = detector
         self._embedder = detector.embedder()
+        self._latest: tuple[Embeddings, slice] | None = None
 
     def push(self, block: FeatureBlock, cells: int) -> list[Deviation]:
         """Judge one block; see `DetectorStream.push`."""
         embeddings = self._embedder.push(block)
         real = real_cells(embeddings.first_cell, cells)
+        self._latest = embeddings, real
         return self._detector.deviations(embeddings, real) if real.stop > real.start else []
+
+    def latest(self) -> tuple[int, dict[str, Float32]] | None:
+        """The cells that were judged last: the first, of the segment, and by feature the patches of all, (time, band, dimension)."""
+        if self._latest is None or self._latest[1].stop <= self._latest[1].start:
+            return None
+        embeddings, real = self._latest
+        return embeddings.first_cell + real.start, {name: embeddings.of(name)[real] for name in self._detector.features}

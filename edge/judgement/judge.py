@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.detectors.detector import Detector, Deviation, real_cells
+from edge.detectors.patchcore import PatchCoreStream
 from edge.features.cell_averages import AverageLayout, AverageStream
 from edge.features.feature_extractor import PlacedBlock
 from edge.features.feature_stream import FeatureBlock
 from edge.features.frontend import BLOCK_CELLS
 from edge.judgement.long_average import LongAverage
+from edge.judgement.overhearing import PatchHearing
 from edge.judgement.timeline import Timeline
 from edge.stopwatch import Stopwatch
 
@@ -37,6 +39,7 @@ class Judge:
         self._long_average = long_average
         self._stopwatch = stopwatch or Stopwatch()
         self._segment = -1
+        self.overhearing: PatchHearing | None = None
 
     def judge(self, heard: PlacedBlock) -> None:
         """Put the deviations of eight cells on the timeline."""
@@ -46,6 +49,9 @@ class Judge:
             self._segment = heard.segment
         with self._stopwatch.stage("detector"):
             deviations = self._stream.push(heard.block, heard.cells)
+        if self.overhearing is not None and isinstance(self._stream, PatchCoreStream) and (latest := self._stream.latest()):
+            with self._stopwatch.stage("learning"):
+                self.overhearing.patches(heard.base_cell + latest[0], latest[1])
         with self._stopwatch.stage("averages"):
             if self._averages:
                 rows = self._averages.push(heard.block, heard.cells)

@@ -38,10 +38,14 @@ class LongAverage:
         self._ends[self._next] = first_cell + len(rows)
         self._next = (self._next + 1) % len(self._ends)
 
-    def mean(self, last_cell: int) -> tuple[Float64, int]:
-        """The mean of the cells of blocks that end by the absolute cell `last_cell`, shape = (column,), and how many these are."""
-        within = ((self._ends <= last_cell) & (self._ends > last_cell - self._cells)).astype(np.float32)
-        cells = int(within @ self._heard)
+    def mean(self, last_cell: int, cells: int | None = None) -> tuple[Float64, int]:
+        """The mean of the cells of blocks that end by the absolute cell `last_cell`, shape = (column,), and how many these are.
+
+        Of blocks that end among the last `cells`, those of three windows if None.
+        """
+        first_cell = last_cell - (self._cells if cells is None else cells)
+        within = ((self._ends <= last_cell) & (self._ends > first_cell)).astype(np.float32)
+        heard = int(within @ self._heard)
         with np.errstate(invalid="ignore", divide="ignore"):
             means: Float64 = ((within @ self._sums) / (within @ self._counts)).astype(np.float64)
-        return means, cells
+        return means, heard

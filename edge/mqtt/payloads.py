@@ -238,6 +238,47 @@ class ClipsHealth(msgspec.Struct, frozen=True, kw_only=True):
     problem: Annotated[str | None, Meta(description="why the last one could not be written")]
 
 
+class LearnedVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """One bundle that was made of what was learned."""
+
+    version: Annotated[Count, Meta(description="number of the version")]
+    bundle: Annotated[Sha256, Meta(description="SHA-256 of the bundle")]
+    made_at: Annotated[Timestamp, Meta(description="when it was made")]
+    learned_s: Annotated[float, Meta(description="seconds of normal sound that were learned by then")]
+    supported_false_alarms_per_week: Annotated[
+        float | None, Meta(description="false alarms per week that this sound supports without extrapolation")
+    ]
+
+
+class LearningPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """Learning in place from one source: `<source>/learning`, retained. It is empty when the source learns no more."""
+
+    schema: Annotated[Schema, Meta(description="version of this schema")]
+    source: Annotated[str, Meta(description="name of the source")]
+    t: Annotated[Timestamp, Meta(description="time of the report")]
+    state: Annotated[
+        Literal["watching", "settled"], Meta(description="`watching`: better bundles are to come; `settled`: learning is over or frozen")
+    ]
+    reason: Annotated[str | None, Meta(description="why nothing is learned now; null while normal sound is kept")]
+    problem: Annotated[str | None, Meta(description="why the last bundle could not be made")]
+    learned_s: Annotated[float, Meta(description="seconds of normal sound in the store")]
+    days: Annotated[float, Meta(description="days of it after which learning ends")]
+    next_at_learned_s: Annotated[float | None, Meta(description="seconds of it at which the next bundle is made; null when it is over")]
+    bundle: Annotated[Sha256, Meta(description="SHA-256 of the bundle in force")]
+    version: Annotated[Count | None, Meta(description="its version; null for the bundle of the configuration")]
+    versions: Annotated[list[LearnedVersion], Meta(description="the versions that are kept, the oldest first")]
+
+
+class LearningHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """Learning in place from one source."""
+
+    learning: Annotated[bool, Meta(description="whether normal sound is kept; false also when it is over")]
+    reason: Annotated[str | None, Meta(description="why it is not")]
+    learned_s: Annotated[float, Meta(description="seconds of normal sound in the store")]
+    stored_bytes: Annotated[Count, Meta(description="size of the store")]
+    written_bytes: Annotated[Count, Meta(description="bytes that were written to it since the start of the daemon")]
+
+
 class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The state of one source since the start of the daemon."""
 
@@ -255,6 +296,7 @@ class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
     dbfs: Annotated[float | None, Meta(description="median loudness of the last minute")]
     clipped_fraction: Annotated[Fraction | None, Meta(description="fraction of samples at full scale in the last minute")]
     snoozed_until: Annotated[Timestamp | None, Meta(description="no event is published before this time; null without a snooze")]
+    learning: Annotated[LearningHealth | None, Meta(description="learning in place; null when it is off")]
 
 
 class HealthPayload(msgspec.Struct, frozen=True, kw_only=True):

@@ -46,6 +46,10 @@ class Topics:
         """One message when an event is opened, updated and closed. Each arrives at least once, in order."""
         return f"{self.base}/{self.node}/{source}/event"
 
+    def learning(self, source: str) -> str:
+        """How far learning in place has come, and the bundles that were made of it. Only of sources that learn."""
+        return f"{self.base}/{self.node}/{source}/learning"
+
     def level(self, source: str) -> str:
         """Loudness, once per second."""
         return f"{self.base}/{self.node}/{source}/level"

@@ -9,6 +9,7 @@ from edge.clips.clip_writer import ClipWriter
 from edge.clips.source_clips import SourceClips
 from edge.config.make_source import make_source
 from edge.config.schema import Config
+from edge.learning.learning import Learning
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.node.daemon import Daemon
@@ -52,6 +53,8 @@ class Assembly:
             subscriptions=[*subscriptions, *(self.discovery.subscriptions if self.discovery is not None else ())],
         )
         self.inference = InferenceTimes()
+        self.learning = Learning(config.state_folder)
+        self.learning.adopt(config.sources, plan.bases)
 
     def daemon(self, path: Path) -> Daemon:
         """The daemon, which reads `path` again on a reload."""
@@ -72,7 +75,9 @@ class Assembly:
             self.remote,
             self.clip_writer,
             self.discovery,
+            self.learning,
         )
+        self.learning.reload = daemon.request_reload
         if self.remote is not None:
             self.remote.serve(daemon, config.node, path, self.publisher.answer)
         return daemon
@@ -80,6 +85,7 @@ class Assembly:
     def adopt(self, plan: Plan) -> None:
         """From now on the node does this. TLS files that have changed hold from the next connection on, as a password does."""
         self.plan = plan
+        self.learning.adopt(plan.config.sources, plan.bases)
         self.publisher.renew(plan.tls)
 
     def worker(self, name: str, plan: Plan) -> SourceWorker:
@@ -90,7 +96,8 @@ class Assembly:
         if self.clip_writer is not None:
             clips = SourceClips(name, plan.config.clips.before_s, plan.config.clips.after_s, self.clip_writer)
         publisher = SourcePublisher(name, self.publisher, self.topics, control, clips)
-        return SourceWorker(make_source(name, plan.config.sources[name]), bundle, self.make_listener(name, plan), publisher, self.inference)
+        source, learner = make_source(name, plan.config.sources[name]), self.learning.learner(name)
+        return SourceWorker(source, bundle, self.make_listener(name, plan), publisher, self.inference, learner)
 
     def make_listener(self, name: str, plan: Plan) -> MakeListener:
         """What makes a listener for one source of a plan; its events follow the rules of the time at which it is called."""

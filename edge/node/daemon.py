@@ -11,6 +11,7 @@ from types import FrameType
 
 from edge.clips.clip_writer import ClipWriter
 from edge.errors import AuscultError, UserError
+from edge.learning.learning import Learning
 from edge.mqtt.payloads import ReloadHealth, SourceInfo
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
@@ -53,6 +54,7 @@ class Daemon:
         remote: Remote | None = None,
         clip_writer: ClipWriter | None = None,
         discovery: DiscoveryLike | None = None,
+        learning: Learning | None = None,
     ) -> None:
         self._node = node
         self._workers = dict(workers)
@@ -63,8 +65,9 @@ class Daemon:
         self._remote = remote
         self._clip_writer = clip_writer
         self._discovery = discovery
+        self._learning = learning
         self._notifier = SystemdNotifier()
-        self._status = StatusReporter(node, publisher, topics, health, health_interval_s)
+        self._status = StatusReporter(node, publisher, topics, health, health_interval_s, learning)
         self._progress = Progress(publisher, self._notifier)
         self._turns = Turns(list(workers))
         self._desk = ReportDesk()
@@ -99,6 +102,8 @@ class Daemon:
                 self._clip_writer.start()
             if self._remote is not None:
                 closing.callback(self._remote.close)
+            if self._learning is not None:
+                closing.callback(self._learning.close)
             closing.callback(self._progress.stop)
             closing.callback(self._finish)  # an error in one source must not leave the others' topics at `online`
             self._publisher.open()
@@ -139,6 +144,16 @@ class Daemon:
     def is_reloading(self) -> bool:
         """Whether the configuration is being read again."""
         return self._reloader is not None and self._reloader.is_busy
+
+    def roll_back(self, source: str, on_done: Callable[[int | None, str | None], None]) -> None:
+        """Go back to the learned bundle of a source before the one in force.
+
+        `on_done` is called in the daemon's thread, with the version that is chosen (None for the bundle of the configuration) or a problem.
+        """
+        if self._learning is None:
+            on_done(None, f"{source} does not learn")
+        else:
+            self._learning.roll_back(source, on_done)
 
     def request_reload(self, on_done: Callable[[str | None], None] = lambda _problem: None) -> None:
         """Ask for what SIGHUP asks for: read the configuration again, and take all of it over, or nothing. Returns at once.
@@ -189,6 +204,8 @@ class Daemon:
             self._reload()
             if self._remote is not None and self._remote.poll():
                 self._report()  # it contains what the command has changed
+            if self._learning is not None:
+                self._learning.poll()
             self._status.check(self._workers, self._last_reload)
             if self._discovery is not None:
                 self._discovery.check(self._publisher)

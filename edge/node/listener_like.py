@@ -13,6 +13,7 @@ from edge.judgement.event import Event
 from edge.judgement.event_tracker import EventSettings
 from edge.judgement.threshold import Moved
 from edge.judgement.window import Window
+from edge.pipeline import Overhearing
 
 
 class ListenerLike(Protocol):
@@ -32,6 +33,9 @@ class ListenerLike(Protocol):
 
     def set_events(self, settings: EventSettings) -> None:
         """Judge by other rules from now on when an event opens and closes."""
+
+    def overhear(self, overhearing: Overhearing | None) -> None:
+        """Let somebody learn from what is heard from now on; None for nobody."""
 
     def move_threshold(self, moved: Moved | None) -> Sequence[Window | Event]:
         """Judge by another threshold from now on; return the end of the event that is open."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,11 +13,15 @@ import msgspec
 from edge.bundles.bundle import Bundle
 from edge.bundles.signature import Trust
 from edge.config.schema import Config
-from edge.errors import ConfigError
+from edge.errors import BundleError, ConfigError
 from edge.judgement.event_tracker import EventSettings
+from edge.learning.learning import store_folder
+from edge.learning.source_learner import unlearnable
+from edge.learning.versions import Versions
 from edge.model import Model
 from edge.mqtt.settings import BrokerSettings
 
+LOG = logging.getLogger("auscult")
 LIVE = ("sources", "inference", "bundles", "events", "health", "log")  # sections that a running daemon can take over
 RESTART = "sudo systemctl restart auscult"
 
@@ -27,6 +32,7 @@ class Plan:
 
     config: Config
     models: Mapping[str, Model]  # by source; sources of equal bundles share one
+    bases: Mapping[str, str]  # by source: SHA-256 of the bundle that the configuration names; one that was learned may stand for it
     broker: BrokerSettings
     tls: ssl.SSLContext | None
     events: EventSettings
@@ -43,16 +49,31 @@ class Plan:
         trust = Trust.of(config.bundles.trusted_keys, require_signature=config.bundles.require_signature)
         same = before is not None and before.config.inference == config.inference
         known = {model.bundle.sha256: model for model in before.models.values()} if before is not None and same else {}
-        by_path: dict[Path, Model] = {}
-        for path in dict.fromkeys(source.bundle for source in config.sources.values()):
-            bundle = Bundle.read(path, trust)
+
+        def model_of(bundle: Bundle) -> Model:
             if bundle.sha256 not in known:
                 known[bundle.sha256] = Model(bundle, config.inference.providers, config.inference.threads)
-            by_path[path] = known[bundle.sha256]
+            return known[bundle.sha256]
+
+        named = {path: Bundle.read(path, trust) for path in dict.fromkeys(source.bundle for source in config.sources.values())}
+        models = {}
+        for name, source in config.sources.items():
+            models[name] = model_of(named[source.bundle])
+            if source.learn is None:
+                continue
+            if problem := unlearnable(models[name]):
+                raise BundleError(source.bundle, f"{problem}, or leave out sources.{name}.learn")
+            versions = Versions(store_folder(config.state_folder, name))
+            if (chosen := versions.chosen(named[source.bundle].sha256)) is not None:
+                try:
+                    models[name] = model_of(Bundle.read(versions.path(chosen)))
+                except BundleError as error:
+                    LOG.error("%s: %s; %s is in force instead", name, error, source.bundle)
+        bases = {name: named[source.bundle].sha256 for name, source in config.sources.items()}
         broker = BrokerSettings.from_config(config.mqtt)
         tls = broker.tls.context() if broker.tls is not None else None
         events = EventSettings(**msgspec.structs.asdict(config.events))
-        return cls(config, {name: by_path[source.bundle] for name, source in config.sources.items()}, broker, tls, events)
+        return cls(config, models, bases, broker, tls, events)
 
 
 def check_live(before: Config, after: Config, subject: Path) -> None:

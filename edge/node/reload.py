@@ -224,7 +224,7 @@ def _follows(worker: SourceWorker, standby: StandbyListener | None) -> bool:
 
 
 def _told(change: _Change, workers: Mapping[str, SourceWorker], config: Config) -> str:
-    what = [f"; {name}: bundle {change.plan.config.sources[name].bundle}" for name in change.standbys]
+    what = [f"; {name}: bundle {change.plan.models[name].bundle.path}" for name in change.standbys]
     what += [f"; {name}: {'another input' if name in workers else 'new'}" for name in change.fresh]
     what += [f"; {name}: removed" for name in workers if name not in config.sources]
     return "".join(what)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge.mqtt.encoding import rounded
-from edge.mqtt.payloads import SourceHealth, SourceInfo, ThresholdPayload
+from edge.mqtt.payloads import LearningHealth, SourceHealth, SourceInfo, ThresholdPayload
 from edge.node.source_worker import SourceWorker
 
 DRIFT_WARNING = 0.001  # ten times what a crystal may be off
@@ -46,6 +46,20 @@ def source_health(worker: SourceWorker) -> SourceHealth:
         dbfs=availability.dbfs,
         clipped_fraction=availability.clipped_fraction,
         snoozed_until=None if worker.publisher.control is None else worker.publisher.control.snoozed_until,
+        learning=_learning_health(worker),
+    )
+
+
+def _learning_health(worker: SourceWorker) -> LearningHealth | None:
+    report = None if worker.learner is None else worker.learner.report
+    if report is None:
+        return None
+    return LearningHealth(
+        learning=report.is_learning,
+        reason=report.reason,
+        learned_s=round(report.learned_s, 1),
+        stored_bytes=report.stored_bytes,
+        written_bytes=report.written_bytes,
     )
 
 
@@ -60,6 +74,9 @@ def source_warnings(worker: SourceWorker) -> list[str]:
         )
     if worker.availability.is_clipping:
         warnings.append("clipping: lower the gain, then calibrate again")
+    learning = None if worker.learner is None else worker.learner.report
+    if learning is not None and learning.is_trouble:
+        warnings.append(f"not learning: {learning.reason}")
     drift = worker.clock.drift
     if drift is not None and abs(drift) > DRIFT_WARNING:
         warnings.append(f"the device gives {worker.rate_hz / (1.0 + drift):.0f} samples a second instead of {worker.rate_hz}")

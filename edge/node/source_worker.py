@@ -11,6 +11,7 @@ from edge.audio.block import Block
 from edge.bundles.bundle import Bundle
 from edge.errors import AudioError, BundleError, DeviceError, UserError
 from edge.judgement.threshold import Moved
+from edge.learning.source_learner import SourceLearner
 from edge.node.availability import Availability
 from edge.node.health import InferenceTimes
 from edge.node.listener_like import ListenerLike
@@ -38,9 +39,19 @@ class SourceWorker:
     """
 
     def __init__(
-        self, source: Source, bundle: Bundle, make_listener: MakeListener, publisher: SourcePublisher, inference: InferenceTimes
+        self,
+        source: Source,
+        bundle: Bundle,
+        make_listener: MakeListener,
+        publisher: SourcePublisher,
+        inference: InferenceTimes,
+        learner: SourceLearner | None = None,
     ) -> None:
-        """`make_listener(rate_hz)` is called once the source's rate is known, and again should the rate change."""
+        """`make_listener(rate_hz)` is called once the source's rate is known, and again should the rate change.
+
+        A `learner` learns from what is heard.
+        """
+        self.learner = learner
         self.source = source
         self.bundle = bundle
         self.availability = Availability()
@@ -189,6 +200,8 @@ class SourceWorker:
             self.clock.restart()
             return
         listening = Listening(self._make_listener(self.source.rate_hz), self.bundle, self.source.rate_hz, self.publisher, self._inference)
+        if self.learner is not None:
+            listening.overhear(self.learner)
         if self._stream is not None:
             LOG.warning("%s: records at %d Hz now, no longer at %d Hz", self.source.name, self.source.rate_hz, self.rate_hz)
             self._stream.listening.finish()

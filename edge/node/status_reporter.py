@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+from edge.learning.learning import Learning
 from edge.mqtt.encoding import encode, timestamp
 from edge.mqtt.payloads import SCHEMA_VERSION, HealthPayload, InfoPayload, ReloadHealth
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.node.health import HealthReporter
+from edge.node.learning_report import learning_payload
 from edge.node.node_report import NodeReport
 from edge.node.source_report import source_health, source_info
 from edge.node.source_worker import SourceWorker
@@ -22,7 +24,15 @@ CLOCK_SET_S = 1.0  # less is the work of NTP
 class StatusReporter:
     """Publishes `info` when it has changed, and `health` every `interval_s` and when something has changed."""
 
-    def __init__(self, node: str, publisher: Publisher, topics: Topics, health: HealthReporter, interval_s: float) -> None:
+    def __init__(
+        self,
+        node: str,
+        publisher: Publisher,
+        topics: Topics,
+        health: HealthReporter,
+        interval_s: float,
+        learning: Learning | None = None,
+    ) -> None:
         self.interval_s = interval_s
         self._node = node
         self._publisher = publisher
@@ -34,6 +44,8 @@ class StatusReporter:
         self._told_availabilities: list[tuple[str, str | None]] = []
         self._told_connections = 0
         self._told_info: InfoPayload | None = None
+        self._learning = learning
+        self._learns: set[str] = set()  # sources of which `learning` is retained
 
     def check(self, workers: Mapping[str, SourceWorker], reload: ReloadHealth | None) -> None:
         """Publish what is due."""
@@ -47,6 +59,7 @@ class StatusReporter:
         self._reported_s = time.monotonic()
         self._told_availabilities = _availabilities(workers)
         self._told_connections = self._publisher.link.connections
+        self._tell_learning(workers)
         self._publisher.retain(self._topics.health, encode(self._health_now(workers, reload)))
 
     def report(self, workers: Mapping[str, SourceWorker], reload: ReloadHealth | None) -> NodeReport:
@@ -58,6 +71,18 @@ class StatusReporter:
     def _health_now(self, workers: Mapping[str, SourceWorker], reload: ReloadHealth | None) -> HealthPayload:
         sources = {name: source_health(worker) for name, worker in workers.items()}
         return self._health.report(sources, self._publisher.report(), self._publisher.link, reload)
+
+    def _tell_learning(self, workers: Mapping[str, SourceWorker]) -> None:
+        if self._learning is None:
+            return
+        for name in workers:
+            payload = learning_payload(self._learning, name)
+            if payload is not None:
+                self._learns.add(name)
+                self._publisher.retain(self._topics.learning(name), encode(payload))
+            elif name in self._learns:
+                self._learns.discard(name)
+                self._publisher.retain(self._topics.learning(name), b"")
 
     def _tell_info(self, workers: Mapping[str, SourceWorker]) -> None:
         info = self._info_now(workers)

@@ -56,5 +56,8 @@ class NodeLike(Protocol):
     def source_infos(self) -> dict[str, SourceInfo]:
         """The part of `info` about each source."""
 
+    def roll_back(self, source: str, on_done: Callable[[int | None, str | None], None]) -> None:
+        """Go back to the learned bundle before the one in force; `on_done` hears its version, or why that cannot be."""
+
     def request_reload(self, on_done: Callable[[str | None], None]) -> None:
         """Read the configuration again."""

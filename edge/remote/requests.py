@@ -83,6 +83,12 @@ class WatchRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     seconds: Annotated[float, Meta(ge=0, le=LONGEST_WATCH_S), Meta(description="for how long, 300 at most; 0 ends it for all clients")]
 
 
+class RollbackRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Go back to the bundle before the one that a source has learned last. Needs `learn` for the source."""
+
+    source: Source
+
+
 class InfoRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Ask what runs on the node: version, uptime, path of `config.yaml` and the sources."""
 
@@ -94,6 +100,7 @@ REQUESTS: Final[dict[Verb, type[Request]]] = {
     "recalibrate-threshold": RecalibrateRequest,
     "snapshot": SnapshotRequest,
     "watch": WatchRequest,
+    "rollback": RollbackRequest,
     "info": InfoRequest,
 }
 
@@ -104,6 +111,7 @@ _EXAMPLES: Final[dict[Verb, str]] = {
     "recalibrate-threshold": '{"source": "pump1"}',
     "snapshot": '{"source": "pump1", "seconds": 10}',
     "watch": '{"source": "pump1", "seconds": 60}',
+    "rollback": '{"source": "pump1"}',
     "info": "{}",
 }
 

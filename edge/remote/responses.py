@@ -82,6 +82,13 @@ class WatchResponse(Response, frozen=True, kw_only=True):
     watched_until: Annotated[Timestamp | None, Meta(description="when `cells` end; null when they have ended")]
 
 
+class RollbackResponse(Response, frozen=True, kw_only=True):
+    """The answer to `rollback`; `learning` tells when the bundle is in force."""
+
+    source: Annotated[str | None, Meta(description="name of the source")]
+    version: Annotated[Count | None, Meta(description="version that is taken over now; null for the bundle of the configuration")]
+
+
 class InfoResponse(Response, frozen=True, kw_only=True):
     """The answer to `info`."""
 
@@ -99,6 +106,7 @@ RESPONSES: Final[dict[Verb, type[Response]]] = {
     "recalibrate-threshold": RecalibrateResponse,
     "snapshot": SnapshotResponse,
     "watch": WatchResponse,
+    "rollback": RollbackResponse,
     "info": InfoResponse,
 }
 

@@ -21,6 +21,7 @@ from edge.remote.requests import (
     MarkRequest,
     RecalibrateRequest,
     ReloadRequest,
+    RollbackRequest,
     SnapshotRequest,
     SnoozeRequest,
     WatchRequest,
@@ -65,6 +66,7 @@ class Verbs:
             "recalibrate-threshold": self.recalibrate_threshold,
             "snapshot": self.snapshot,
             "watch": self.watch,
+            "rollback": self.rollback,
             "info": self.info,
         }
 
@@ -112,6 +114,18 @@ class Verbs:
                 reply.error(problem)
 
         self._node.request_reload(done)
+
+    def rollback(self, request: RollbackRequest, reply: Reply) -> None:
+        """Go back to an earlier bundle of those that were learned; the answer comes when the choice is on disk."""
+        self._source(request.source)
+
+        def chosen(version: int | None, problem: Problem) -> None:
+            if problem is None:
+                reply.ok(source=request.source, version=version)
+            else:
+                reply.error(problem)
+
+        self._node.roll_back(request.source, chosen)
 
     def recalibrate_threshold(self, request: RecalibrateRequest, reply: Reply) -> None:
         """Set the threshold so that recent sound exceeds it as often as it may."""

@@ -7,7 +7,8 @@ import pytest
 
 from calibrate.block_averages import BlockAverages
 from calibrate.folds import Folds
-from calibrate.steady import LASTING_DEVIATION, LEAST_DEVIATION, FittedSteady, fit_steady
+from calibrate.normal_steady import LASTING_DEVIATION, LEAST_DEVIATION
+from calibrate.steady import FittedSteady, fit_steady
 from edge.judgement.statistic import Statistic
 from edge.judgement.steady import LONGER, QUESTIONS, STEADY_HEADS, Steady
 from edge.judgement.window_sound import WindowSound

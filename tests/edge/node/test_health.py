@@ -33,6 +33,7 @@ def source_health(availability: Status, *, xruns: int, lost_s: float, shed_s: fl
         dbfs=None,
         clipped_fraction=None,
         snoozed_until=None,
+        learning=None,
     )
 
 

@@ -9,11 +9,11 @@ import yaml
 
 from edge.config.load import load_config
 from edge.config.schema import Config
-from edge.errors import BrokerError, ConfigError
+from edge.errors import BrokerError, BundleError, ConfigError
 from edge.mqtt.topics import Topics
 from edge.node.known_sources import KnownSources
 from edge.node.plan import Plan, check_live
-from tests.bundles import CalibratedMachine
+from tests.bundles import CalibratedMachine, tampered
 
 PASSWORD_FILE = {"username": "node1", "password_file": "password"}
 TLS = {"tls": {"ca_file": "ca.pem"}}
@@ -46,6 +46,17 @@ def test_plan_of_a_password_or_a_certificate_that_cannot_be_used_is_refused(
     config = config_of(tmp_path, machine.bundle, mqtt={"host": "localhost", **mqtt})
     with pytest.raises(error, match=name):
         Plan.of(config)
+
+
+def test_plan_that_learns_with_a_bundle_that_cannot_is_refused(machine: CalibratedMachine, tmp_path: Path) -> None:
+    def without_steady(manifest: dict[str, Any], *_: object) -> None:
+        del manifest["detector"]["parameters"]["steady"]
+
+    bundle = tampered(machine.bundle, tmp_path / "old.auscult", without_steady)
+    learning = {"pump1": {"bundle": str(bundle), "microphone": {"device": "usb"}, "learn": {"days": 2}}}
+    with pytest.raises(BundleError, match=r"old.auscult: lacks heads .* calibrate again, .* or leave out sources.pump1.learn"):
+        Plan.of(config_of(tmp_path, bundle, sources=learning))
+    Plan.of(config_of(tmp_path, machine.bundle, sources={"pump1": {**learning["pump1"], "bundle": str(machine.bundle)}}))
 
 
 def test_check_live_takes_sources_and_rules_and_refuses_what_needs_a_restart(machine: CalibratedMachine, tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ from edge.node.health import HealthReporter, InferenceTimes
 from edge.node.source_publisher import SourcePublisher
 from edge.node.source_worker import SourceWorker
 from edge.outbox.outbox import Outbox
+from edge.pipeline import Overhearing
 from edge.remote.remote import Remote
 
 HOP_S = 0.5
@@ -97,6 +98,9 @@ class LoudnessListener:
 
     def set_events(self, settings: EventSettings) -> None:
         """It knows no rules but its own."""
+
+    def overhear(self, overhearing: Overhearing | None) -> None:
+        """It has no patches to learn from."""
 
     def move_threshold(self, moved: Moved | None) -> list[Window | Event]:
         """Another loudness is the alarm from now on."""

@@ -41,6 +41,7 @@ class Site:
         self.worker, self.said = make_worker(self.source, folder)
         self.worker.publisher.control = self.remote.control("pump1")
         self.is_reloading = False
+        self.version: int | None = 2
         self.workers = {"pump1": self.worker}
         self.on_done: list[Callable[[str | None], None]] = []
         self.answers: list[dict[str, Any]] = []
@@ -50,6 +51,11 @@ class Site:
     def source_infos(self) -> dict[str, SourceInfo]:
         """As the daemon's."""
         return {name: source_info(worker) for name, worker in self.workers.items()}
+
+    def roll_back(self, source: str, on_done: Callable[[int | None, str | None], None]) -> None:
+        """As the daemon's, of a source with two versions."""
+        self.version = None if self.version is None else self.version - 1 or None
+        on_done(self.version, None if source == "pump1" else "no such version")
 
     def request_reload(self, on_done: Callable[[str | None], None]) -> None:
         """As the daemon's."""
@@ -161,6 +167,12 @@ def test_snooze_event_within_it_ends_under_the_id_that_was_published(site: Site)
     assert told[0][1] == told[1][1] != told[2][1] == told[3][1]
     assert [seq for _, _, seq in told] == [1, 2, 3, 4]
     assert site.said.of("state") == ["OFF", "ON", "OFF", "ON", "OFF"]
+
+
+def test_rollback_answers_with_the_version_that_is_taken_over(site: Site) -> None:
+    answers = [site.ask("rollback", transaction=number, source="pump1") for number in range(2)]
+    assert [(answer["status"], answer["source"], answer["version"]) for answer in answers] == [("ok", "pump1", 1), ("ok", "pump1", None)]
+    assert site.ask("rollback", transaction=3, source="pump2")["status"] == "error"
 
 
 def test_reload_is_answered_when_it_is_done(site: Site) -> None:

@@ -1,0 +1,32 @@
+"""What somebody who learns from a stream is told of it: see `Overhearing` in edge/pipeline.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.judgement.long_average import LongAverage
+from edge.judgement.timeline import Span
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class HeardWindow:
+    """A window that was judged. Its arrays are views that the next block overwrites."""
+
+    span: Span
+    is_anomalous: bool
+    steady_nats: float  # of the heads of steady sound
+    long_average: LongAverage
+
+
+class PatchHearing(Protocol):
+    """Hears a stream as its detector does."""
+
+    def patches(self, first_cell: int, patches: Mapping[str, Float32]) -> None:
+        """The patches of consecutive cells from an absolute cell on, feature -> (time, band, dimension)."""

@@ -1,0 +1,44 @@
+"""What `<source>/learning` says."""
+
+from __future__ import annotations
+
+import time
+
+from edge.learning.learning import Learning
+from edge.learning.versions import Version
+from edge.mqtt.encoding import rounded, timestamp
+from edge.mqtt.payloads import SCHEMA_VERSION, LearnedVersion, LearningPayload
+
+
+def learning_payload(learning: Learning, source: str) -> LearningPayload | None:
+    """How far learning from a source has come; None when it is off, or nothing was heard yet."""
+    learner = learning.learner(source)
+    report, model = learner.report, learner.model
+    if report is None or model is None or learner.days is None:
+        return None
+    versions = learning.versions(source)
+    is_over = report.state in ("over", "frozen")
+    return LearningPayload(
+        schema=SCHEMA_VERSION,
+        source=source,
+        t=timestamp(time.time()),
+        state="settled" if is_over else "watching",
+        reason=report.reason,
+        problem=learning.problem(source),
+        learned_s=round(report.learned_s, 1),
+        days=learner.days,
+        next_at_learned_s=None if is_over else round(learning.next_due_s(source), 1),
+        bundle=f"sha256:{model.bundle.sha256}",
+        version=next((one.number for one in versions if one.sha256 == model.bundle.sha256), None),
+        versions=[_told(one) for one in versions],
+    )
+
+
+def _told(version: Version) -> LearnedVersion:
+    return LearnedVersion(
+        version=version.number,
+        bundle=f"sha256:{version.sha256}",
+        made_at=timestamp(version.created_s),
+        learned_s=version.learned_s,
+        supported_false_alarms_per_week=rounded(version.supported_false_alarms_per_week, 4),
+    )
