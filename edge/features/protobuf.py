@@ -115,6 +115,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int, memoryview]]:
 
 def _varint(message: memoryview, place: int) -> tuple[int, int]:
     """A number of seven bits per byte, and where it ends."""
+    if place < len(message) and message[place] < 0x80:  # as nearly all are
+        return message[place], place + 1
     number = 0
     for shift in range(0, 70, 7):
         if place >= len(message):

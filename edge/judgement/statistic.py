@@ -16,7 +16,7 @@ logarithm of the length. Those of a shorter window than any, which is less than 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -80,6 +80,7 @@ class Statistic:
     recordings: float  # it is known from
     weight: float  # of its nats: little where normal windows differ by more than a fault would change them
     number: int = 0  # that is judged, of a signed one; how many are, of the largest
+    _known: dict[int, tuple[float, float]] = field(default_factory=dict, init=False, repr=False, compare=False)  # by cells
 
     @classmethod
     def load(cls, name: str, kind: Kind, arrays: Arrays, number: int = 0) -> Statistic:
@@ -116,7 +117,12 @@ class Statistic:
         return student_nats(abs(units), freedom) - math.log(2.0) if self.kind == "signed" else student_nats(units, freedom)
 
     def _at(self, cells: int) -> tuple[float, float]:
-        """Centre and spread of what so many cells give."""
+        """Centre and spread of what so many cells give; computed once, for nearly all windows are of one length."""
+        if cells not in self._known:
+            self._known[cells] = self._interpolated(cells)
+        return self._known[cells]
+
+    def _interpolated(self, cells: int) -> tuple[float, float]:
         if cells >= self.lengths[-1]:
             return float(self.centres[-1]), float(self.spreads[-1])
         at, lengths = math.log(cells), np.log(self.lengths)
