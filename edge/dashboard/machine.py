@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from array import array
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from edge.dashboard.messages import Event, Health, Info, Learning, Level, Score, seconds
 
-RECENT_S: Final = 600.0  # of scores, for the page of the source
-MOST_RECENT: Final = 2000
+RECENT_S: Final = 300.0  # of scores, for the page of the source
+MOST_RECENT: Final = 1000
 SILENT_S: Final = 30.0  # a source that is online and says no score for so long is worth a word
 
 Need = Literal["alarm", "offline", "check", "learning", "fine"]
@@ -30,11 +31,17 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One score, as long as it is recent."""
+    """One score, as long as it is recent. There are hundreds of each source, so names are shared and numbers are small."""
 
     at_s: float  # end of its window
     score: float | None
-    heads: Mapping[str, float | None]
+    names: tuple[str, ...]
+    values: array[float]  # of the heads; NaN where there is none
+
+    @property
+    def heads(self) -> dict[str, float | None]:
+        """The heads by name."""
+        return {name: None if math.isnan(value) else round(value, 4) for name, value in zip(self.names, self.values, strict=True)}
 
 
 @dataclass(slots=True)
@@ -52,6 +59,7 @@ class Machine:
     learning: Learning | None = None
     event: Event | None = None  # the latest
     recent: deque[Heard] = field(default_factory=deque)
+    peak: tuple[str, float, dict[str, float | None]] | None = None  # of the latest event: its id, highest score heard and the heads of that
 
     @property
     def key(self) -> str:
@@ -61,15 +69,23 @@ class Machine:
     def hear(self, score: Score, now_s: float) -> None:
         """A window's score has come."""
         self.score, self.scored_s = score, now_s
-        self.recent.append(Heard(seconds(score.t_end), score.score, score.heads))
+        names = tuple(score.heads)
+        if self.recent and self.recent[-1].names == names:
+            names = self.recent[-1].names
+        values = array("f", (math.nan if value is None else value for value in score.heads.values()))
+        self.recent.append(Heard(seconds(score.t_end), score.score, names, values))
         while len(self.recent) > MOST_RECENT or self.recent[0].at_s < self.recent[-1].at_s - RECENT_S:
             self.recent.popleft()
 
     def heads_of(self, event: Event) -> dict[str, float | None] | None:
         """The heads of the highest window that ends within an event; None when none was heard."""
         start_s, end_s = seconds(event.t_start), seconds(event.t_end)
-        within = [heard for heard in self.recent if heard.score is not None and start_s <= heard.at_s <= end_s + 0.1]
-        return dict(max(within, key=lambda heard: heard.score or 0.0).heads) if within else None
+        if self.peak is not None and self.peak[0] != event.id:
+            self.peak = None
+        for heard in self.recent:
+            if heard.score is not None and start_s <= heard.at_s <= end_s + 0.1 and (self.peak is None or heard.score > self.peak[1]):
+                self.peak = (event.id, heard.score, heard.heads)
+        return None if self.peak is None else self.peak[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,11 +92,23 @@ def test_heads_of_an_event_are_those_of_its_highest_window() -> None:
     assert found.heads_of(opened(t_start=timestamp(NOW_S - 900.0), t_end=timestamp(NOW_S - 800.0))) is None
 
 
+def test_heads_of_a_long_event_stay_those_of_its_peak() -> None:
+    found = machine()
+    event = opened(t_start=timestamp(NOW_S))
+    peaks = []
+    for index in range(3000):  # 25 minutes
+        found.hear(score(NOW_S + index / 2.0, 9.0 if index == 4 else 2.0, {"level": float(index), "power": None}), NOW_S)
+        if index % 20 == 19:
+            told = opened(id=event.id, t_start=timestamp(NOW_S), t_end=timestamp(NOW_S + index / 2.0))
+            peaks.append(found.heads_of(told))
+    assert peaks == [{"level": 4.0, "power": None}] * len(peaks)
+
+
 def test_recent_scores_do_not_grow_for_ever() -> None:
     found = machine()
     for index in range(10_000):
         found.hear(score(NOW_S + index / 2.0), NOW_S)
-    assert len(found.recent) <= 1201
+    assert len(found.recent) <= 601
 
 
 def test_fleet_is_in_order_of_need_and_leaves_out_what_a_node_has_no_longer() -> None:
