@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
-from importlib.resources import files
 from typing import Any, Final
 
 import msgspec
@@ -25,10 +23,13 @@ from edge.dashboard.history import History
 from edge.dashboard.hub import CrowdedError, Hub, encoded
 from edge.dashboard.intake import Intake, as_told
 from edge.dashboard.live import LiveResponse
+from edge.dashboard.logins import Logins
 from edge.dashboard.messages import is_name
+from edge.dashboard.replies import body, not_found, reply
 from edge.dashboard.score_buckets import DAY_S, STEPS_S
-from edge.dashboard.sessions import LASTS_S, Sessions, TooManyAttemptsError, new_cookie
+from edge.dashboard.sessions import Sessions
 from edge.dashboard.settings import DashboardSettings
+from edge.dashboard.static_files import StaticFiles
 from edge.errors import AudioError
 from edge.remote.requests import CommandError
 from edge.version import VERSION
@@ -37,13 +38,6 @@ SPANS_S: Final = {"day": (STEPS_S[0], DAY_S), "week": (STEPS_S[1], 7 * DAY_S), "
 SPARK_STEP_S: Final = STEPS_S[1]
 MOST_MARKS: Final = 1000  # of events on one chart
 LONGEST_NOTE: Final = 500
-TYPES: Final = {
-    "html": "text/html",
-    "js": "text/javascript",
-    "css": "text/css",
-    "svg": "image/svg+xml",
-    "webmanifest": "application/manifest+json",
-}
 
 
 class Web:
@@ -65,7 +59,6 @@ class Web:
         """`broker` says how the connection is."""
         self._settings = settings
         self._sessions = sessions
-        self._cookie_name = cookie_name
         self._fleet = fleet
         self._history = history
         self._hub = hub
@@ -74,13 +67,13 @@ class Web:
         self._broker = broker
         self._complaints = complaints
         self._started_s = time.time()
-        self._static = _static_files()
+        static, logins = StaticFiles(), Logins(sessions, cookie_name, history.database, complaints)
         routes = [
-            Route("/", self._file),
-            Route("/static/{name}", self._file),
-            Route("/api/session", self._session),
-            Route("/api/login", self._log_in, methods=["POST"]),
-            Route("/api/logout", self._log_out, methods=["POST"]),
+            Route("/", static.serve),
+            Route("/static/{name}", static.serve),
+            Route("/api/session", logins.session),
+            Route("/api/login", logins.log_in, methods=["POST"]),
+            Route("/api/logout", logins.log_out, methods=["POST"]),
             Route("/api/fleet", self._fleet_page),
             Route("/api/live", self._live),
             Route("/api/source/{node}/{source}", self._source),
@@ -92,61 +85,10 @@ class Web:
             Route("/api/command/{node}/{verb}", self._command, methods=["POST"]),
             Route("/clips/{node}/{name:path}", self._clip),
         ]
-        self.app = Starlette(routes=routes, exception_handlers={404: _not_found, 500: _not_found})
-
-    async def _file(self, request: Request) -> Response:
-        """A file of the page itself, by its name."""
-        found = self._static.get(request.path_params.get("name", "index.html"))
-        if found is None:
-            return await _not_found(request, None)
-        content, kind, tag = found
-        headers = {"etag": tag, "cache-control": "no-cache"}
-        if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers=headers)
-        return Response(content, media_type=kind, headers=headers)
-
-    async def _session(self, request: Request) -> Response:
-        """Whether the page must log in, and the token for its commands. Gives a cookie to a browser that has none."""
-        cookie = request.scope["auscult.cookie"]
-        fresh = new_cookie() if cookie is None else None
-        told = {
-            "wants_password": self._sessions.wants_password,
-            "is_known": self._sessions.is_known(cookie),
-            "token": self._sessions.token(cookie or fresh or ""),
-            "version": VERSION,
-        }
-        response = _json(told)
-        if fresh is not None:
-            self._set_cookie(request, response, fresh)
-        return response
-
-    async def _log_in(self, request: Request) -> Response:
-        given = await _body(request)
-        password = given.get("password")
-        if not isinstance(password, str) or len(password) > 1000:
-            return _json({"error": "expected a password"}, 400)
-        address = request.client.host if request.client is not None else ""
-        try:
-            cookie = await run_in_threadpool(self._sessions.log_in, password, address)
-        except TooManyAttemptsError:
-            return _json({"error": "too many wrong passwords; wait five minutes"}, 429)
-        if cookie is None:
-            self._complaints.say(f"{address} log in", "refused a wrong password")
-            return _json({"error": "wrong password"}, 403)
-        await run_in_threadpool(self._keep_sessions)
-        response = _json({"token": self._sessions.token(cookie)})
-        self._set_cookie(request, response, cookie)
-        return response
-
-    async def _log_out(self, request: Request) -> Response:
-        self._sessions.log_out(request.scope["auscult.cookie"])
-        await run_in_threadpool(self._keep_sessions)
-        response = _json({})
-        response.delete_cookie(self._cookie_name, path="/", httponly=True, samesite="strict")
-        return response
+        self.app = Starlette(routes=routes, exception_handlers={404: not_found, 500: not_found})
 
     async def _fleet_page(self, request: Request) -> Response:
-        return _json(await run_in_threadpool(self._fleet_now))
+        return reply(await run_in_threadpool(self._fleet_now))
 
     def _fleet_now(self) -> dict[str, Any]:
         now_s = time.time()
@@ -169,7 +111,7 @@ class Web:
         try:
             mailbox = self._hub.open(key)
         except CrowdedError:
-            return _json({"error": "too many pages are open; close some"}, 503)
+            return reply({"error": "too many pages are open; close some"}, 503)
         first = [encoded("hello", {"now": time.time(), "started": self._started_s, "version": VERSION, "broker": self._broker()})]
         if key is not None:
             first += [encoded("cells", {"key": key, **cells}) for cells in self._intake.recent_cells(key)]
@@ -180,7 +122,7 @@ class Web:
         with self._fleet.lock:
             found, machine, of_node = self._fleet.snapshot(node, source), self._fleet.known(node, source), self._fleet.known_node(node)
             if found is None or machine is None:
-                return _json({"error": "no such source"}, 404)
+                return reply({"error": "no such source"}, 404)
             info = of_node.info.sources.get(source) if of_node is not None and of_node.info is not None else None
             health = of_node.health if of_node is not None else None
             told = {
@@ -195,14 +137,14 @@ class Web:
                 "heads": machine.recent[-1].heads if machine.recent else {},
                 "scores": self._fleet.scores().get(machine.key),
             }
-        return _json(told)
+        return reply(told)
 
     async def _scores(self, request: Request) -> Response:
         node, source = request.path_params["node"], request.path_params["source"]
         span = request.query_params.get("span", "day")
         if span not in SPANS_S:
-            return _json({"error": "span is day, week or month"}, 400)
-        return _json(await run_in_threadpool(self._scores_of, node, source, span))
+            return reply({"error": "span is day, week or month"}, 400)
+        return reply(await run_in_threadpool(self._scores_of, node, source, span))
 
     def _scores_of(self, node: str, source: str, span: str) -> dict[str, Any]:
         step, length_s = SPANS_S[span]
@@ -224,22 +166,22 @@ class Web:
             chosen = parse_filter(query)
             before = (float(query["before"]), query.get("before_id", "")) if "before" in query else None
         except ValueError as error:
-            return _json({"error": str(error)}, 400)
+            return reply({"error": str(error)}, 400)
         found = await run_in_threadpool(self._history.events.find, chosen, PAGE + 1, before)
-        return _json({"events": [self._with_state(event) for event in found[:PAGE]], "more": len(found) > PAGE})
+        return reply({"events": [self._with_state(event) for event in found[:PAGE]], "more": len(found) > PAGE})
 
     async def _events_csv(self, request: Request) -> Response:
         try:
             chosen = parse_filter(request.query_params)
         except ValueError as error:
-            return _json({"error": str(error)}, 400)
+            return reply({"error": str(error)}, 400)
         name = time.strftime("auscult-events-%Y%m%d-%H%M%S.csv", time.gmtime())
         headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
         return StreamingResponse(csv_lines(self._history.events, chosen), media_type="text/csv", headers=headers)
 
     async def _event(self, request: Request) -> Response:
         found = await run_in_threadpool(self._event_of, *_names(request))
-        return _json(found) if found is not None else _json({"error": "no such event; it may be too old"}, 404)
+        return reply(found) if found is not None else reply({"error": "no such event; it may be too old"}, 404)
 
     def _event_of(self, node: str, source: str, event_id: str) -> dict[str, Any] | None:
         event = self._history.events.get(node, source, event_id)
@@ -253,9 +195,9 @@ class Web:
     async def _picture(self, request: Request) -> Response:
         found = await run_in_threadpool(self._picture_of, *_names(request))
         if found is None:
-            return _json({"picture": None, "from": None})
+            return reply({"picture": None, "from": None})
         cells, origin = found
-        return _json({"picture": as_told(cells), "from": origin})
+        return reply({"picture": as_told(cells), "from": origin})
 
     def _picture_of(self, node: str, source: str, event_id: str) -> tuple[Cells, str] | None:
         """Cells that were kept, because somebody watched; else the spectrogram of the clip."""
@@ -277,18 +219,18 @@ class Web:
 
     async def _command(self, request: Request) -> Response:
         node, verb = request.path_params["node"], request.path_params["verb"]
-        fields = await _body(request)
+        fields = await body(request)
         if self._fleet.known_node(node) is None:
-            return _json({"error": "no such node"}, 404)
+            return reply({"error": "no such node"}, 404)
         try:
             answer = await self._commander.ask(node, verb, fields)
         except CommandError as error:
-            return _json({"error": str(error)}, 400)
+            return reply({"error": str(error)}, 400)
         except NoAnswerError as error:
-            return _json({"error": str(error)}, 504)
+            return reply({"error": str(error)}, 504)
         if verb == "mark" and answer.get("status") == "ok":
             await run_in_threadpool(self._keep_note, node, fields, answer)
-        return _json(answer)
+        return reply(answer)
 
     def _keep_note(self, node: str, fields: dict[str, Any], answer: dict[str, Any]) -> None:
         """The node's answer tells everybody the verdict; the note only we know."""
@@ -300,7 +242,7 @@ class Web:
         node, name = request.path_params["node"], request.path_params["name"]
         path = await run_in_threadpool(clip_path, self._settings.clips, name) if node == self._settings.node else None
         if path is None:
-            return await _not_found(request, None)
+            return await not_found(request, None)
         return FileResponse(path, media_type="audio/flac", headers={"cache-control": "private, max-age=3600"})
 
     def _with_state(self, event: dict[str, Any]) -> dict[str, Any]:
@@ -310,41 +252,6 @@ class Web:
         is_open = event["type"] != "closed" and is_last and machine is not None and machine.state == "ON"
         return {**event, "is_open": is_open}
 
-    def _set_cookie(self, request: Request, response: Response, cookie: str) -> None:
-        secure = request.url.scheme == "https"
-        response.set_cookie(self._cookie_name, cookie, int(LASTS_S), path="/", secure=secure, httponly=True, samesite="strict")
-
-    def _keep_sessions(self) -> None:
-        self._history.database.put("sessions", msgspec.json.encode(self._sessions.known()).decode())
-
-
-async def _not_found(_request: Request, error: Exception | None) -> Response:
-    return _json({"error": "not found"}, 404) if getattr(error, "status_code", 404) == 404 else _json({"error": "internal error"}, 500)
-
-
-def _json(data: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(data), status, media_type="application/json", headers={"cache-control": "no-store"})
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    """The body's object; anything else is an empty one."""
-    try:
-        given = msgspec.json.decode(await request.body())
-    except (msgspec.MsgspecError, RecursionError):
-        return {}
-    return given if isinstance(given, dict) else {}
-
 
 def _names(request: Request) -> tuple[str, str, str]:
     return request.path_params["node"], request.path_params["source"], request.path_params["event"]
-
-
-def _static_files() -> dict[str, tuple[bytes, str, str]]:
-    """All files of the page, read once: content, type and tag by name. So no path of a request ever reaches the disk."""
-    found = {}
-    for file in files("edge.dashboard").joinpath("static").iterdir():
-        kind = TYPES.get(file.name.rpartition(".")[2])
-        if kind is not None:
-            content = file.read_bytes()
-            found[file.name] = (content, kind, f'"{hashlib.sha256(content).hexdigest()[:16]}"')
-    return found
