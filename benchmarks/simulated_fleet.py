@@ -29,6 +29,7 @@ from edge.mqtt.payloads import (
     EventPayload,
     HealthPayload,
     InfoPayload,
+    LearningPayload,
     LevelPayload,
     LocalizationPayload,
     OutboxPayload,
@@ -137,10 +138,23 @@ class SimulatedFleet:
             self._sources[node, source].warnings.append(warning)
             self._publish_health(node)
 
-    def learn(self, node: str, source: str, heard_s: float) -> None:
+    def learn(self, node: str, source: str, learned_s: float) -> None:
         """A source has not learned enough yet."""
-        payload = {"schema": 1, "source": source, "state": "listening", "heard_s": heard_s}
-        self._send(f"auscult/{node}/{source}/learning", msgspec.json.encode(payload), retain=True)
+        payload = LearningPayload(
+            schema=1,
+            source=source,
+            t=timestamp(time.time()),
+            state="watching",
+            reason=None,
+            problem=None,
+            learned_s=learned_s,
+            days=7.0,
+            next_at_learned_s=2.0 * learned_s,
+            bundle=SHA,
+            version=1,
+            versions=[],
+        )
+        self._send(self._topics[node].learning(source), msgspec.json.encode(payload), retain=True)
 
     def leave(self, node: str) -> None:
         """A node ends, as its will would say."""
@@ -349,6 +363,7 @@ class SimulatedFleet:
                 dbfs=-34.0,
                 clipped_fraction=0.0,
                 snoozed_until=source.snoozed_until,
+                learning=None,
             )
         payload = HealthPayload(
             schema=1,

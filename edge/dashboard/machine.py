@@ -114,9 +114,10 @@ def judge(machine: Machine, node: Node | None, unmarked: tuple[int, float] | Non
         return Verdict("check", f"{count} {'event' if count == 1 else 'events'} to judge", since_s)
     if health is not None and health.warnings:
         return Verdict("check", "; ".join(health.warnings), None)
+    if machine.learning is not None and machine.learning.problem is not None:
+        return Verdict("check", machine.learning.problem, None)
     if machine.learning is not None and machine.learning.state != "settled":
-        heard_s = machine.learning.heard_s
-        return Verdict("learning", "" if heard_s is None else f"{heard_s / 3600.0:.1f} h heard", None)
+        return Verdict("learning", _progress(machine.learning), None)
     return Verdict("fine", "" if machine.score is not None else "no score yet", None)
 
 
@@ -126,6 +127,16 @@ def _where(event: Event | None) -> str:
         return ""
     region = max(event.regions, key=lambda region: region.score or 0.0)
     return f"{hertz(region.f_lo_hz)} to {hertz(region.f_hi_hz)}"
+
+
+def _progress(learning: Learning) -> str:
+    """How far it is."""
+    if learning.learned_s is None:
+        return ""
+    told = f"{learning.learned_s / 3600.0:.1f} h learned"
+    if learning.days is not None:
+        told += f" of {learning.days:g} days"
+    return told if learning.reason is None else f"{told}, not now: {learning.reason}"
 
 
 def hertz(value: float) -> str:

@@ -89,10 +89,14 @@ class Level(Reading, frozen=True, kw_only=True):
 
 
 class Learning(Reading, frozen=True, kw_only=True):
-    """`<source>/learning`, of a source that learns by itself."""
+    """`<source>/learning`, of a source that learns in place."""
 
     state: ShortText
-    heard_s: Number | None = None
+    reason: LongText | None = None  # why nothing is learned now
+    problem: LongText | None = None  # why the last bundle could not be made
+    learned_s: Number | None = None
+    days: Number | None = None  # after which learning ends
+    version: Number | None = None
 
 
 class Threshold(Reading, frozen=True, kw_only=True):

@@ -160,7 +160,8 @@ function calibration({ info, learning, version }) {
     ['threshold moved', info.threshold_factor === 1 ? 'no' : `${number(info.threshold_factor, 2)} times the bundle's own`],
     ['detector', `${info.detector}, ${info.backbone}`],
     ['bundle', info.bundle.slice(0, 19)],
-    ['learning', learning ? `${learning.state}${learning.heard_s ? `, ${duration(learning.heard_s)} heard` : ''}` : null],
+    ['learning', learning ? `${learning.state}${learning.learned_s ? `, ${duration(learning.learned_s)} learned` : ''}` : null],
+    ['learned version', learning?.version ? String(learning.version) : null],
     ['Auscult', version],
   ]);
 }

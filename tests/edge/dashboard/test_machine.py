@@ -70,10 +70,12 @@ def test_events_that_nobody_judged_and_warnings_are_to_check() -> None:
 
 
 def test_learning_until_it_is_settled() -> None:
-    learning = machine(learning=Learning(state="listening", heard_s=5400.0))
+    learning = machine(learning=Learning(state="watching", learned_s=5400.0, days=7.0, reason="an event is open"))
     assert judge(learning, node(), None, NOW_S).need == "learning"
-    assert judge(learning, node(), None, NOW_S).reason == "1.5 h heard"
+    assert judge(learning, node(), None, NOW_S).reason == "1.5 h learned of 7 days, not now: an event is open"
     assert judge(machine(learning=Learning(state="settled")), node(), None, NOW_S).need == "fine"
+    failed = judge(machine(learning=Learning(state="watching", problem="the disk is full")), node(), None, NOW_S)
+    assert (failed.need, failed.reason) == ("check", "the disk is full")
 
 
 def test_event_whose_end_was_lost_is_not_open() -> None:
