@@ -1,6 +1,7 @@
 # Each target does its own set-up: on a bare Debian or Raspberry Pi OS, `make demo` and `make test` are enough.
 #
-#   make demo       calibrate on a synthesised machine, inject faults, show the alerts that a subscriber receives
+#   make demo       calibrate on a synthesised machine, inject faults, show the alerts that a subscriber receives;
+#                   ARGS=--watch shows it in a browser too
 #   make test       the tests, in three processes; SLOW=1 adds the slow ones, ARGS="-k ring" goes to pytest, WORKERS=0 is for --pdb
 #   make check      format, lint, types, import directions, tests
 #   make fix        what ruff can mend by itself
@@ -49,7 +50,7 @@ $(VENV)/.demo: pyproject.toml
 # Asked each time: it is quick, and what it looks for may have been removed.
 .PHONY: test-programs
 test-programs:
-	@.ci/setup system mosquitto pulseaudio portaudio ffmpeg
+	@.ci/setup system mosquitto pulseaudio portaudio ffmpeg chromium
 
 setup: $(VENV)/.dev test-programs
 

@@ -24,6 +24,7 @@ COMMANDS = {  # command -> (module, help)
     "benchmark": ("benchmarks.commands.benchmark", "measure cost per second of audio, and detection on sets of machines"),
     "setup": ("edge.commands.setup", "ask five questions, write config.yaml and check the node"),
     "devices": ("edge.commands.devices", "list the microphones of this node by name"),
+    "dashboard": ("edge.commands.dashboard", "show machines, their sound and their events in a browser"),
     "doctor": ("edge.commands.doctor", "check this node: settings, devices, bundles, broker, clock, disk, processor"),
     "schema": ("edge.commands.schema", "print the JSON Schema of every MQTT payload"),
     "demo": (

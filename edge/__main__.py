@@ -10,6 +10,7 @@ from edge.console.cli import run_room
 COMMANDS = {
     "run": "edge.commands.run",
     "score": "edge.commands.score",
+    "dashboard": "edge.commands.dashboard",
     "devices": "edge.commands.devices",
     "doctor": "edge.commands.doctor",
     "schema": "edge.commands.schema",

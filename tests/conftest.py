@@ -15,7 +15,7 @@ import pytest
 
 import edge.threads  # noqa: F401  # before anything imports numpy: faiss's waiting threads would spin and make tests ten times slower
 
-pytest_plugins = ["tests.pulse", "tests.broker", "tests.bundles", "tests.stream_server"]
+pytest_plugins = ["tests.pulse", "tests.broker", "tests.bundles", "tests.stream_server", "tests.browser"]
 
 if TYPE_CHECKING:
     from xdist.remote import Producer

@@ -56,6 +56,22 @@ def test_edge_imports_without_large_packages_and_other_rooms() -> None:
     assert strangers == []
 
 
+def test_daemon_without_the_extra_has_nothing_of_the_dashboard() -> None:
+    """`auscult run`, and all else but the page's own command and room, is what it was before there was a page."""
+    names = [path.relative_to(ROOT).with_suffix("").parts for path in (ROOT / "edge").rglob("*.py")]
+    modules = [".".join(parts).removesuffix(".__init__") for parts in names if "__main__" not in parts and "dashboard" not in parts]
+    program = (
+        "import importlib, sys, json\n"
+        "for name in json.loads(sys.argv[1]): importlib.import_module(name)\n"
+        "found = {name for name in sys.modules if name.startswith('edge.dashboard')} | {'starlette', 'uvicorn'} & set(sys.modules)\n"
+        "assert not found, found"
+    )
+    assert "edge.commands.run" in modules
+    command = [sys.executable, "-c", program, json.dumps(modules)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_calibrate_imports_without_large_packages() -> None:
     imported, strangers = _import_all(BLOCKED, ["calibrate"])
     assert "calibrate.commands.calibrate" in imported

@@ -86,7 +86,8 @@ def folders_with_python() -> list[str]:
 
 def data_files() -> list[str]:
     models = [file for suffix in ("onnx", "json") for file in (ROOT / "edge" / "backbones").glob(f"*.{suffix}")]
-    return sorted(str(file.relative_to(ROOT)) for file in [*models, *(ROOT / room / "py.typed" for room in ROOMS)])
+    page = (ROOT / "edge" / "dashboard" / "static").iterdir()
+    return sorted(str(file.relative_to(ROOT)) for file in [*models, *page, *(ROOT / room / "py.typed" for room in ROOMS)])
 
 
 def test_packages_listed_are_the_folders_that_hold_python() -> None:

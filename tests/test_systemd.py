@@ -51,6 +51,18 @@ def test_unit_verified_lacks_nothing_but_the_installed_program(tmp_path: Path) -
     assert [line for line in said.splitlines() if UNIT.name in line] == []
 
 
+def test_unit_of_the_dashboard_is_known_to_systemd_and_as_tight(tmp_path: Path) -> None:
+    unit = SYSTEMD / "auscult-dashboard.service"
+    report = analyze("security", "--offline=true", "--no-pager", unit)
+    match = re.search(r"Overall exposure level for auscult-dashboard\.service: ([\d.]+)", report)
+    assert match is not None, report
+    assert float(match[1]) <= MOST_EXPOSURE, report
+    text = unit.read_text(encoding="utf-8").replace("/opt/auscult/bin/auscult dashboard", "/bin/true dashboard")
+    (tmp_path / unit.name).write_text(text, encoding="utf-8")
+    said = analyze("verify", "--man=no", tmp_path / unit.name)
+    assert [line for line in said.splitlines() if unit.name in line] == []
+
+
 def test_unit_is_restarted_without_end() -> None:
     unit = settings()
     assert unit["Unit"]["StartLimitIntervalSec"] == "0"

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "tone and a bearing fault are injected; print the alerts that an MQTT subscriber receives, and draw the result.\n"
         "Exits 0 only if the normal part is silent, each fault gives one event, and the tone is found at its frequency."
     )
-    parser.epilog = "example: auscult demo --output demo"
+    parser.epilog = "example: auscult demo --output demo\n         auscult demo --watch"
     parser.add_argument(
         "--minutes",
         type=number(SHORTEST_MINUTES, LONGEST_MINUTES),
@@ -38,14 +38,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, metavar="DIR", help="where recordings, bundle and demo.png go (default: a new temporary folder)"
     )
     parser.add_argument("--seed", type=whole_number(0), default=0, help="another number is another machine (default: %(default)s)")
+    parser.add_argument(
+        "--watch", action="store_true", help="play the stream at its own speed, show it in a browser, and go on until Ctrl-C"
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print the result (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo; 0 when every promise was kept, else 1."""
     folder = args.output or Path(tempfile.mkdtemp(prefix="auscult-demo-"))
-    result = run_demo(folder, args.minutes, args.seed, lambda line: print(f"demo: {line}", file=sys.stderr, flush=True))
-    print_document(_described(result), args.format, lambda: _text(result))
+
+    def say(line: str) -> None:
+        print(f"demo: {line}", file=sys.stderr, flush=True)
+
+    def show(result: DemoResult) -> None:
+        print_document(_described(result), args.format, lambda: _text(result))
+        sys.stdout.flush()
+
+    if args.watch:
+        from calibrate.demo.watch import watch_demo  # late: starlette and uvicorn come with an extra
+
+        return 0 if watch_demo(folder, args.minutes, args.seed, say, show).passed else 1
+    result = run_demo(folder, args.minutes, args.seed, say)
+    show(result)
     return 0 if result.passed else 1
 
 

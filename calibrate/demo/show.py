@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -58,8 +58,10 @@ class DemoResult:
         return not self.failures
 
 
-def run_demo(folder: Path, minutes: float, seed: int, say: Callable[[str], None]) -> DemoResult:
+def run_demo(folder: Path, minutes: float, seed: int, say: Callable[[str], None], watched: DemoBroker | None = None) -> DemoResult:
     """Run the whole demo in `folder`; `say` is called with each step.
+
+    With a broker `watched`, the stream is played to it at its own speed; otherwise to a broker of its own, as fast as can be.
 
     Raises
     ------
@@ -82,10 +84,11 @@ def run_demo(folder: Path, minutes: float, seed: int, say: Callable[[str], None]
         say("calibrating on the normal recordings")
         bundle = folder / "machine.auscult"
         calibrate(list(scene.recordings), bundle, CalibrationSettings(fitting=PatchCoreSettings(seed=seed)), say)
-    with _step(seconds, "listen"), DemoBroker() as broker, DemoSubscriber(broker.host, broker.port, NODE, SOURCE) as subscriber:
+    own = DemoBroker() if watched is None else nullcontext(watched)
+    with _step(seconds, "listen"), own as broker, DemoSubscriber(broker.host, broker.port, NODE, SOURCE) as subscriber:
         say(f"running the daemon over {scene.stream_s:.0f} s of stream, with a broker on {broker.host}:{broker.port}")
         config = folder / "config.yaml"
-        write_config(config, bundle, scene.stream, broker.host, broker.port)
+        write_config(config, bundle, scene.stream, broker.host, broker.port, live=watched is not None)
         run_daemon(config, DAEMON_TIMEOUT_S)
         if not subscriber.wait_until_offline(LAST_WORDS_S):
             raise AuscultError(f"{broker.host}:{broker.port}", "the daemon ended, but its `offline` never reached the subscriber")

@@ -32,6 +32,11 @@ def clip_name(source: str, t_start: str, mark: str) -> str:
     return f"{source}-{t_start[:19].replace('-', '').replace(':', '')}Z-{mark}"
 
 
+def is_clip(name: str) -> bool:
+    """Whether a file name may be that of a clip's sound; no folder can stand in it."""
+    return name.endswith(SUFFIX) and _OURS.fullmatch(name) is not None
+
+
 @dataclass(slots=True)
 class _Stored:
     """The files of one clip."""

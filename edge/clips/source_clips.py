@@ -13,7 +13,8 @@ from edge.clips.clip import Clip, excerpt
 from edge.clips.clip_folder import SNAPSHOT, SUFFIX, clip_name
 from edge.clips.clip_writer import ClipWriter
 from edge.judgement.event import Event
-from edge.mqtt.encoding import Stamp, timestamp
+from edge.mqtt.encoding import Stamp
+from edge.mqtt.timestamp import timestamp
 
 LONGEST_S = 60.0  # of a longer event its beginning is kept
 REMEMBERED_S = LONGEST_S + 5.0  # a block may arrive at once, and inference may be behind

@@ -14,7 +14,7 @@ from edge.errors import StoreError, UserError
 from edge.learning.learning import FOLDER
 from edge.learning.store import STORE, Store, forget
 from edge.learning.versions import Versions
-from edge.mqtt.encoding import timestamp
+from edge.mqtt.timestamp import timestamp
 
 EXAMPLE = """examples, for a source with `learn:` in config.yaml:
   auscult learn --status

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
-import sys
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import IO
 
 from edge.allocator import keep_level
 from edge.clips.clip_folder import ClipFolder
 from edge.config.load import load_config
 from edge.config.schema import Config
 from edge.console.cli import guarded
+from edge.console.log import configure_logging
 from edge.node.assembly import Assembly
 from edge.node.daemon import Daemon
 from edge.node.plan import Plan
@@ -69,29 +67,3 @@ def keep_private(config: Config) -> None:
     narrow((Path(place, name) for place, _, files in os.walk(state) for name in (".", *files)), str(state))
     narrow(files_of(config.outbox_path), str(config.outbox_path))
     narrow(ClipFolder.of(config).files(), str(config.clips_folder))
-
-
-def configure_logging(level: str) -> None:
-    """Log to stderr, one line each; under systemd the journal adds the time, but a terminal or a container does not."""
-    logging.basicConfig(
-        stream=_log_stream(),
-        level=level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S%z",
-        force=True,
-    )
-
-
-def _log_stream() -> IO[str] | None:
-    """Standard error, by a descriptor of our own.
-
-    sounddevice points descriptor 2 at /dev/null while PortAudio starts, which is whenever a microphone is opened: lines of other threads
-    would be lost.
-    """
-    stream, is_ours = sys.stderr, sys.stderr is sys.__stderr__
-    if stream is None or not is_ours:  # closed by the shell, or somebody else's
-        return stream
-    try:
-        return os.fdopen(os.dup(stream.fileno()), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
-    except OSError:
-        return stream

@@ -9,10 +9,12 @@ from msgspec import Meta
 
 from edge.whole_text import whole
 
+PATTERN = whole(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/@]+):[0-9]{1,5}")
+
 Listen = Annotated[
     str,
     Meta(
-        pattern=whole(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/@]+):[0-9]{1,5}"),
+        pattern=PATTERN,
         description="an address and a port, such as 127.0.0.1:9464",
     ),
 ]

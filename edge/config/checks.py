@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
 
 from edge.audio.channels import channel_problem
 from edge.config.address import is_this_device, split
-from edge.config.schema import BundlesConfig, Config, MqttConfig, SourceConfig, TlsConfig, UrlConfig
+from edge.config.schema import BundlesConfig, Config, DashboardConfig, FleetConfig, MqttConfig, SourceConfig, TlsConfig, UrlConfig
 from edge.config.strict_yaml import Document, KeyPath
 from edge.sources.inputs import name_problem
 from edge.sources.stream_address import StreamAddress, address_problem
@@ -48,6 +49,21 @@ def check_config(config: Config, document: Document) -> None:
     allowed = config.commands.allow
     if len(set(allowed)) != len(allowed):
         raise document.error(("commands", "allow"), "names a command twice; keep each once")
+    _check_dashboard(config.dashboard, document)
+
+
+def check_fleet(config: FleetConfig, document: Document) -> None:
+    """Check the configuration of a dashboard that stands alone; see `check_config`."""
+    _check_mqtt(config.mqtt, document)
+    _check_dashboard(config.dashboard, document)
+
+
+def _check_dashboard(dashboard: DashboardConfig, document: Document) -> None:
+    if dashboard.password_file is not None and dashboard.password_env is not None:
+        raise document.error(("dashboard", "password_env"), "the password already comes from password_file; keep one of them")
+    for index, name in enumerate(dashboard.hosts):
+        if not re.fullmatch(r"[A-Za-z0-9.-]+", name):
+            raise document.error(("dashboard", "hosts", index), "expected a host name alone, without http:// or a port")
 
 
 def _check_bundles(bundles: BundlesConfig, document: Document) -> None:
@@ -139,7 +155,11 @@ def _check_exists(path: Path, document: Document, key: KeyPath, *, file_only: bo
 
 def with_derived(config: Config) -> Config:
     """Fill in what follows from other keys: the port from TLS, the client id from the node."""
-    mqtt = config.mqtt
-    port = mqtt.port or (8883 if mqtt.uses_tls else 1883)
+    mqtt = with_port(config.mqtt)
     client_id = mqtt.client_id or f"auscult-{config.node}"
-    return msgspec.structs.replace(config, mqtt=msgspec.structs.replace(mqtt, port=port, client_id=client_id))
+    return msgspec.structs.replace(config, mqtt=msgspec.structs.replace(mqtt, client_id=client_id))
+
+
+def with_port(mqtt: MqttConfig) -> MqttConfig:
+    """Fill in the port."""
+    return msgspec.structs.replace(mqtt, port=mqtt.port or (8883 if mqtt.uses_tls else 1883))

@@ -9,15 +9,27 @@ from typing import TypeVar
 import msgspec
 
 from edge.config import credentials
-from edge.config.checks import check_config, with_derived
+from edge.config.checks import check_config, check_fleet, with_derived, with_port
 from edge.config.problems import explain
-from edge.config.schema import NAME_PATTERN, NAME_RULE, Config, SourceConfig
+from edge.config.schema import NAME_PATTERN, NAME_RULE, Config, FleetConfig, SourceConfig
 from edge.config.strict_yaml import Document, KeyPath, read_yaml
 
 _Struct = TypeVar("_Struct")
 
 # A section whose every line is commented out is empty, which is how people switch it off; these then take their defaults.
-_MAY_BE_EMPTY = ("inference", "bundles", "events", "outbox", "commands", "clips", "homeassistant", "health", "metrics", "log")
+_MAY_BE_EMPTY = (
+    "inference",
+    "bundles",
+    "events",
+    "outbox",
+    "commands",
+    "clips",
+    "homeassistant",
+    "health",
+    "metrics",
+    "dashboard",
+    "log",
+)
 
 
 def load_config(path: Path | str) -> Config:
@@ -31,6 +43,28 @@ def load_config(path: Path | str) -> Config:
         The first mistake, as `config.yaml:12: sources.pump1.microphon: unknown key; did you mean 'microphone'?`.
     """
     document = read_yaml(Path(path))
+    return _node(_prepared(document), document)
+
+
+def load_dashboard_config(path: Path | str) -> Config | FleetConfig:
+    """Read and check a configuration for `auscult dashboard`: that of a node, or one with neither `node` nor `sources`.
+
+    Raises
+    ------
+    ConfigError
+        see `load_config`
+    """
+    document = read_yaml(Path(path))
+    data = _prepared(document)
+    if "node" in data or "sources" in data:
+        return _node(data, document)
+    config = _convert(data, FleetConfig, document, ())
+    check_fleet(config, document)
+    return msgspec.structs.replace(config, mqtt=with_port(config.mqtt))
+
+
+def _prepared(document: Document) -> dict[str, object]:
+    """The mapping of a file, with what people write in other ways."""
     data = document.data
     if not isinstance(data, dict):
         found = "an empty file" if data is None else "a list" if isinstance(data, list) else "a single value"
@@ -40,6 +74,10 @@ def load_config(path: Path | str) -> Config:
             del data[section]
     _allow_bare_protocol(data)
     _find_credentials(data, document)
+    return data
+
+
+def _node(data: dict[str, object], document: Document) -> Config:
     _convert_sources(data, document)
     config = with_derived(_convert(data, Config, document, ()))
     check_config(config, document)

@@ -14,6 +14,7 @@ from typing import Annotated, Literal, get_args
 from msgspec import Meta
 
 from edge.config.address import Listen
+from edge.config.dashboard_section import DashboardConfig, DashboardTlsConfig
 from edge.config.meaning import meaning
 from edge.config.mqtt_section import MqttConfig, TlsConfig
 from edge.config.section import NAME_PATTERN, NAME_RULE, IntervalSeconds, Name, Seconds, Section, Text
@@ -27,8 +28,11 @@ __all__ = [
     "ClipsConfig",
     "CommandsConfig",
     "Config",
+    "DashboardConfig",
+    "DashboardTlsConfig",
     "EventsConfig",
     "FilesConfig",
+    "FleetConfig",
     "HealthConfig",
     "HomeAssistantConfig",
     "InferenceConfig",
@@ -200,6 +204,7 @@ class Config(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     homeassistant: HomeAssistantConfig = HomeAssistantConfig()
     health: HealthConfig = HealthConfig()
     metrics: MetricsConfig = MetricsConfig()
+    dashboard: DashboardConfig = DashboardConfig()
     log: LogConfig = LogConfig()
 
     @property
@@ -225,3 +230,11 @@ class Config(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def password(self) -> str | None:
         """The broker's password; see `MqttConfig.password`."""
         return self.mqtt.password()
+
+
+class FleetConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The config.yaml of a computer that listens to no machine, and shows those of others: the dashboard's alone."""
+
+    mqtt: MqttConfig
+    dashboard: DashboardConfig = DashboardConfig()
+    log: LogConfig = LogConfig()

@@ -28,7 +28,16 @@ EXIT_CODES = {
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 # Packages that a bare `pip install auscult` leaves out, and the extra that brings each.
-EXTRAS = {"torch": "train", "onnx": "export", "matplotlib": "report", "sklearn": "benchmark", "amqtt": "demo", "cryptography": "sign"}
+EXTRAS = {
+    "torch": "train",
+    "onnx": "export",
+    "matplotlib": "report",
+    "sklearn": "benchmark",
+    "amqtt": "demo",
+    "cryptography": "sign",
+    "starlette": "dashboard",
+    "uvicorn": "dashboard",
+}
 # A command that has an extra of its own asks for that one: it needs everything in it.
 EXTRA_OF_ROOM = {"export": "export", "calibrate.commands.demo": "demo"}
 

@@ -80,8 +80,15 @@ class Connection:
     """
 
     def __init__(
-        self, settings: BrokerSettings, will: Message | None, tls: ssl.SSLContext | None, subscriptions: Sequence[Subscription] = ()
+        self,
+        settings: BrokerSettings,
+        will: Message | None,
+        tls: ssl.SSLContext | None,
+        subscriptions: Sequence[Subscription] = (),
+        keep_s: int = 0,
     ) -> None:
+        """For `keep_s` after the connection the broker keeps what comes at QoS 1 for the next one with our client id."""
+        self._keep_s = keep_s
         self._settings = settings
         self._subscriptions = tuple(subscriptions)
         self._asked: dict[int | None, Subscription] = {}  # by the packet that asks for them
@@ -89,7 +96,7 @@ class Connection:
         self._client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=settings.client_id,
-            clean_session=None if is_v5 else True,
+            clean_session=None if is_v5 else not keep_s,
             protocol=MQTTProtocolVersion.MQTTv5 if is_v5 else MQTTProtocolVersion.MQTTv311,
             reconnect_on_failure=False,  # also keeps paho from trying MQTT 3.1 behind our back
         )
@@ -127,7 +134,13 @@ class Connection:
         """
         try:
             properties = self._connect_properties()
-            self._client.connect(self._settings.host, self._settings.port, keepalive=self._settings.keepalive_s, properties=properties)
+            self._client.connect(
+                self._settings.host,
+                self._settings.port,
+                keepalive=self._settings.keepalive_s,
+                clean_start=not self._keep_s if self._is_v5 else paho.MQTT_CLEAN_START_FIRST_ONLY,
+                properties=properties,
+            )
         except (OSError, ValueError) as error:
             raise socket_failure(error, self._settings) from error
         self._socket = self._client.socket()
@@ -149,15 +162,17 @@ class Connection:
             return None
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho
         properties.MaximumPacketSize = LARGEST_TAKEN
+        if self._keep_s:
+            properties.SessionExpiryInterval = self._keep_s
         return properties
 
     def _subscribe(self) -> None:
         for subscription in self._subscriptions:
             if self._is_v5:  # as published: so that a retained command is recognised the first time
-                options = SubscribeOptions(qos=1, retainAsPublished=True)
+                options = SubscribeOptions(qos=subscription.qos, retainAsPublished=True)
                 _, packet_id = self._client.subscribe(subscription.topic_filter, options=options)
             else:
-                _, packet_id = self._client.subscribe(subscription.topic_filter, 1)
+                _, packet_id = self._client.subscribe(subscription.topic_filter, subscription.qos)
             self._asked[packet_id] = subscription
 
     def publish(self, message: Message) -> int | None:

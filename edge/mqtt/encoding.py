@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
 
 import msgspec
 import numpy as np
@@ -18,7 +17,6 @@ from edge.message import Message
 from edge.mqtt.payloads import SCHEMA_VERSION, CellsPayload, EventPayload, LocalizationPayload, RegionPayload, ScorePayload
 from edge.outbox.entry import renumbered
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 BEFORE_EPOCHS = ""  # of messages that waited in the outbox of a version that had none
 
 LEVEL_MIN_DB, LEVEL_STEP_DB = -130.0, 1.0  # from the floor of the front ends
@@ -27,13 +25,6 @@ UNKNOWN = 255
 
 Stamp = Callable[[float], str]
 """Turns seconds of a stream into a timestamp."""
-
-
-def timestamp(epoch_s: float) -> str:
-    """Return seconds since 1970 as `2026-11-20T10:00:00.000Z`."""
-    # isoformat cuts off instead of rounding, so whole milliseconds go in.
-    moment = _EPOCH + timedelta(milliseconds=round(epoch_s * 1000.0))
-    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def rounded(value: float | None, digits: int) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from edge.mqtt.payloads import SubscriptionState
 
@@ -23,9 +24,12 @@ class Delivery:
 class Subscription:
     """Made for each connection. `deliver` is called in the network thread, must not wait and must not raise."""
 
-    def __init__(self, topic_filter: str, deliver: Callable[[Delivery], None], without: str = "no commands arrive") -> None:
+    def __init__(
+        self, topic_filter: str, deliver: Callable[[Delivery], None], without: str = "no commands arrive", qos: Literal[0, 1] = 1
+    ) -> None:
         """`without` is for the log: what does not work if the broker refuses the subscription."""
         self.topic_filter = topic_filter
+        self.qos = qos
         self._without = without
         self.deliver = deliver
         self.state: SubscriptionState = "waiting"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge import device_health
 from edge.clips.clip_writer import ClipReport
-from edge.mqtt.encoding import rounded, timestamp
+from edge.mqtt.encoding import rounded
 from edge.mqtt.link import LinkReport
 from edge.mqtt.payloads import (
     SCHEMA_VERSION,
@@ -23,6 +23,7 @@ from edge.mqtt.payloads import (
     ReloadHealth,
     SourceHealth,
 )
+from edge.mqtt.timestamp import timestamp
 from edge.outbox.outbox import OutboxReport
 
 REMEMBERED_WINDOWS = 1200  # ten minutes of one source

@@ -6,8 +6,9 @@ import time
 
 from edge.learning.learning import Learning
 from edge.learning.versions import Version
-from edge.mqtt.encoding import rounded, timestamp
+from edge.mqtt.encoding import rounded
 from edge.mqtt.payloads import SCHEMA_VERSION, LearnedVersion, LearningPayload
+from edge.mqtt.timestamp import timestamp
 
 
 def learning_payload(learning: Learning, source: str) -> LearningPayload | None:

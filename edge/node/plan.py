@@ -22,7 +22,8 @@ from edge.model import Model
 from edge.mqtt.settings import BrokerSettings
 
 LOG = logging.getLogger("auscult")
-LIVE = ("sources", "inference", "bundles", "events", "health", "log")  # sections that a running daemon can take over
+# Sections that a running daemon can take over; `dashboard` is none of its business.
+LIVE = ("sources", "inference", "bundles", "events", "health", "dashboard", "log")
 RESTART = "sudo systemctl restart auscult"
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from edge.config.load import load_config
 from edge.config.schema import Config, SourceConfig
 from edge.errors import AuscultError
-from edge.mqtt.encoding import timestamp
 from edge.mqtt.payloads import ReloadHealth, ReloadResult
+from edge.mqtt.timestamp import timestamp
 from edge.node.parts import Parts
 from edge.node.plan import Plan, check_live
 from edge.node.shared import in_one_line

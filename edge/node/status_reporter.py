@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping
 
 from edge.learning.learning import Learning
-from edge.mqtt.encoding import encode, timestamp
+from edge.mqtt.encoding import encode
 from edge.mqtt.payloads import SCHEMA_VERSION, HealthPayload, InfoPayload, ReloadHealth
 from edge.mqtt.publisher import Publisher
+from edge.mqtt.timestamp import timestamp
 from edge.mqtt.topics import Topics
 from edge.node.health import HealthReporter
 from edge.node.learning_report import learning_payload

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from edge import clock
-from edge.mqtt.encoding import timestamp
+from edge.mqtt.timestamp import timestamp
 from edge.node.drift import Drift
 
 FOLLOW = 200e-6  # what the measured drift leaves over; a crystal's own error is up to 100 ppm

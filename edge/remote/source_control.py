@@ -8,7 +8,8 @@ from edge.bundles.bundle import Bundle
 from edge.judgement.event import Event
 from edge.judgement.threshold import Moved
 from edge.judgement.window import Window
-from edge.mqtt.encoding import Stamp, timestamp
+from edge.mqtt.encoding import Stamp
+from edge.mqtt.timestamp import timestamp
 from edge.remote.adjustments import Adjustments
 from edge.remote.background_writer import Write, at_once
 from edge.remote.event_memory import EventMemory, KnownEvent

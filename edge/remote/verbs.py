@@ -8,7 +8,8 @@ from typing import Any
 
 from edge.clips.clip_writer import ClipWriter
 from edge.config.schema import Verb
-from edge.mqtt.encoding import rounded, timestamp
+from edge.mqtt.encoding import rounded
+from edge.mqtt.timestamp import timestamp
 from edge.remote.adjustments import Adjustment, Adjustments
 from edge.remote.background_writer import Problem
 from edge.remote.commands import Handler, Reply

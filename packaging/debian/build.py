@@ -42,6 +42,7 @@ SYSTEMD = {  # systemd/... -> where a package puts it; restart.conf is for posti
     "udev.rules": "usr/lib/udev/rules.d/90-auscult.rules",
     "restart.conf": "usr/share/auscult/restart.conf",
     "mosquitto.acl": "usr/share/doc/auscult/examples/mosquitto.acl",
+    "auscult-dashboard.service": "usr/share/doc/auscult/examples/auscult-dashboard.service",
 }
 
 

@@ -14,8 +14,8 @@ from edge.clips.clip_folder import ClipFolder, clip_name
 from edge.clips.clip_writer import ClipWriter
 from edge.clips.source_clips import SourceClips
 from edge.judgement.event import Event
-from edge.mqtt.encoding import timestamp
 from edge.mqtt.publisher import Publisher
+from edge.mqtt.timestamp import timestamp
 from edge.mqtt.topics import Topics
 from edge.node.health import InferenceTimes
 from edge.node.source_publisher import SourcePublisher

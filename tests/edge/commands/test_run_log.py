@@ -9,7 +9,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[3]
 PROGRAM = """
 import logging, os
-from edge.commands.run import configure_logging
+from edge.console.log import configure_logging
 configure_logging("info")
 os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # as sounddevice does while PortAudio starts
 logging.getLogger("auscult").info("a line of another thread")

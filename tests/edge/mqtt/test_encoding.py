@@ -10,7 +10,8 @@ from edge.commands.schema import schema_document
 from edge.judgement.event import Event
 from edge.judgement.window import Localization, Region, Window
 from edge.mqtt import payloads
-from edge.mqtt.encoding import encode, event_payload, score_payload, timestamp
+from edge.mqtt.encoding import encode, event_payload, score_payload
+from edge.mqtt.timestamp import timestamp
 
 REGION = Region(0.64, 1.28, 2100.04, 3400.0, 1.87654321)
 SCHEMAS = schema_document()["topics"]

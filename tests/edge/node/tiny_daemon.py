@@ -20,10 +20,10 @@ from edge.bundles.bundle import Bundle, write_bundle
 from edge.clips.clip_folder import ClipFolder
 from edge.clips.clip_writer import ClipWriter
 from edge.clips.source_clips import SourceClips
-from edge.commands.run import configure_logging
 from edge.config.make_source import make_source
 from edge.config.schema import CommandsConfig, FilesConfig, SourceConfig, StdinConfig
 from edge.console.cli import guarded
+from edge.console.log import configure_logging
 from edge.judgement.cells import Cells
 from edge.judgement.event import Event
 from edge.judgement.event_tracker import EventSettings

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from edge.commands.schema import schema_document
 from edge.config.schema import VERBS, Verb
-from edge.mqtt.encoding import timestamp
 from edge.mqtt.subscription import Delivery
+from edge.mqtt.timestamp import timestamp
 from edge.mqtt.topics import Topics
 from edge.remote import inbox as inbox_module
 from edge.remote.commands import Commands, Reply
