@@ -108,7 +108,8 @@ MISTAKES = [  # (config, line, what is said of it)
     (
         PLAIN + "commands: {allow: []}\n",
         9,
-        "commands.allow: expected a list of snooze, mark, reload, recalibrate-threshold, snapshot, watch, rollback, info, found an empty list",
+        "commands.allow: expected a list of snooze, mark, reload, recalibrate-threshold, snapshot, watch, rollback, info, "
+        "found an empty list",
     ),
     (PLAIN + "commands: {allow: [info, mark, info]}\n", 9, "commands.allow: names a command twice; keep each once"),
     (PLAIN + "commands: {enabled: 1}\n", 9, "commands.enabled: expected true or false, found a number: 1"),
