@@ -4,7 +4,6 @@ import pytest
 
 from edge.dashboard.password import Password, hash_password
 
-
 # Made by `hash_password("x" * 8)`, which draws another salt each time: tests have the same names in every process.
 USABLE = "scrypt$14$8$1$GqHgxIw48UAXHoO9zKtu9Q$p1pRQxkj6ATxNkw81Vi9fLhXUU89pnVH6v10IqO6uGU"
 
