@@ -42,7 +42,10 @@ def test_command_refuses_what_leaves_nothing_to_measure(capsys: pytest.CaptureFi
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_daemon_is_weighed_while_it_hears_an_hour(broker: Broker, capsys: pytest.CaptureFixture[str]) -> None:
+def test_daemon_is_weighed_while_it_hears_an_hour(
+    broker: Broker, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.soak.CALIBRATION_MINUTES", 4)
     options = ["--hours", "1.25", "--after", "0.2", "--backbone", "logmel", "--broker", f"{broker.host}:{broker.port}", "--format", "json"]
     assert run_command("benchmarks.commands.benchmark", "auscult benchmark", ["soak", *options]) == 0
     document = json.loads(capsys.readouterr().out)

@@ -24,7 +24,7 @@ from export.pretrain.teacher import Teacher
 from export.pretrain.trainer import LOSS_FILE, STATE_FILE, Training
 from export.trunk import trunk_shapes
 
-SETTINGS = Settings(steps=12, batch=2, views=0.1)
+SETTINGS = Settings(steps=8, batch=2, views=0.1)
 
 
 @pytest.fixture(autouse=True)
@@ -52,24 +52,24 @@ def test_training_interrupted_and_resumed_gives_the_same_weights_as_unbroken(
 ) -> None:
     unbroken = _training(pieces, generated_teacher, tmp_path / "unbroken").run()
     assert {name: value.shape for name, value in unbroken.items()} == trunk_shapes()
-    _training(pieces, generated_teacher, tmp_path / "broken").run(until=5)
+    _training(pieces, generated_teacher, tmp_path / "broken").run(until=3)
     second = _training(pieces, generated_teacher, tmp_path / "broken")
-    assert second.step == 5
+    assert second.step == 3
     learn = second._learn
 
-    def stopped_in_step_7(batch: Any) -> dict[str, float]:
-        if second.step == 7:
+    def stopped_in_step_5(batch: Any) -> dict[str, float]:
+        if second.step == 5:
             signal.raise_signal(signal.SIGINT)  # it waits for the end of the step
         return learn(batch)
 
-    monkeypatch.setattr(second, "_learn", stopped_in_step_7)
+    monkeypatch.setattr(second, "_learn", stopped_in_step_5)
     with pytest.raises(KeyboardInterrupt):
         second.run()
     third = _training(pieces, generated_teacher, tmp_path / "broken")
-    assert third.step == 8
+    assert third.step == 6
     assert _equal(third.run(), unbroken)
     rows = {folder: _losses(tmp_path / folder) for folder in ("unbroken", "broken")}
-    assert [row["step"] for row in rows["broken"]] == [str(step) for step in range(12)]
+    assert [row["step"] for row in rows["broken"]] == [str(step) for step in range(8)]
     assert [row["loss"] for row in rows["broken"]] == [row["loss"] for row in rows["unbroken"]]
 
 
@@ -138,12 +138,12 @@ def test_training_with_other_settings_is_refused_and_says_which(pieces: list[Pie
 
 @pytest.mark.slow
 def test_training_makes_every_loss_fall(pieces: list[Piece], generated_teacher: Teacher, tmp_path: Path) -> None:
-    settings = replace(SETTINGS, steps=24, batch=3)
+    settings = replace(SETTINGS, steps=16, batch=3)
     _training(pieces, generated_teacher, tmp_path, settings).run()
     rows = _losses(tmp_path)
     for column in ("loss", "distillation", "synthesis", "views"):
         values = [float(row[column]) for row in rows]
-        assert np.mean(values[-6:]) < np.mean(values[:6]), column
+        assert np.mean(values[-4:]) < np.mean(values[:4]), column
 
 
 def test_training_that_diverges_says_so(pieces: list[Piece], generated_teacher: Teacher, tmp_path: Path) -> None:
