@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from edge.whole_text import whole
 
-PATTERN = whole(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/@]+):[0-9]{1,5}")
+PATTERN = whole(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}")
 
 Listen = Annotated[
     str,

@@ -102,7 +102,7 @@ def _ctrl_c(*_: object) -> None:
     [
         ("edge.atomic_file.os.fsync", _full_disk, BundleError),
         ("edge.atomic_file.os.fsync", _ctrl_c, KeyboardInterrupt),
-        ("calibrate.calibration.write_bundle", _ctrl_c, KeyboardInterrupt),
+        ("calibrate.fitted_bundle.write_bundle", _ctrl_c, KeyboardInterrupt),
         ("calibrate.fitters.banks.greedy_k_center", _ctrl_c, KeyboardInterrupt),
     ],
 )

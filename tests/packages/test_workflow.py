@@ -28,11 +28,14 @@ def test_workflow_checks_with_the_script_that_everybody_runs_on_every_python() -
 
 
 def test_workflow_builds_what_is_published_for_tags_only_and_after_the_checks() -> None:
-    published = {name: job for name, job in jobs().items() if name != "check"}
+    checks = ["check", "home-assistant"]
+    published = {name: job for name, job in jobs().items() if name not in checks}
     assert set(published) == {"distributions", "debian", "image"}
-    for job in published.values():
+    assert jobs()["home-assistant"]["steps"][-1] == {"run": "make test-homeassistant"}
+    for job in (*published.values(), jobs()["home-assistant"]):
         assert job["if"] == "startsWith(github.ref, 'refs/tags/v')"
-        assert job["needs"] == "check"
+    for job in published.values():
+        assert job["needs"] == checks
         assert job["steps"][-1]["with"]["if-no-files-found"] == "error"
     assert published["debian"]["strategy"]["matrix"] == {"arch": ["amd64", "arm64"], "python": PYTHONS}
 
@@ -41,7 +44,7 @@ def test_workflow_calls_targets_that_exist_and_files_that_are_there() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     commands = [step["run"] for job in jobs().values() for step in job["steps"] if "run" in step]
     targets = {target for command in commands for target in re.findall(r"make ([a-z-]+)", command)}
-    assert targets == {"dist", "deb"}
+    assert targets == {"dist", "deb", "test-homeassistant"}
     assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []
     files = [step["with"]["file"] for job in jobs().values() for step in job["steps"] if "file" in step.get("with", {})]
     assert files == ["packaging/docker/Dockerfile"]

@@ -99,7 +99,7 @@ def test_fit_on_sound_of_which_nothing_is_left_to_judge_is_refused_in_one_line(t
     samples = np.zeros(10 * 32000)
     samples[: 6 * 32000] = 0.05 * np.random.default_rng(0).standard_normal(6 * 32000)
     soundfile.write(tmp_path / "early.wav", samples, 32000)
-    with pytest.raises(AudioError, match="recordings: hold no sound where some would be kept from the training"):
+    with pytest.raises(AudioError, match="recordings: hold too little sound to hold some back for the threshold"):
         CfaFitter(backbone, BANDWIDTH_HZ, SMALL).fit([Recording(tmp_path / "early.wav", 0, 250)])
 
 

@@ -63,8 +63,6 @@ def test_event_of_a_real_node_appears_is_heard_and_marked(
         started([PROJECT / "auscult.py", "run", "--config", path], broker) as node,
     ):
         node.wait_for(lambda: node.subscriber.of("/health") and node.last("health")["commands"]["state"] == "subscribed")
-        browser.open(f"{client.dashboard.url}#/source/test/pump1")
-        browser.until(lambda: browser.run("return !document.querySelector('.notice:not([hidden])')"), "live cells")
         browser.open(client.dashboard.url)
         browser.wait("a.machine")
 
@@ -98,6 +96,10 @@ def test_event_of_a_real_node_appears_is_heard_and_marked(
 
         browser.open(f"{client.dashboard.url}#/events?verdict=real")
         browser.wait_text(".events", "a loose belt")
+
+        # Last: from here on the node sends cells, and the picture of an event is made of them rather than of its clip.
+        browser.open(f"{client.dashboard.url}#/source/test/pump1")
+        browser.until(lambda: browser.run("return !document.querySelector('.notice:not([hidden])')"), "live cells")
         assert browser.errors() == []
 
 
