@@ -11,11 +11,16 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 import edge.threads  # noqa: F401  # before anything imports numpy: faiss's waiting threads would spin and make tests ten times slower
 
 pytest_plugins = ["tests.pulse", "tests.broker", "tests.bundles", "tests.stream_server", "tests.browser"]
+
+# The same examples in every run: what fails for one person fails for all.
+hypothesis.settings.register_profile("auscult", derandomize=True)
+hypothesis.settings.load_profile("auscult")
 
 if TYPE_CHECKING:
     from xdist.remote import Producer

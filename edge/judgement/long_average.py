@@ -22,7 +22,7 @@ class LongAverage:
 
     def __init__(self, columns: int, window_cells: int) -> None:
         self._cells = WINDOWS * window_cells
-        blocks = -(-self._cells // BLOCK_CELLS) + SPARE_BLOCKS
+        blocks = -(-self._cells // BLOCK_CELLS) + SPARE_BLOCKS + 1  # the last one may be cut off
         self._sums = np.zeros((blocks, columns), np.float32)
         self._counts = np.zeros((blocks, columns), np.float32)  # of cells that a column is known of
         self._heard = np.zeros(blocks, np.int64)  # cells
