@@ -33,6 +33,7 @@ class Node:
 class Heard:
     """One score, as long as it is recent. There are hundreds of each source, so names are shared and numbers are small."""
 
+    start_s: float  # of its window
     at_s: float  # end of its window
     score: float | None
     names: tuple[str, ...]
@@ -73,17 +74,20 @@ class Machine:
         if self.recent and self.recent[-1].names == names:
             names = self.recent[-1].names
         values = array("f", (math.nan if value is None else value for value in score.heads.values()))
-        self.recent.append(Heard(seconds(score.t_end), score.score, names, values))
+        end_s = seconds(score.t_end)
+        start_s = end_s if score.t_start is None else seconds(score.t_start)
+        self.recent.append(Heard(start_s, end_s, score.score, names, values))
         while len(self.recent) > MOST_RECENT or self.recent[0].at_s < self.recent[-1].at_s - RECENT_S:
             self.recent.popleft()
 
     def heads_of(self, event: Event) -> dict[str, float | None] | None:
-        """The heads of the highest window that ends within an event; None when none was heard."""
-        start_s, end_s = seconds(event.t_start), seconds(event.t_end)
+        """The heads of the highest window that overlaps an event, which may be shorter than a hop; None when none was heard."""
+        begins_s, ends_s = seconds(event.t_start), seconds(event.t_end)
         if self.peak is not None and self.peak[0] != event.id:
             self.peak = None
         for heard in self.recent:
-            if heard.score is not None and start_s <= heard.at_s <= end_s + 0.1 and (self.peak is None or heard.score > self.peak[1]):
+            overlaps = heard.start_s <= ends_s and begins_s <= heard.at_s
+            if heard.score is not None and overlaps and (self.peak is None or heard.score > self.peak[1]):
                 self.peak = (event.id, heard.score, heard.heads)
         return None if self.peak is None else self.peak[2]
 

@@ -52,6 +52,7 @@ class Localization(Reading, frozen=True, kw_only=True):
 class Score(Reading, frozen=True, kw_only=True):
     """`<source>/score`."""
 
+    t_start: Timestamp | None = None
     t_end: Timestamp
     score: Number | None
     anomalous: bool = False

@@ -54,7 +54,7 @@ export function eventPage(main, node, source, id) {
     if (event.clock_synced === false) parts.push('the clock of the node was not set');
     say(summary, parts.filter(Boolean).join(' · '));
     heads.set(event.heads ?? {});
-    say(headNote, event.heads ? '' : 'Not known: the dashboard did not hear the scores of this event.');
+    say(headNote, event.heads ? '' : event.is_open ? 'Comes with the next news of this event.' : 'Not known: the dashboard did not hear the scores of this event.');
     put(regions, regionTable(event));
     put(
       near,
@@ -93,10 +93,11 @@ export function eventPage(main, node, source, id) {
     level.regions = has.level ? boxes : boxes.map(filled);
     anomaly.regions = has.anomaly ? boxes : boxes.map(filled);
     const words = [];
-    if (!has.level) words.push('Nobody watched this machine and no clip is kept on this computer, so there is no picture of the sound: the boxes are the regions that the node reported.');
-    else if (!has.anomaly) words.push('Left: from the clip. Right: the regions that the node reported; the whole map is kept only while somebody watches.');
+    if (!has.level && event.is_open) words.push('The picture comes when the event has ended. The boxes are the regions that the node has reported so far.');
+    else if (!has.level) words.push('Nobody watched this machine and no clip is kept on this computer, so there is no picture of the sound: the boxes are the regions that the node reported.');
+    else if (!has.anomaly) words.push('What was heard is drawn from the clip. What sounded wrong shows the regions that the node reported; the whole map is kept only while somebody watches.');
     notice.hidden = !words.length;
-    notice.className = has.level ? 'soft' : 'notice';
+    notice.className = has.level || event.is_open ? 'soft' : 'notice';
     say(notice, words.join(' '));
     if (event.clip_is_here && !sound.firstChild) play(from === 'clip' ? meta.t_start : null);
     else if (event.clip && !event.clip_is_here) put(sound, h('p', { class: 'soft' }, `Clip on the node: ${event.clip}`));

@@ -19,8 +19,8 @@ def machine(**more: Any) -> Machine:
     return found
 
 
-def score(at_s: float, value: float | None = 0.4, heads: dict[str, float | None] | None = None) -> Score:
-    return Score(t_end=timestamp(at_s), score=value, heads=heads or {})
+def score(at_s: float, value: float | None = 0.4, heads: dict[str, float | None] | None = None, window_s: float = 0.0) -> Score:
+    return Score(t_start=timestamp(at_s - window_s), t_end=timestamp(at_s), score=value, heads=heads or {})
 
 
 def node(reason: str | None = None, warnings: list[str] | None = None, *, is_online: bool = True) -> Node:
@@ -92,6 +92,14 @@ def test_heads_of_an_event_are_those_of_its_highest_window() -> None:
         found.hear(score(NOW_S + at_s, value, {"level": value}), NOW_S)
     assert found.heads_of(opened()) == {"level": 3.0}
     assert found.heads_of(opened(t_start=timestamp(NOW_S - 900.0), t_end=timestamp(NOW_S - 800.0))) is None
+
+
+def test_heads_of_a_knock_are_those_of_the_windows_that_hold_it() -> None:
+    found = machine()
+    for at_s, value in ((-0.6, 0.4), (-0.1, 0.5), (0.4, 34.9), (0.9, 40.0), (9.9, 39.0), (10.4, 0.4), (30.0, 50.0)):
+        found.hear(score(NOW_S + at_s, value, {"level": value}, window_s=10.0), NOW_S)
+    knock = opened(type="closed", t_start=timestamp(NOW_S), t_end=timestamp(NOW_S + 0.08))
+    assert found.heads_of(knock) == {"level": 40.0}
 
 
 def test_heads_of_a_long_event_stay_those_of_its_peak() -> None:
