@@ -31,10 +31,10 @@ def threshold_note(seconds: float, false_alarms_per_week: float) -> str:
     asked = _rounded(false_alarms_per_week)
     instead = f" instead of {asked}, because these recordings allow no rarer ones" if settable > false_alarms_per_week else ""
     return (
-        f"threshold: set for {_rounded(settable)} false alarms per week{instead}. {_duration(seconds)} of recordings support "
-        f"{_rounded(supported)} per week at best (one in {_duration(SECONDS_PER_WEEK / supported)}, with 95 % confidence); the rest is "
+        f"threshold: set for {_rounded(settable)} false alarms per week{instead}. {duration(seconds)} of recordings support "
+        f"{_rounded(supported)} per week at best (one in {duration(SECONDS_PER_WEEK / supported)}, with 95 % confidence); the rest is "
         f"extrapolated, {_rounded(beyond)} times beyond that{doubt}. To support {asked} per week, record "
-        f"{_duration(seconds_to_support(false_alarms_per_week))}, over all loads of the machine"
+        f"{duration(seconds_to_support(false_alarms_per_week))}, over all loads of the machine"
     )
 
 
@@ -43,7 +43,8 @@ def _rounded(number: float) -> str:
     return f"{float(f'{number:.3g}'):,.10g}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A length of time as people say it: `21 days`."""
     for unit, size in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
         if seconds >= 1.5 * size:
             return f"{seconds / size:.3g} {unit}"

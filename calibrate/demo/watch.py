@@ -33,7 +33,7 @@ def watch_demo(folder: Path, minutes: float, seed: int, say: Callable[[str], Non
     """
     folder.mkdir(parents=True, exist_ok=True)
     with DemoBroker() as broker, _page(folder, broker) as url:
-        say(f"watch it at {url}")
+        say(f"watch it at {url} (the machine appears there once it is calibrated, in a minute or more)")
         result = run_demo(folder, minutes, seed, say, watched=broker)
         show(result)
         say(f"the stream is played again and again; watch it at {url}, and end it with Ctrl-C")

@@ -18,6 +18,7 @@ from calibrate.report.file import write_report
 from calibrate.report.html import Cell, Html, facts, figure, image, items, join, paragraph, section, side_by_side, table, text, wide
 from calibrate.report.pictures import spectrogram
 from calibrate.settings import CalibrationSettings
+from calibrate.threshold_note import duration
 from edge.audio.channels import Channel
 from edge.bundles.bundle import Bundle
 from edge.bundles.manifest import Manifest
@@ -125,7 +126,7 @@ def _threshold(result: Calibration, learned: Learned, manifest: Manifest) -> Htm
     caption = (
         "How high the threshold must be for how few false alarms, by the tail of the scores of normal sound that the detector had not "
         "learned from. To the right of what the recordings support, it is extrapolated; "
-        f"{result.seconds_needed:,} s of recordings, over all loads of the machine, would support {asked:.4g} per week."
+        f"{duration(result.seconds_needed)} of recordings, over all loads of the machine, would support {asked:.4g} per week."
     )
     return section("The threshold and what it can promise", figure(figures.promise(rates, scores, marks), caption))
 

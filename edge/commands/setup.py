@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -90,8 +91,15 @@ def _next_steps(path: Path, answers: Answers) -> str:
     user = "sudo -u auscult " if service_user() is not None else ""
     recordings = answers.keep / "recordings" / answers.source
     start = "sudo systemctl restart auscult" if service_user() is not None else f"auscult run --config {path}"
+    if answers.sound.files is None:
+        head = "Next, while the machine works normally:"
+        record = f"\n  {user}auscult calibrate record --config {path} --source {answers.source} --minutes 30 --output {recordings}"
+        learned = str(recordings)
+    else:
+        head = "Next, if these files are normal sound; if not, with others that are:"
+        record = ""
+        learned = shlex.join(map(str, answers.sound.files.paths))
     return f"""
-Next, while the machine works normally:
-  {user}auscult calibrate record --config {path} --source {answers.source} --minutes 30 --output {recordings}
-  {user}auscult calibrate --recordings {recordings} --output {answers.sound.bundle}
+{head}{record}
+  {user}auscult calibrate --recordings {learned} --output {answers.sound.bundle}
   {start}"""

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,6 @@ class SourceLearner:
         self._folder = folder
         self._have_written = write
         self._wall = wall
-        self._rng = np.random.default_rng()
         self._store: Store | None = None  # touched by the writer's thread alone
         self._report = LearningReport()
         self.model: Model | None = None  # that is overheard
@@ -109,6 +109,10 @@ class SourceLearner:
                 stretch.add_values(head_values(model.detector.features, heard))
         while self._open and self._open[0].last_cell <= span.first:
             self._close(self._open.pop(0), model)
+
+    @cached_property
+    def _rng(self) -> np.random.Generator:
+        return np.random.default_rng()  # late: numpy.random takes 1.5 MB, which a node that learns nothing should not pay
 
     @contextmanager
     def _contained(self) -> Iterator[None]:

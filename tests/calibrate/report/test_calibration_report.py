@@ -68,6 +68,7 @@ def test_calibrate_report_says_what_was_printed(recordings: Path, tmp_path: Path
     assert printed["detection_limit"][1:] in report.text
     for warning in printed["warnings"]:
         assert " ".join(warning.split()) in report.text
+    assert "30.2 min of recordings, over all loads of the machine, would support 1000 per week" in report.text
     assert f"recordings {printed['recordings']} left out 1" in " ".join(report.text.split())
     rows = {row[0]: row for row in report.rows}
     assert rows.keys() >= {str(path) for path in recordings.iterdir()}

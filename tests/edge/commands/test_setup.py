@@ -189,9 +189,11 @@ def test_setup_with_options_asks_nothing(broker: Broker, sound: Path, tmp_path: 
         "sources": {"machine1": {"bundle": f"{keep}/machine1.auscult", "files": {"paths": [str(sound)], "realtime": True, "loop": True}}},
         "outbox": {"path": f"{keep}/outbox.sqlite"},
     }
-    out = capsys.readouterr().out
-    assert "OK    broker" in out
-    assert "FAIL" not in out
+    told = capsys.readouterr()
+    assert "OK    broker" in told.out
+    assert "FAIL" not in told.out
+    assert "calibrate record" not in told.err  # nothing is to be recorded
+    assert f"auscult calibrate --recordings {sound} --output {keep}/machine1.auscult" in told.err
 
 
 def test_setup_broker_with_tls_on_an_ipv6_address_and_a_login_by_options(
@@ -309,7 +311,7 @@ def test_setup_as_root_for_the_service_gives_its_group_the_secrets_and_its_user_
     assert run_setup("--yes", "--config", config, "--files", sound, "--broker", "h", "--keep", keep) == 0
     told = capsys.readouterr()
     assert told.out == "OK    broker              as nobody\n"
-    assert "sudo -u auscult auscult calibrate record" in told.err
+    assert "sudo -u auscult auscult calibrate --recordings" in told.err
     assert "sudo systemctl restart auscult" in told.err
     assert (tmp_path / "asked").read_text().startswith("-u nobody -- ")
     user = writing.service_user()
