@@ -42,7 +42,7 @@ class Fleet:
         if found is None:
             if len(self._machines) >= MOST_MACHINES:
                 raise FullError(f"there are {MOST_MACHINES} sources already, and no more are shown")
-            found = self._machines[node, source] = Machine(node, source, since_s=self._wall())
+            found = self._machines[node, source] = Machine(node, source)
         return found
 
     def known_node(self, name: str) -> Node | None:

@@ -141,7 +141,8 @@ class Intake:
         with self._fleet.lock:
             found = self._fleet.node(node)
             if found.is_online is not is_online:
-                found.is_online, found.since_s = is_online, self._wall()
+                found.since_s = None if found.is_online is None else self._wall()
+                found.is_online = is_online
 
     def _info(self, node: str, payload: bytes) -> None:
         info = msgspec.json.decode(payload, type=Info)
@@ -150,6 +151,7 @@ class Intake:
 
     def _health(self, node: str, payload: bytes) -> None:
         health = msgspec.json.decode(payload, type=Health)
+        seconds(health.t)
         for source in health.sources.values():
             if source.snoozed_until is not None:
                 seconds(source.snoozed_until)
@@ -166,7 +168,8 @@ class Intake:
         with self._fleet.lock:
             machine = self._fleet.machine(node, source)
             if machine.availability != word:
-                machine.availability, machine.since_s = ("online" if word == "online" else "offline"), self._wall()
+                machine.since_s = None if machine.availability is None else self._wall()
+                machine.availability = "online" if word == "online" else "offline"
 
     def _state(self, node: str, source: str, payload: bytes) -> None:
         if not payload:
@@ -176,7 +179,8 @@ class Intake:
         with self._fleet.lock:
             machine = self._fleet.machine(node, source)
             if machine.state != word:
-                machine.state, machine.since_s = ("ON" if word == "ON" else "OFF"), self._wall()
+                machine.since_s = None if machine.state is None else self._wall()
+                machine.state = "ON" if word == "ON" else "OFF"
 
     def _score(self, node: str, source: str, payload: bytes) -> None:
         score = msgspec.json.decode(payload, type=Score)

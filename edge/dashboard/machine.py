@@ -24,7 +24,7 @@ class Node:
 
     name: str
     is_online: bool | None = None  # None before its status is known
-    since_s: float = 0.0  # when that was heard
+    since_s: float | None = None  # when that changed; None when it was so before the dashboard came
     info: Info | None = None
     health: Health | None = None
 
@@ -53,7 +53,7 @@ class Machine:
     source: str
     availability: Literal["online", "offline"] | None = None
     state: Literal["ON", "OFF"] | None = None
-    since_s: float = 0.0  # when one of the two changed
+    since_s: float | None = None  # when one of the two changed; None when they were so before the dashboard came
     score: Score | None = None
     scored_s: float = 0.0  # when that came, by this computer's clock
     level: Level | None = None
@@ -105,7 +105,8 @@ def judge(machine: Machine, node: Node | None, unmarked: tuple[int, float] | Non
     """What a source needs; `unmarked` is how many of its events nobody has judged, and since when."""
     health = node.health.sources.get(machine.source) if node is not None and node.health is not None else None
     if node is not None and node.is_online is False:
-        return Verdict("offline", "the node is offline", node.since_s)
+        told_s = None if node.health is None else seconds(node.health.t)  # the last that it said of itself
+        return Verdict("offline", "the node is offline", node.since_s if node.since_s is not None else told_s)
     if machine.availability == "offline":
         return Verdict("offline", (health.reason if health is not None else None) or "no plausible sound arrives", machine.since_s)
     if machine.state == "ON":

@@ -75,6 +75,24 @@ def test_fleet_shows_what_needs_a_person_first_with_the_reason(fleet: SimulatedF
         assert need(client, "hall1/pump1", "offline")["reason"] == "the node is offline"
 
 
+def test_what_was_so_before_the_dashboard_came_is_not_dated_by_its_start(broker: Broker, tmp_path: Path) -> None:
+    with SimulatedFleet(HOST, broker.port, SOURCES) as fleet:
+        fleet.silence("hall1", "fan", "the microphone is silent")
+        fleet.leave("hall2")
+        publish(broker, "auscult/hall2/health", b'{"schema":1,"t":"2026-11-29T10:00:00.000Z","sources":{}}', retain=True)
+        with serving(broker, tmp_path) as client:
+            assert need(client, "hall1/fan", "offline")["since"] is None
+            assert need(client, "hall2/mill", "offline")["since"] == 1795946400.0  # when the node was last heard
+            began_s = time.time()
+            fleet.leave("hall1")
+            left = wait_for(
+                lambda: next(
+                    (one for one in machines(client).values() if one["reason"] == "the node is offline" and one["node"] == "hall1"), None
+                )
+            )
+            assert left["since"] >= began_s - 1.0
+
+
 def test_open_page_is_told_what_happens(fleet: SimulatedFleet, broker: Broker, tmp_path: Path) -> None:
     with serving(broker, tmp_path) as client:
         wait_for(lambda: len(machines(client)) == 3 or None)
