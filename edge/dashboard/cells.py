@@ -17,6 +17,8 @@ from edge.mqtt.timestamp import timestamp
 
 NOTHING: Final = 0xFF  # no sound, or not judged
 MOST_STEPS: Final = 250  # of one message
+MOST_PER_S: Final = 1000.0  # cells of a message; a node sends 400
+MOST_PARTS: Final = 1000  # messages that are kept of a source
 RECENT_S: Final = 90.0  # kept of a source that somebody watches: what an event that opens now may need
 LONGEST_S: Final = 120.0  # of the picture of an event
 BEFORE_S: Final = 5.0  # an event's picture begins so long before it, and ends so long after
@@ -63,8 +65,10 @@ def parse_cells(payload: bytes) -> Cells:
         It is none.
     """
     cells = msgspec.json.decode(payload, type=Cells)
-    if cells.steps > MOST_STEPS:
-        raise ValueError("more steps than a message has")
+    if not 1 <= cells.steps <= MOST_STEPS:
+        raise ValueError(f"expected 1 to {MOST_STEPS} steps")
+    if cells.bands / cells.step_s > MOST_PER_S:
+        raise ValueError(f"more than {MOST_PER_S:.0f} cells in a second")
     if cells.anomaly is None:
         raise ValueError("no anomaly")
     if sorted(set(cells.band_edges_hz)) != cells.band_edges_hz:
@@ -84,11 +88,11 @@ class RecentCells:
     """The last cells of one source, while somebody watches it."""
 
     def __init__(self) -> None:
-        self._parts: deque[Cells] = deque()
+        self._parts: deque[Cells] = deque(maxlen=MOST_PARTS)
 
     def add(self, cells: Cells) -> None:
         """A message has come."""
-        if self._parts and (cells.band_edges_hz != self._parts[-1].band_edges_hz or cells.start_s < self._parts[-1].start_s):
+        if self._parts and not _continues(cells, self._parts[-1]):
             self._parts.clear()  # another bundle, or another clock
         self._parts.append(cells)
         while self._parts and self._parts[0].end_s < cells.end_s - RECENT_S:
@@ -110,7 +114,7 @@ class EventCells:
 
     def add(self, cells: Cells) -> None:
         """A message has come."""
-        if not self._parts or cells.band_edges_hz == self._parts[0].band_edges_hz:
+        if not self._parts or (len(self._parts) < MOST_PARTS and _continues(cells, self._parts[-1])):
             self._parts.append(cells)
 
     def closes(self, end_s: float) -> None:
@@ -126,6 +130,11 @@ class EventCells:
         """What was collected, packed; None when nothing was."""
         parts = [part for part in self._parts if part.end_s > self._start_s and part.start_s < self._end_s]
         return pack(joined(parts, self._start_s, self._end_s)) if parts else None
+
+
+def _continues(cells: Cells, before: Cells) -> bool:
+    """Whether a message comes after another: what lies over it would let memory grow. Stamps are rounded to milliseconds."""
+    return cells.band_edges_hz == before.band_edges_hz and cells.start_s >= before.end_s - before.step_s / 2.0
 
 
 def joined(parts: list[Cells], start_s: float, end_s: float) -> Cells:

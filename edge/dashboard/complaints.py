@@ -29,6 +29,7 @@ class Complaints:
 
     def say(self, what: str, problem: str) -> None:
         """Log one line about `what` (a topic, an address), unless that was done within the hour."""
+        what = printable(what)  # a topic may have 64 KB, and a thousand are remembered
         with self._lock:
             now_s = self._clock()
             last_s = self._told.get(what)
@@ -46,7 +47,7 @@ class Complaints:
             self._told.move_to_end(what)
             while len(self._told) > REMEMBERED:
                 self._told.popitem(last=False)
-            LOG.warning("%s: %s", printable(what), printable(problem))
+            LOG.warning("%s: %s", what, printable(problem))
 
 
 def printable(text: str) -> str:

@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 
 import msgspec
@@ -120,7 +121,10 @@ class Dashboard:
     def _config(self) -> uvicorn.Config:
         assert self._socket is not None
         settings, database = self._settings, self.history.database
-        known = msgspec.json.decode(database.get("sessions") or "{}", type=dict[str, float])
+        try:
+            known = msgspec.json.decode(database.get("sessions") or "{}", type=dict[str, float])
+        except msgspec.MsgspecError:  # everybody logs in again
+            known = {}
         sessions = Sessions(settings.password, key=bytes.fromhex(database.secret("key")), known=known)
         cookie_name = f"auscult-{self._socket.getsockname()[1]}"  # cookies know no ports
         web = Web(
@@ -137,7 +141,7 @@ class Dashboard:
         )
         config = uvicorn.Config(
             Guard(web.app, sessions, cookie_name, settings.hosts, self._complaints),
-            http=PatientProtocol,
+            http=partial(PatientProtocol, complaints=self._complaints),  # type: ignore[arg-type]  # it is only called
             ws="none",
             loop="asyncio",
             lifespan="off",

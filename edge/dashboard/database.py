@@ -8,11 +8,12 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ LOG = logging.getLogger("auscult.dashboard")
 
 MOST_NAMES: Final = 5_000  # sources that ever were
 SCHEMA: Final = 1
+_SECRET: Final = re.compile("[0-9a-f]{64}")
 _TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE sources (id INTEGER PRIMARY KEY, node TEXT NOT NULL, source TEXT NOT NULL, UNIQUE (node, source));
@@ -50,6 +52,7 @@ class Database:
         self._names: dict[int, tuple[str, str]] = {}
         self._lock_file: int | None = None
         self._problem: str | None = None
+        self._has_begun_anew = False  # once in a run: a disk that damages everything shall not replace what was put aside
 
     def open(self) -> None:
         """Open the file, or make it; one that is damaged or of another version is put aside.
@@ -109,6 +112,17 @@ class Database:
         for number, node, source in db.execute("SELECT id, node, source FROM sources"):
             self._remember(number, node, source)
 
+    def _begin_anew(self, error: sqlite3.Error) -> None:
+        """Put the file aside when `error` says that it is damaged."""
+        with self._lock:
+            if type(error) is not sqlite3.DatabaseError or self._db is None or self._has_begun_anew:  # the others are subclasses
+                return
+            self._has_begun_anew = True
+            self._db.close()
+            self._put_aside(error)
+            self._db = self._opened()
+            self._load_names(self._db)
+
     def _remember(self, number: int, node: str, source: str) -> None:
         self._ids[node, source] = number
         self._names[number] = (node, source)
@@ -142,7 +156,7 @@ class Database:
     def secret(self, key: str) -> str:
         """A random text that stays the same over restarts."""
         found = self.get(key)
-        if found is None:
+        if found is None or _SECRET.fullmatch(found) is None:
             found = secrets.token_hex(32)
             self.put(key, found)
         return found
@@ -161,7 +175,9 @@ class Database:
                 if self._problem != str(error):
                     LOG.error("%s: cannot be written (%s); the page goes on without it", self.path, error)
                 self._problem = str(error)
-                self._load_names(self._db)  # a source that was new is not in the file
+                with suppress(sqlite3.Error):
+                    self._begin_anew(error)
+                    self._load_names(self._db)  # a source that was new is not in the file
             else:
                 self._problem = None
 
@@ -171,6 +187,10 @@ class Database:
         db = sqlite3.connect(f"file:{_quoted(self.path)}?mode=ro", uri=True, timeout=5.0)
         try:
             yield db
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
+                self._begin_anew(error)
+            raise
         finally:
             db.close()
 

@@ -65,6 +65,7 @@ class EventStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.fresh = 0  # events that came since somebody set this to 0
 
     def put(self, node: str, source: str, event: Event) -> bool:
         """Keep a message about an event; False when it was known already, or a later one is."""
@@ -98,6 +99,7 @@ class EventStore:
                 f"ON CONFLICT (source, id) DO UPDATE SET {changes}",
                 [number, event.id, *told.values()],
             )
+            self.fresh += known is None
             return True
         return False  # the disk did not take it
 
@@ -162,9 +164,12 @@ class EventStore:
             query = f"SELECT node, sources.source, count(*), min(t_start) {_FROM} WHERE verdict IS NULL AND t_start >= ? GROUP BY 1, 2"
             return {(row[0], row[1]): (row[2], row[3]) for row in db.execute(query, (since_s,))}
 
-    def forget(self, db: sqlite3.Connection, before_s: float) -> None:
-        """Delete what is too old or too many."""
+    def forget_older(self, db: sqlite3.Connection, before_s: float) -> None:
+        """Delete what is too old."""
         db.execute("DELETE FROM events WHERE t_start < ?", (before_s,))
+
+    def forget_surplus(self, db: sqlite3.Connection) -> None:
+        """Delete what is too many, and pictures without an event."""
         (count,) = db.execute("SELECT count(*) FROM events").fetchone()
         if count > MOST_EVENTS:
             self._delete_oldest(db, count - MOST_EVENTS)

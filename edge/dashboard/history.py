@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from edge.dashboard.database import Database
 from edge.dashboard.event_store import EventStore
 from edge.dashboard.score_buckets import ScoreBuckets
+from edge.device_health import clock_synced
 
 FLUSH_S: Final = 30.0  # between batches of scores: an SD card has a bounded number of writes
 TIDY_S: Final = 3600.0
+TIDY_EVENTS: Final = 500  # or after so many: a flood of large ones could fill the disk within the hour
 MOST_GAPS: Final = 10_000
 SHORTEST_GAP_S: Final = 2.0
 
@@ -20,14 +23,25 @@ SHORTEST_GAP_S: Final = 2.0
 class History:
     """All of it in one file, bounded in age and size. Written by the network thread."""
 
-    def __init__(self, path: Path, keep_days: float, capacity_mb: float, wall: Callable[[], float] = time.time) -> None:
-        """Events and hourly scores go after `keep_days`; beyond `capacity_mb` pictures of events go, then the oldest events."""
+    def __init__(
+        self,
+        path: Path,
+        keep_days: float,
+        capacity_mb: float,
+        wall: Callable[[], float] = time.time,
+        is_synced: Callable[[], bool | None] = clock_synced,
+    ) -> None:
+        """Events and hourly scores go after `keep_days`; beyond `capacity_mb` pictures of events go, then the oldest events and scores.
+
+        By a clock that is not synchronised nothing is old: one that is wrong by a year would delete everything.
+        """
         self.database = Database(path)
         self.buckets = ScoreBuckets()
         self.events = EventStore(self.database)
         self._keep_s = keep_days * 86_400.0
         self._capacity_bytes = capacity_mb * 1e6
         self._wall = wall
+        self._is_synced = is_synced
         self._flushed_s = time.monotonic()
         self._tidied_s = -TIDY_S
 
@@ -36,7 +50,8 @@ class History:
         self.database.open()
         last = self.database.get("alive_at")
         if last is not None:
-            self.add_gap(float(last), self._wall(), "the dashboard did not run")
+            with suppress(ValueError):  # no number: somebody else wrote it
+                self.add_gap(float(last), self._wall(), "the dashboard did not run")
 
     def close(self) -> None:
         """Write what waits."""
@@ -48,8 +63,8 @@ class History:
         now_s = time.monotonic()
         if now_s - self._flushed_s >= FLUSH_S:
             self.flush()
-        if now_s - self._tidied_s >= TIDY_S:
-            self._tidied_s = now_s
+        if now_s - self._tidied_s >= TIDY_S or self.events.fresh >= TIDY_EVENTS:
+            self._tidied_s, self.events.fresh = now_s, 0
             self.tidy()
 
     def flush(self) -> None:
@@ -66,11 +81,13 @@ class History:
         with self.database.writing() as db:
             if db is None:
                 return
-            self.buckets.forget(db, now_s, self._keep_s)
-            self.events.forget(db, now_s - self._keep_s)
-            db.execute("DELETE FROM gaps WHERE t_end < ?", (now_s - self._keep_s,))
+            if self._is_synced() is not False:
+                self.buckets.forget(db, now_s, self._keep_s)
+                self.events.forget_older(db, now_s - self._keep_s)
+                db.execute("DELETE FROM gaps WHERE t_end < ?", (now_s - self._keep_s,))
+            self.events.forget_surplus(db)
             db.execute("DELETE FROM gaps WHERE t_start NOT IN (SELECT t_start FROM gaps ORDER BY t_start DESC LIMIT ?)", (MOST_GAPS,))
-        for shrink in (self.events.forget_pictures, self.events.forget_oldest):
+        for shrink in (self.events.forget_pictures, self.events.forget_oldest, self.buckets.forget_oldest):
             while self.database.used_bytes() > self._capacity_bytes:
                 with self.database.writing() as db:
                     has_shrunk = db is not None and shrink(db)

@@ -57,6 +57,7 @@ class Intake:
         self._lost_s: float | None = None  # when the connection was lost
         self._lost_reason = ""
         self._counted_s = 0.0
+        self._is_counted = False  # `poll` counts, not every event of a flood
         self._sources: dict[str, Callable[[str, str, bytes], None]] = {
             "availability": self._availability,
             "state": self._state,
@@ -86,7 +87,7 @@ class Intake:
                 if picture.is_complete(now_s):
                     del self._pictures[key]
                     self._keep(key, picture)
-            if abs(now_s - self._counted_s) >= COUNT_EVERY_S:
+            if not self._is_counted or abs(now_s - self._counted_s) >= COUNT_EVERY_S:
                 self.count_unmarked()
             self._history.poll()
         except sqlite3.Error as error:
@@ -94,7 +95,7 @@ class Intake:
 
     def count_unmarked(self) -> None:
         """See again which sources have events that nobody has judged."""
-        self._counted_s = self._wall()
+        self._counted_s, self._is_counted = self._wall(), True
         self._fleet.set_unmarked(self._history.events.unmarked(self._counted_s - TODAY_S))
 
     def close(self) -> None:
@@ -216,7 +217,7 @@ class Intake:
             picture = self._pictures[key] = EventCells(event.id, start_s, recent)
         if event.type == "closed":
             picture.closes(end_s)
-        self.count_unmarked()
+        self._is_counted = False
         self._tell_event(node, source, event.id)
 
     def _level(self, node: str, source: str, payload: bytes) -> None:

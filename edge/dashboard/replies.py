@@ -9,9 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 
-async def not_found(_request: Request, error: Exception | None) -> Response:
-    """What there is not; and a mistake of ours, when `error` is one."""
-    return reply({"error": "not found"}, 404) if getattr(error, "status_code", 404) == 404 else reply({"error": "internal error"}, 500)
+async def not_found(_request: Request, _error: Exception | None) -> Response:
+    """What there is not."""
+    return reply({"error": "not found"}, 404)
+
+
+async def failed(_request: Request, _error: Exception) -> Response:
+    """A mistake of ours."""
+    return reply({"error": "internal error"}, 500)
 
 
 def reply(data: Any, status: int = 200) -> Response:

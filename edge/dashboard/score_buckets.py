@@ -62,6 +62,11 @@ class ScoreBuckets:
             kept_s = KEPT_S.get(step, keep_s)
             db.execute("DELETE FROM buckets WHERE step = ? AND (t < ? OR t > ?)", (step, now_s - kept_s, now_s + 2 * DAY_S))
 
+    def forget_oldest(self, db: sqlite3.Connection) -> bool:
+        """Delete the oldest day that there is; False when there is none."""
+        (oldest,) = db.execute("SELECT min(t) FROM buckets").fetchone()
+        return oldest is not None and db.execute("DELETE FROM buckets WHERE t < ?", (oldest + DAY_S,)).rowcount > 0
+
     def of(self, db: sqlite3.Connection, number: int | None, node: str, source: str, step: int, since_s: float) -> list[list[Any]]:
         """Rows of one source: start, lowest, highest, windows above the threshold; the earliest first."""
         query = "SELECT t, low, high, above FROM buckets WHERE step = ? AND t >= ? AND source = ? ORDER BY t"

@@ -37,12 +37,14 @@ class Sessions:
         key: bytes | None = None,
         known: dict[str, float] | None = None,
         wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`known` are hashes of cookies and until when they count, seconds since 1970; `key` signs tokens."""
         fingerprint = password.fingerprint if password is not None else ""
         self._key = hmac.digest(key or secrets.token_bytes(32), fingerprint.encode(), "sha256")
         self._password = password
         self._wall = wall
+        self._clock = clock  # of wrong passwords: a wall clock that is set back would lock everybody out
         self._lock = threading.Lock()
         self._known: OrderedDict[str, float] = OrderedDict(known or {})
         self._failures: OrderedDict[str, list[float]] = OrderedDict()  # by address, when
@@ -82,7 +84,7 @@ class Sessions:
             self._check_attempts(address)
             if self._password is None or not self._password.is_right(password):
                 with self._lock:
-                    self._failures.setdefault(address, []).append(self._wall())
+                    self._failures.setdefault(address, []).append(self._clock())
                 return None
         cookie = new_cookie()
         with self._lock:
@@ -104,7 +106,7 @@ class Sessions:
             return {digest: until_s for digest, until_s in self._known.items() if until_s > now_s}
 
     def _check_attempts(self, address: str) -> None:
-        since_s = self._wall() - LOCKED_S
+        since_s = self._clock() - LOCKED_S
         with self._lock:
             for key in list(self._failures):
                 self._failures[key] = [at_s for at_s in self._failures[key] if at_s > since_s]

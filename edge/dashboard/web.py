@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +18,7 @@ from edge.dashboard.cells import Cells, unpack
 from edge.dashboard.clip_files import clip_path
 from edge.dashboard.commander import Commander, NoAnswerError
 from edge.dashboard.complaints import Complaints
+from edge.dashboard.event_store import EventFilter
 from edge.dashboard.event_table import PAGE, csv_lines, parse_filter
 from edge.dashboard.fleet import Fleet
 from edge.dashboard.history import History
@@ -25,7 +27,7 @@ from edge.dashboard.intake import Intake, as_told
 from edge.dashboard.live import LiveResponse
 from edge.dashboard.logins import Logins
 from edge.dashboard.messages import is_name
-from edge.dashboard.replies import body, not_found, reply
+from edge.dashboard.replies import body, failed, not_found, reply
 from edge.dashboard.score_buckets import DAY_S, STEPS_S
 from edge.dashboard.sessions import Sessions
 from edge.dashboard.settings import DashboardSettings
@@ -85,7 +87,7 @@ class Web:
             Route("/api/command/{node}/{verb}", self._command, methods=["POST"]),
             Route("/clips/{node}/{name:path}", self._clip),
         ]
-        self.app = Starlette(routes=routes, exception_handlers={404: not_found, 500: not_found})
+        self.app = Starlette(routes=routes, exception_handlers={404: not_found, 500: failed, sqlite3.Error: self._unreadable})
 
     async def _fleet_page(self, request: Request) -> Response:
         return reply(await run_in_threadpool(self._fleet_now))
@@ -177,7 +179,18 @@ class Web:
             return reply({"error": str(error)}, 400)
         name = time.strftime("auscult-events-%Y%m%d-%H%M%S.csv", time.gmtime())
         headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
-        return StreamingResponse(csv_lines(self._history.events, chosen), media_type="text/csv", headers=headers)
+        return StreamingResponse(self._csv(chosen), media_type="text/csv", headers=headers)
+
+    def _csv(self, chosen: EventFilter) -> Iterator[str]:
+        try:
+            yield from csv_lines(self._history.events, chosen)
+        except sqlite3.Error as error:  # the answer has begun
+            self._complaints.say("history", f"cannot be read ({error})")
+            yield "incomplete: the history cannot be read\r\n"
+
+    async def _unreadable(self, _request: Request, error: Exception) -> Response:
+        self._complaints.say("history", f"cannot be read ({error})")
+        return reply({"error": "the history cannot be read; the log says why"}, 503)
 
     async def _event(self, request: Request) -> Response:
         found = await run_in_threadpool(self._event_of, *_names(request))

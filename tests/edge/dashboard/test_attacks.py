@@ -6,6 +6,7 @@ import http.client
 import json
 import logging
 import socket
+import sqlite3
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from paho.mqtt.publish import multiple, single
 
+from edge.dashboard.dashboard import MOST_CONNECTIONS
 from edge.dashboard.guard import LARGEST_BODY
 from edge.dashboard.hub import MOST_PAGES
 from edge.dashboard.password import Password, hash_password
@@ -404,3 +406,80 @@ def test_keep_alive_serves_many_requests(client: Client) -> None:
         reply.read()
         assert reply.status == 200
     connection.close()
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"\x16\x03\x01\r\n\r\n",
+        b"GET /api/live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+    ],
+    ids=["tls", "websocket"],
+)
+def test_nonsense_again_and_again_does_not_fill_the_log(client: Client, caplog: pytest.LogCaptureFixture, nonsense: bytes) -> None:
+    host, port = client.host.split(":")
+    for _ in range(10):
+        with socket.create_connection((host, int(port)), timeout=10) as sock:
+            sock.sendall(nonsense)
+            assert sock.recv(100).startswith(b"HTTP/1.1 ")
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(told) == 1
+    assert told[0].startswith("127.0.0.1 http: refused (")
+    assert_alive(client)
+
+
+def test_connections_that_ask_nothing_do_not_keep_others_out(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    host, port = client.host.split(":")
+    page = client.connection()
+    page.request("GET", "/api/live", headers={"Cookie": client.cookie})
+    assert page.getresponse().status == 200
+    silent = [socket.create_connection((host, int(port)), timeout=10) for _ in range(2 * MOST_CONNECTIONS)]
+    try:
+        for _ in range(5):
+            assert_alive(client)
+        assert client.dashboard.hub.is_watched  # who is answered stays
+    finally:
+        for sock in (*silent, page.sock):
+            sock.close()
+    assert warnings(caplog) == []
+
+
+def test_cookies_of_other_programs_on_this_host_lock_nobody_out(broker: Broker, tmp_path: Path) -> None:
+    with serving(broker, tmp_path, PASSWORD) as client:
+        assert client.log_in(PASSWORD).status == 200
+        for odd in ('a={"b": [1, 2]}', "a[b]=c", "a=b c; d", "=", b"\x01=\x02".decode("latin-1")):
+            assert client.get("/api/fleet", Cookie=f"{odd}; {client.cookie}").status == 200, odd
+
+
+def test_history_that_breaks_is_one_line_and_the_page_goes_on(
+    client: Client, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr("edge.dashboard.event_store.EventStore.find", broken)
+    for _ in range(3):
+        assert client.get("/api/events").status == 503
+        assert client.get("/api/events.csv").body.endswith(b"incomplete: the history cannot be read\r\n")
+    assert_alive(client)
+    told = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [record.getMessage() for record in told] == ["history: cannot be read (disk I/O error)"]
+    assert all(record.exc_info is None for record in told)
+
+
+def test_mistake_of_our_own_is_one_line_and_says_so(
+    client: Client, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.dashboard.event_store.EventStore.find", lambda *_: 1 / 0)
+    for _ in range(3):
+        assert client.get("/api/events").status == 500
+    told = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [record.getMessage() for record in told] == ["internal error: ZeroDivisionError: division by zero; log.level: debug tells more"]
+
+
+def test_sessions_that_somebody_else_wrote_are_none(broker: Broker, tmp_path: Path) -> None:
+    with serving(broker, tmp_path) as client:
+        client.dashboard.history.database.put("sessions", '{"a": null}')
+    with serving(broker, tmp_path) as client:
+        assert_alive(client)

@@ -66,6 +66,16 @@ def test_recent_cells_have_an_end_and_forget_another_clock() -> None:
     assert len(recent.since(0.0)) == 1
 
 
+def test_flood_of_cells_of_one_moment_takes_no_more_memory() -> None:
+    recent, picture = RecentCells(), EventCells("e", START_S, None)
+    cells = parse_cells(message(START_S, [1, 1]))
+    for _ in range(1000):
+        recent.add(cells)
+        picture.add(cells)
+    assert len(recent.since(0.0)) == 1
+    assert len(picture._parts) == 1
+
+
 def test_picture_of_an_event_is_joined_from_before_it_to_after_it_with_gaps() -> None:
     recent = RecentCells()
     for index in range(20):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from edge.dashboard.event_store import EventFilter
 from edge.dashboard.event_table import csv_lines, parse_filter
-from edge.dashboard.history import History
+from edge.dashboard.history import TIDY_EVENTS, History
 from edge.dashboard.messages import Event, Region
 from edge.errors import ConfigError
 from edge.judgement.ulid import new_ulid
@@ -26,8 +27,8 @@ class Wall:
         return self.now_s
 
 
-def make(folder: Path, wall: Wall | None = None, capacity_mb: float = 50.0) -> History:
-    history = History(folder / "history.sqlite", 30.0, capacity_mb, wall or Wall())
+def make(folder: Path, wall: Wall | None = None, capacity_mb: float = 50.0, *, is_synced: bool = True) -> History:
+    history = History(folder / "history.sqlite", 30.0, capacity_mb, wall or Wall(), lambda: is_synced)
     history.open()
     return history
 
@@ -216,3 +217,69 @@ def test_history_that_is_a_folder_is_one_line(tmp_path: Path) -> None:
 def test_history_is_for_its_user_alone(tmp_path: Path) -> None:
     make(tmp_path).close()
     assert (tmp_path / "history.sqlite").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("jump_s", [-400 * DAY_S, 400 * DAY_S])
+def test_clock_that_is_wrong_deletes_nothing(tmp_path: Path, jump_s: float) -> None:
+    wall = Wall()
+    history = make(tmp_path, wall, is_synced=False)
+    history.buckets.add("hall", "pump1", NOW_S, 0.5, above=False)
+    history.events.put("hall", "pump1", event())
+    history.flush()
+    wall.now_s += jump_s
+    history.tidy()
+    assert len(history.scores("hall", "pump1", 120, 0.0)) == 1
+    assert len(history.events.find(EventFilter(), 10)) == 1
+
+
+def test_size_is_bounded_when_there_are_only_scores(tmp_path: Path) -> None:
+    history = make(tmp_path, capacity_mb=0.2, is_synced=False)
+    for day in range(20):
+        for bucket in range(720):
+            history.buckets.add("hall", "pump1", NOW_S - day * DAY_S + bucket * 120.0, 0.5, above=False)
+    history.flush()
+    assert history.database.used_bytes() > 200_000
+    history.tidy()
+    assert history.database.used_bytes() <= 200_000
+    assert history.scores("hall", "pump1", 120, 0.0)[-1][0] == NOW_S + 719 * 120.0
+
+
+def test_history_that_is_damaged_while_it_is_used_is_put_aside_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    history = make(tmp_path)
+    for _ in range(200):
+        history.events.put("hall", "pump1", event())
+    history.close()
+    path = tmp_path / "history.sqlite"
+    content = path.read_bytes()
+    with closing(sqlite3.connect(path)) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'events'").fetchone()
+    path.write_bytes(content[: (page - 1) * 4096] + b"\xaa" * 4096 + content[page * 4096 :])
+    history = make(tmp_path)
+    with pytest.raises(sqlite3.DatabaseError):
+        history.events.find(EventFilter(), 10)
+    assert history.events.find(EventFilter(), 10) == []
+    assert history.events.put("hall", "pump1", event())
+    assert len([record for record in caplog.records if "a new history begins" in record.getMessage()]) == 1
+    assert path.with_name("history.sqlite.damaged").stat().st_size == len(content)
+
+
+@pytest.mark.parametrize("key", ["alive_at", "key"])
+def test_setting_that_somebody_else_wrote_is_no_end(tmp_path: Path, key: str) -> None:
+    history = make(tmp_path)
+    history.flush()
+    history.database.put(key, "soon")
+    history.database.close()
+    history = make(tmp_path)
+    assert history.gaps(0.0) == []
+    assert bytes.fromhex(history.database.secret("key"))
+
+
+def test_flood_of_events_is_bounded_before_the_hour_is_over(tmp_path: Path) -> None:
+    history = make(tmp_path, capacity_mb=0.5)
+    history.poll()
+    for _ in range(TIDY_EVENTS):
+        history.events.put("hall", "pump1", event(detector="x" * 2000))
+    assert history.database.used_bytes() > 500_000
+    history.poll()
+    assert history.database.used_bytes() <= 500_000
+    history.close()
