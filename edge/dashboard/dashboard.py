@@ -155,12 +155,16 @@ class Dashboard:
             timeout_graceful_shutdown=GOODBYE_S,
             ssl_certfile=settings.cert_file,
             ssl_keyfile=settings.key_file,
+            ssl_keyfile_password="none",  # or OpenSSL would ask at the terminal and wait for ever
         )
         try:
             config.load()
         except (OSError, ssl.SSLError) as error:
             assert settings.cert_file is not None
-            problem = f"cannot be used as dashboard.tls.cert_file with its key_file ({error.strerror or error}); give both as PEM"
+            problem = (
+                f"cannot be used as dashboard.tls.cert_file with its key_file ({error.strerror or error}); "
+                "give both as PEM, the key without a passphrase"
+            )
             raise ConfigError(settings.cert_file, problem) from error
         if config.ssl is not None:
             config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
