@@ -40,8 +40,8 @@ Float32 = NDArray[np.float32]
 HEARD_FRACTION = 0.5
 
 
-class Overhearing(PatchHearing, Protocol):
-    """Learns from a stream. Never raises, for nothing that it does may keep a window from being scored."""
+class Overhearing(Protocol):
+    """Learns from a stream; one that is a `PatchHearing` hears its patches too. Never raises: each window is to be scored."""
 
     def begin(self, model: Model) -> None:
         """A listener with this model is overheard from now on, in place of any before."""
@@ -77,7 +77,7 @@ class Listener:
         self._threshold = model.threshold.moved(moved)
         self._long_average = LongAverage(layout.width, model.window_cells) if layout else None
         self._judge = Judge(model.detector, self._timeline, self.stopwatch, layout, self._long_average)
-        self._overhearing: Overhearing | None = None
+        self._overhearing: tuple[Overhearing, ...] = ()
         self._painter = Painter(model.heads, model.steady, model.front_end)
         self._events = EventTracker(settings or EventSettings(), new_id)
         self._windows = 0  # passed on the regular grid
@@ -128,11 +128,12 @@ class Listener:
         """The cells that were completed since the last call; none while nobody watches."""
         return [] if self._recorder is None else self._recorder.take()
 
-    def overhear(self, overhearing: Overhearing | None) -> None:
-        """Let somebody learn from what is heard from now on, and from the windows; None for nobody."""
-        self._overhearing = self._judge.overhearing = overhearing
-        if overhearing is not None:
-            overhearing.begin(self.model)
+    def overhear(self, *overhearing: Overhearing) -> None:
+        """Let these, and nobody else, learn from what is heard from now on, and from the windows."""
+        self._overhearing = overhearing
+        self._judge.overhearing = tuple(one for one in overhearing if isinstance(one, PatchHearing))
+        for one in overhearing:
+            one.begin(self.model)
 
     @property
     def timings_s(self) -> dict[str, float]:
@@ -189,10 +190,12 @@ class Listener:
                 return []
             steady = self._steady(span)
             window = self._score(span, steady)
-        if self._overhearing is not None and self._long_average is not None and cells == self.model.window_cells:
+        if self._overhearing and self._long_average is not None and cells == self.model.window_cells:
             with self.stopwatch.stage("learning"):
                 nats = math.fsum(steady.nats.values()) if steady else 0.0
-                self._overhearing.window(HeardWindow(span, window.anomalous, nats, self._long_average))
+                heard = HeardWindow(span, window.anomalous, nats, self._long_average, window)
+                for one in self._overhearing:
+                    one.window(heard)
         return [window, *self._events.push(window)]
 
     def _score(self, span: Span, steady: WindowEvidence | None) -> Window:

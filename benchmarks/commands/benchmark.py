@@ -29,6 +29,7 @@ BENCHMARKS = {
     "changes": "the smallest steady change that is detected: a band, a tone, a shaft, a modulation, the level, impulses of known size",
     "promise": "whether thresholds keep their promise: false alarms per week, observed against promised, and the delay of faults",
     "tail": "the same without sound, for noise of a known distribution: the true rate of one promised alarm per week",
+    "drift": "how soon slow wear is told as drift, and whether shifts, loads, weekends and weather are told as any",
     "soak": "whether the daemon grows: memory, open files and threads over days of sound",
     "dashboard": "what the page costs: processor time and memory of its server and of a browser, and what a broker's restart loses",
     "compare": "whether one system's results are better than another's: paired differences with an interval over sets",

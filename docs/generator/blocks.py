@@ -42,6 +42,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "payload level": partial(payloads.payload_fields, "auscult/<node>/<source>/level"),
     "payload cells": partial(payloads.payload_fields, "auscult/<node>/<source>/cells"),
     "payload learning": partial(payloads.payload_fields, "auscult/<node>/<source>/learning"),
+    "payload drift": partial(payloads.payload_fields, "auscult/<node>/<source>/drift"),
     "payload info": partial(payloads.payload_fields, "auscult/<node>/info"),
     "payload health": partial(payloads.payload_fields, "auscult/<node>/health"),
     "mqtt commands": payloads.commands,

@@ -27,6 +27,7 @@ _TOPICS: tuple[tuple[str, int, bool, Any], ...] = (
     ("state", 1, True, payloads.State),
     ("event", 1, False, payloads.EventPayload),
     ("learning", 1, True, payloads.LearningPayload),
+    ("drift", 1, True, payloads.DriftPayload),
     ("score", 0, False, payloads.ScorePayload),
     ("level", 0, False, payloads.LevelPayload),
     ("cells", 0, False, payloads.CellsPayload),

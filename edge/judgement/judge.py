@@ -39,7 +39,7 @@ class Judge:
         self._long_average = long_average
         self._stopwatch = stopwatch or Stopwatch()
         self._segment = -1
-        self.overhearing: PatchHearing | None = None
+        self.overhearing: tuple[PatchHearing, ...] = ()
 
     def judge(self, heard: PlacedBlock) -> None:
         """Put the deviations of eight cells on the timeline."""
@@ -49,9 +49,10 @@ class Judge:
             self._segment = heard.segment
         with self._stopwatch.stage("detector"):
             deviations = self._stream.push(heard.block, heard.cells)
-        if self.overhearing is not None and isinstance(self._stream, PatchCoreStream) and (latest := self._stream.latest()):
+        if self.overhearing and isinstance(self._stream, PatchCoreStream) and (latest := self._stream.latest()):
             with self._stopwatch.stage("learning"):
-                self.overhearing.patches(heard.base_cell + latest[0], latest[1])
+                for one in self.overhearing:
+                    one.patches(heard.base_cell + latest[0], latest[1])
         with self._stopwatch.stage("averages"):
             if self._averages:
                 rows = self._averages.push(heard.block, heard.cells)

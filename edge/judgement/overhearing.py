@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.judgement.long_average import LongAverage
 from edge.judgement.timeline import Span
+from edge.judgement.window import Window
 
 Float32 = NDArray[np.float32]
 
@@ -23,8 +24,10 @@ class HeardWindow:
     is_anomalous: bool
     steady_nats: float  # of the heads of steady sound
     long_average: LongAverage
+    judged: Window
 
 
+@runtime_checkable
 class PatchHearing(Protocol):
     """Hears a stream as its detector does."""
 

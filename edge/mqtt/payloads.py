@@ -269,6 +269,60 @@ class LearningPayload(msgspec.Struct, frozen=True, kw_only=True):
     versions: Annotated[list[LearnedVersion], Meta(description="the versions that are kept, the oldest first")]
 
 
+class SlopePayload(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a level has moved, and how fast it moves."""
+
+    moved_db: Annotated[float | None, Meta(description="the last day against the reference, at the same regime and time of day")]
+    db_per_week: Annotated[float | None, Meta(description="slope; null while there are too few days")]
+    low_db_per_week: Annotated[float | None, Meta(description="lower end of its 95 % interval")]
+    high_db_per_week: Annotated[float | None, Meta(description="upper end of it")]
+
+
+class BandDriftPayload(SlopePayload, frozen=True, kw_only=True):
+    """A band that drifts; its level counts beside that of the whole spectrum."""
+
+    f_lo_hz: Annotated[float, Meta(description="lowest frequency")]
+    f_hi_hz: Annotated[float, Meta(description="highest frequency")]
+
+
+class HeadDriftPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """How the part of the score that a head accounts for moves, of normal windows."""
+
+    per_week: Annotated[float | None, Meta(description="slope of its median; null while there are too few days with this bundle")]
+    low_per_week: Annotated[float | None, Meta(description="lower end of its 95 % interval")]
+    high_per_week: Annotated[float | None, Meta(description="upper end of it")]
+
+
+class WeeksPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """When half of all windows reach 1.0 at this rate."""
+
+    weeks: Annotated[float, Meta(description="from now")]
+    low: Annotated[float, Meta(description="at the upper end of the interval of the fastest band")]
+    high: Annotated[float, Meta(description="at its lower end")]
+
+
+class DriftPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """How the normal sound of a source moves: `<source>/drift`, once an hour, retained."""
+
+    schema: Annotated[Schema, Meta(description="version of this schema")]
+    source: Annotated[str, Meta(description="name of the source")]
+    t: Annotated[Timestamp, Meta(description="end of the hour")]
+    state: Annotated[
+        Literal["waiting", "steady", "drifting"],
+        Meta(description="`waiting`: too few days; `drifting`: a band, the level or the tilt moves"),
+    ]
+    reason: Annotated[str | None, Meta(description="why nothing is known yet")]
+    days: Annotated[float, Meta(description="days since the reference")]
+    slope_days: Annotated[Count, Meta(description="days that the slopes are of; 0 while there are too few")]
+    level: Annotated[SlopePayload, Meta(description="all bands together")]
+    level_drifts: Annotated[bool, Meta(description="whether the level is told as drift")]
+    tilt: Annotated[SlopePayload, Meta(description="the highest band against the lowest")]
+    tilt_drifts: Annotated[bool, Meta(description="whether the tilt is told as drift")]
+    bands: Annotated[list[BandDriftPayload], Meta(description="bands that drift")]
+    heads: Annotated[dict[str, HeadDriftPayload], Meta(description="the score, and the part of it that each head accounts for")]
+    weeks_to_alarm: Annotated[WeeksPayload | None, Meta(description="null unless a band drifts and reaches 1.0 within half a year")]
+
+
 class LearningHealth(msgspec.Struct, frozen=True, kw_only=True):
     """Learning in place from one source."""
 

@@ -50,6 +50,10 @@ class Topics:
         """How far learning in place has come, and the bundles that were made of it. Only of sources that learn."""
         return f"{self.base}/{self.node}/{source}/learning"
 
+    def drift(self, source: str) -> str:
+        """How far normal sound has moved since the reference, and how fast: once an hour."""
+        return f"{self.base}/{self.node}/{source}/drift"
+
     def level(self, source: str) -> str:
         """Loudness, once per second."""
         return f"{self.base}/{self.node}/{source}/level"

@@ -9,6 +9,7 @@ from edge.clips.clip_writer import ClipWriter
 from edge.clips.source_clips import SourceClips
 from edge.config.make_source import make_source
 from edge.config.schema import Config
+from edge.drift.drifts import Drifts
 from edge.learning.learning import Learning
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
@@ -53,6 +54,7 @@ class Assembly:
             subscriptions=[*subscriptions, *(self.discovery.subscriptions if self.discovery is not None else ())],
         )
         self.inference = InferenceTimes()
+        self.drifts = Drifts(config.state_folder)
         self.learning = Learning(config.state_folder)
         self.learning.adopt(config.sources, plan.bases)
 
@@ -76,6 +78,7 @@ class Assembly:
             self.clip_writer,
             self.discovery,
             self.learning,
+            self.drifts,
         )
         self.learning.reload = daemon.request_reload
         if self.remote is not None:
@@ -97,7 +100,7 @@ class Assembly:
             clips = SourceClips(name, plan.config.clips.before_s, plan.config.clips.after_s, self.clip_writer)
         publisher = SourcePublisher(name, self.publisher, self.topics, control, clips)
         source, learner = make_source(name, plan.config.sources[name]), self.learning.learner(name)
-        return SourceWorker(source, bundle, self.make_listener(name, plan), publisher, self.inference, learner)
+        return SourceWorker(source, bundle, self.make_listener(name, plan), publisher, self.inference, learner, self.drifts.of(name))
 
     def make_listener(self, name: str, plan: Plan) -> MakeListener:
         """What makes a listener for one source of a plan; its events follow the rules of the time at which it is called."""

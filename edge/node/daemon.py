@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from types import FrameType
 
 from edge.clips.clip_writer import ClipWriter
+from edge.drift.drifts import Drifts
 from edge.errors import AuscultError, UserError
 from edge.learning.learning import Learning
 from edge.mqtt.payloads import ReloadHealth, SourceInfo
@@ -55,6 +56,7 @@ class Daemon:
         clip_writer: ClipWriter | None = None,
         discovery: DiscoveryLike | None = None,
         learning: Learning | None = None,
+        drifts: Drifts | None = None,
     ) -> None:
         self._node = node
         self._workers = dict(workers)
@@ -66,6 +68,7 @@ class Daemon:
         self._clip_writer = clip_writer
         self._discovery = discovery
         self._learning = learning
+        self._drifts = drifts
         self._notifier = SystemdNotifier()
         self._status = StatusReporter(node, publisher, topics, health, health_interval_s, learning)
         self._progress = Progress(publisher, self._notifier)
@@ -104,6 +107,8 @@ class Daemon:
                 closing.callback(self._remote.close)
             if self._learning is not None:
                 closing.callback(self._learning.close)
+            if self._drifts is not None:
+                closing.callback(self._drifts.close)
             closing.callback(self._progress.stop)
             closing.callback(self._finish)  # an error in one source must not leave the others' topics at `online`
             self._publisher.open()
@@ -206,6 +211,8 @@ class Daemon:
                 self._report()  # it contains what the command has changed
             if self._learning is not None:
                 self._learning.poll()
+            if self._drifts is not None:
+                self._drifts.poll()
             self._status.check(self._workers, self._last_reload)
             if self._discovery is not None:
                 self._discovery.check(self._publisher)

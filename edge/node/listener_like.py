@@ -34,7 +34,7 @@ class ListenerLike(Protocol):
     def set_events(self, settings: EventSettings) -> None:
         """Judge by other rules from now on when an event opens and closes."""
 
-    def overhear(self, overhearing: Overhearing | None) -> None:
+    def overhear(self, *overhearing: Overhearing) -> None:
         """Let somebody learn from what is heard from now on; None for nobody."""
 
     def move_threshold(self, moved: Moved | None) -> Sequence[Window | Event]:

@@ -39,7 +39,7 @@ class Listening:
         self._told_s = -math.inf  # seconds of the stream at which the latest window ended
         self._is_watched = False
         self._silent_until_s = -math.inf  # windows that end by then were published by the listener before this one
-        self._overhearing: Overhearing | None = None
+        self._overhearing: tuple[Overhearing, ...] = ()
         self.recent = Recent(0)
         self._hear_with(bundle)
 
@@ -86,18 +86,18 @@ class Listening:
         """
         standby.catch_up()
         self._hear_with(standby.bundle)
-        if self._overhearing is not None:
-            self._listener.overhear(None)
-            standby.listener.overhear(self._overhearing)
+        if self._overhearing:
+            self._listener.overhear()
+            standby.listener.overhear(*self._overhearing)
         self._listener = standby.listener
         self._is_watched = False  # the new listener does not know yet
         self._silent_until_s = self._told_s + self.hop_s / 2
         self._tell(standby.windows)
 
-    def overhear(self, overhearing: Overhearing) -> None:
-        """Let somebody learn from what is heard from now on, whichever listener hears it."""
+    def overhear(self, *overhearing: Overhearing) -> None:
+        """Let these learn from what is heard from now on, whichever listener hears it."""
         self._overhearing = overhearing
-        self._listener.overhear(overhearing)
+        self._listener.overhear(*overhearing)
 
     @property
     def unscored_s(self) -> float:

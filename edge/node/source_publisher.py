@@ -30,7 +30,7 @@ LOG = logging.getLogger("auscult.source")
 
 def clear_retained(publisher: Publisher, topics: Topics, name: str) -> None:
     """Take back what the broker retains of a source: an empty message does that, also on a broker that is away now."""
-    for topic in (topics.availability(name), topics.state(name), topics.learning(name)):
+    for topic in (topics.availability(name), topics.state(name), topics.learning(name), topics.drift(name)):
         publisher.retain(topic, b"")
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from edge.audio.block import Block
 from edge.bundles.bundle import Bundle
+from edge.drift.source_drift import SourceDrift
 from edge.errors import AudioError, BundleError, DeviceError, UserError
 from edge.judgement.threshold import Moved
 from edge.learning.source_learner import SourceLearner
@@ -46,12 +47,14 @@ class SourceWorker:
         publisher: SourcePublisher,
         inference: InferenceTimes,
         learner: SourceLearner | None = None,
+        drift: SourceDrift | None = None,
     ) -> None:
         """`make_listener(rate_hz)` is called once the source's rate is known, and again should the rate change.
 
-        A `learner` learns from what is heard.
+        A `learner` learns from what is heard, and `drift` measures how it changes.
         """
         self.learner = learner
+        self.drift = drift
         self.source = source
         self.bundle = bundle
         self.availability = Availability()
@@ -200,8 +203,7 @@ class SourceWorker:
             self.clock.restart()
             return
         listening = Listening(self._make_listener(self.source.rate_hz), self.bundle, self.source.rate_hz, self.publisher, self._inference)
-        if self.learner is not None:
-            listening.overhear(self.learner)
+        listening.overhear(*(one for one in (self.learner, self.drift) if one is not None))
         if self._stream is not None:
             LOG.warning("%s: records at %d Hz now, no longer at %d Hz", self.source.name, self.source.rate_hz, self.rate_hz)
             self._stream.listening.finish()

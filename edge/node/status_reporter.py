@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+from edge.drift.drift_report import DriftReport
 from edge.learning.learning import Learning
 from edge.mqtt.encoding import encode
 from edge.mqtt.payloads import SCHEMA_VERSION, HealthPayload, InfoPayload, ReloadHealth
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.timestamp import timestamp
 from edge.mqtt.topics import Topics
+from edge.node.drift_report import drift_payload
 from edge.node.health import HealthReporter
 from edge.node.learning_report import learning_payload
 from edge.node.node_report import NodeReport
@@ -46,6 +48,7 @@ class StatusReporter:
         self._told_connections = 0
         self._told_info: InfoPayload | None = None
         self._learning = learning
+        self._told_drift: dict[str, DriftReport] = {}
         self._learns: set[str] = set()  # sources of which `learning` is retained
 
     def check(self, workers: Mapping[str, SourceWorker], reload: ReloadHealth | None) -> None:
@@ -61,6 +64,7 @@ class StatusReporter:
         self._told_availabilities = _availabilities(workers)
         self._told_connections = self._publisher.link.connections
         self._tell_learning(workers)
+        self._tell_drift(workers)
         self._publisher.retain(self._topics.health, encode(self._health_now(workers, reload)))
 
     def report(self, workers: Mapping[str, SourceWorker], reload: ReloadHealth | None) -> NodeReport:
@@ -84,6 +88,13 @@ class StatusReporter:
             elif name in self._learns:
                 self._learns.discard(name)
                 self._publisher.retain(self._topics.learning(name), b"")
+
+    def _tell_drift(self, workers: Mapping[str, SourceWorker]) -> None:
+        for name, worker in workers.items():
+            report = None if worker.drift is None else worker.drift.report
+            if report is not None and report is not self._told_drift.get(name):
+                self._told_drift[name] = report
+                self._publisher.retain(self._topics.drift(name), encode(drift_payload(name, report)))
 
     def _tell_info(self, workers: Mapping[str, SourceWorker]) -> None:
         info = self._info_now(workers)

@@ -99,7 +99,7 @@ class LoudnessListener:
     def set_events(self, settings: EventSettings) -> None:
         """It knows no rules but its own."""
 
-    def overhear(self, overhearing: Overhearing | None) -> None:
+    def overhear(self, *overhearing: Overhearing) -> None:
         """It has no patches to learn from."""
 
     def move_threshold(self, moved: Moved | None) -> list[Window | Event]:

@@ -1,0 +1,1 @@
+"""Slow change told apart from a fault: hourly summaries of normal sound, their trend by band and head, and when it reaches 1.0."""
