@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
 
-RADIUS_DB = 2.0  # root mean square over the bands
+RADIUS_DB = 3.0  # root mean square over the bands
 MOST = 16
 FOLLOW = 0.2  # of the way, each hour
 NONE = -1
