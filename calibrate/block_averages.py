@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.embeddings import Recording, heard_blocks
-from edge.console.progress import progress
 from edge.detectors.detector import real_cells
 from edge.features.cell_averages import AverageLayout, AverageStream
-from edge.features.frontend import BLOCK_CELLS, FrontEnd, mels_below
-from edge.features.logmel_backbone import LogMelBackbone
+from edge.features.feature_extractor import PlacedBlock
+from edge.features.frontend import BLOCK_CELLS
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -39,31 +39,39 @@ class BlockAverages:
         return means, int(cells.sum())
 
 
-def block_averages(recordings: list[Recording], front_end: FrontEnd, bandwidth_hz: float) -> dict[int, BlockAverages]:
-    """The averages of recordings by their index; without those that contain no sound."""
-    layout = AverageLayout(front_end, mels_below(front_end, bandwidth_hz))
-    found = {}
-    for index, recording in enumerate(progress(recordings, label="averaging")):
-        blocks = _blocks(recording, layout, bandwidth_hz)
-        if blocks:
-            count = 1 + max(blocks)
-            rows, cells = np.full((count, layout.width), np.nan, np.float32), np.zeros(count, np.int64)
-            for block, (own, heard) in blocks.items():
-                rows[block], cells[block] = own, heard
-            found[index] = BlockAverages(rows, cells)
-    return found
+@dataclass(frozen=True, slots=True)
+class AveragedBlock:
+    """The mean over the real cells of a block."""
+
+    block: int  # its place among all blocks of the recording
+    row: Float32  # (column,)
+    cells: int  # that are real
 
 
-def _blocks(recording: Recording, layout: AverageLayout, bandwidth_hz: float) -> dict[int, tuple[Float64, int]]:
-    """The mean over the real cells of each block, and how many these are, by its place among all blocks of the recording."""
-    found: dict[int, tuple[Float64, int]] = {}
-    segment = -1
-    for heard in heard_blocks(recording, LogMelBackbone(layout.front_end), bandwidth_hz):
-        if heard.segment != segment:
-            stream, segment = AverageStream(layout), heard.segment
-        rows = stream.push(heard.block, heard.cells)
+class BlockAverager:
+    """The averages of one recording, block by block."""
+
+    def __init__(self, layout: AverageLayout) -> None:
+        self._layout = layout
+        self._segment = -1
+
+    def push(self, heard: PlacedBlock) -> Iterator[AveragedBlock]:
+        """Yield the averages of a block, unless all of its cells are mirror images."""
+        if heard.segment != self._segment:
+            self._stream, self._segment = AverageStream(self._layout), heard.segment
+        rows = self._stream.push(heard.block, heard.cells)
         real = real_cells(heard.block.first_cell, heard.cells)
         if real.stop > real.start:
             place = (heard.base_cell + heard.block.first_cell + real.start) // BLOCK_CELLS
-            found[place] = rows[real].mean(axis=0, dtype=np.float64), real.stop - real.start
-    return found
+            yield AveragedBlock(place, rows[real].mean(axis=0, dtype=np.float64).astype(np.float32), real.stop - real.start)
+
+
+def put_together(averaged: Sequence[AveragedBlock]) -> BlockAverages | None:
+    """The blocks of one recording; None when it contains no sound."""
+    if not averaged:
+        return None
+    count = 1 + max(one.block for one in averaged)
+    rows, cells = np.full((count, len(averaged[0].row)), np.nan, np.float32), np.zeros(count, np.int64)
+    for one in averaged:
+        rows[one.block], cells[one.block] = one.row, one.cells
+    return BlockAverages(rows, cells)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from calibrate.block_averages import block_averages
 from calibrate.bundle_manifest import DataFacts
+from calibrate.calibration_stages import stages_of
 from calibrate.checks import check_recordings
 from calibrate.detection_limit import DetectionLimit, detection_limit
 from calibrate.embeddings import Recording
@@ -20,7 +20,9 @@ from calibrate.settings import WINDOW_S, CalibrationSettings
 from calibrate.steady import fit_steady
 from calibrate.threshold_note import threshold_note
 from calibrate.unheard import fit_units, unheard_surprise
+from calibrate.workers_here import WorkersHere, worth
 from edge.bundles.signature import SigningKey
+from edge.console.progress import stages
 from edge.errors import AudioError, BundleError, UserError
 from edge.features.any_backbone import load_backbone
 from edge.features.cell_averages import AverageLayout
@@ -58,6 +60,7 @@ def calibrate(
     key: SigningKey | None = None,
     leave_out: Callable[[Path, str], None] = lambda path, reason: None,
     study: Callable[[Learned], None] = lambda learned: None,
+    workers: int = 1,
 ) -> Calibration:
     """Learn what is normal from recordings and write a bundle.
 
@@ -75,6 +78,8 @@ def calibrate(
         Called with each recording that is not learned from, and why.
     study
         Called at the end with what was found out besides the bundle.
+    workers
+        Processes that share the work; 1 is this one alone. The bundle is the same.
 
     Raises
     ------
@@ -86,9 +91,28 @@ def calibrate(
         `output` cannot be written, or is something else than a bundle; said before the long work.
     """
     check_output(output)
+    with WorkersHere(worth(paths, workers)) as there, stages(stages_of(settings.fitting.detector)):
+        return _calibrate(paths, output, settings, there, say, key, leave_out, study)
+
+
+def _calibrate(
+    paths: list[Path],
+    output: Path,
+    settings: CalibrationSettings,
+    workers: WorkersHere,
+    say: Callable[[str], None],
+    key: SigningKey | None,
+    leave_out: Callable[[Path, str], None],
+    study: Callable[[Learned], None],
+) -> Calibration:
     backbone = load_backbone(settings.backbone or settings.fitting.backbone, threads=settings.threads)
     checked = check_recordings(
-        paths, backbone.front_end, channel=settings.channel, bad_recordings=settings.bad_recordings, odd_recordings=settings.odd_recordings
+        paths,
+        backbone.front_end,
+        channel=settings.channel,
+        bad_recordings=settings.bad_recordings,
+        odd_recordings=settings.odd_recordings,
+        workers=workers,
     )
     for warning in checked.warnings:
         say(warning)
@@ -97,17 +121,17 @@ def calibrate(
     _check_bandwidth(checked.bandwidth_hz, backbone.front_end)
     cell_s = backbone.front_end.cell_s
     recordings = [Recording(report.path, settings.channel, round(report.seconds / cell_s)) for report in checked.kept]
-    fitted = settings.fitting.fitter(backbone, checked.bandwidth_hz, settings.mode).fit(recordings)
+    fitted = settings.fitting.fitter(backbone, checked.bandwidth_hz, settings.mode).fit(recordings, workers)
     window_cells = int(WINDOW_S / cell_s + 1e-6)
     cell_heads, steady_heads = _heads(settings, fitted.features)
     steady = None
     if steady_heads:
-        averages = block_averages(recordings, backbone.front_end, checked.bandwidth_hz)
+        averages = fitted.averages
         layout = AverageLayout(backbone.front_end, mels_below(backbone.front_end, checked.bandwidth_hz))
         sound = WindowSound(layout, relative=settings.level == "relative")
         steady = fit_steady(list(averages.values()), list(averages), Folds(recordings), sound, window_cells, steady_heads)
     heads = fit_heads(fitted.deviations, fitted.features, window_cells, cell_heads, settings.mode)
-    unheard = unheard_surprise(heads, fitted.deviations, steady)
+    unheard = unheard_surprise(heads, fitted.deviations, steady, workers)
     block_s = backbone.front_end.block_samples / backbone.front_end.sample_rate_hz
     units = fit_units(unheard, block_s)
     tail = fit_tail([one.surprise(units) for one in unheard], block_s)

@@ -11,8 +11,9 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -20,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.recordings import Finding, Problem, RecordingReport, measure_recording
+from calibrate.workers_here import WorkersHere
 from edge.audio.channels import Channel
-from edge.console.progress import progress
+from edge.console.progress import Progress
 from edge.errors import AudioError
 from edge.features.frontend import FrontEnd, mels_below
 
@@ -92,6 +94,7 @@ def check_recordings(
     bad_recordings: BadRecordings = "refuse",
     odd_recordings: OddRecordings = "keep",
     min_total_s: float = MIN_TOTAL_S,
+    workers: WorkersHere | None = None,
 ) -> CheckedRecordings:
     """Read every recording once and decide which to learn from.
 
@@ -101,8 +104,17 @@ def check_recordings(
         When recordings are unusable and `bad_recordings` is "refuse", or when fewer than `min_total_s` seconds remain.
     """
     paths = list(paths)
-    reports = [measure_recording(path, front_end, channel) for path in progress(paths, label="checking recordings")]
-    return judge_recordings(reports, front_end, bad_recordings=bad_recordings, odd_recordings=odd_recordings, min_total_s=min_total_s)
+    reports: dict[int, RecordingReport] = {}
+    with Progress("checking recordings", len(paths)) as bar:
+        for index, report in (workers or WorkersHere()).stream(partial(_measured, front_end, channel), paths):
+            reports[index] = report
+            bar.update()
+    in_order = [reports[index] for index in range(len(paths))]
+    return judge_recordings(in_order, front_end, bad_recordings=bad_recordings, odd_recordings=odd_recordings, min_total_s=min_total_s)
+
+
+def _measured(front_end: FrontEnd, channel: Channel, path: Path) -> Iterator[RecordingReport]:
+    yield measure_recording(path, front_end, channel)
 
 
 def judge_recordings(

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.covariance import ledoit_wolf
+from edge.console.progress import progress
 from edge.features.frontend import BLOCK_CELLS
 from edge.judgement.statistic import PRIOR_WINDOWS, Normal, Statistic
 from edge.judgement.steady import LONGER, QUESTIONS, Question, Steady
@@ -82,7 +83,8 @@ def fit_normal_steady(windows: Sequence[NormalWindow], sound: WindowSound, heads
     normal = {name: _normal(name, vectors) for name in needed}
     usual = float(np.median([cells for _, cells in means]))
     statistics = {
-        name: _statistic(one, normal[one.vector], _values(one, by_fold, windows, sound), usual, units) for name, one in questions.items()
+        name: _statistic(one, normal[one.vector], _values(one, by_fold, windows, sound), usual, units)
+        for name, one in progress(questions.items(), label="comparing windows")
     }
     arrays: dict[str, NDArray[np.generic]] = {}
     for name in sorted(needed):

@@ -5,8 +5,8 @@ A recording is never judged by itself, but by all others: whole recordings where
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ MOST_WINDOWS = 3000  # that a covariance is made of
 class _Owner:
     """Whose blocks are whose."""
 
-    averages: Sequence[BlockAverages]
+    averages: Mapping[int, BlockAverages]  # by recording
     folds: Folds
     indices: Sequence[int]  # of the recordings, among those that the folds know
 
@@ -78,6 +78,11 @@ class FittedSteady:
         self._normal = normal
         self._owner = owner
 
+    def of(self, recordings: Collection[int]) -> FittedSteady:
+        """The same with the averages of a few recordings, for a process that asks about these only."""
+        averages = {recording: self._owner.averages[recording] for recording in recordings}
+        return FittedSteady(self._normal, replace(self._owner, averages=averages))
+
     def held_out(self, recording: int, first_block: int, last_block: int) -> dict[str, float]:
         """The evidence of each head in blocks of a recording, in nats, without their fold; that of the long window, if it is more."""
         judge = self._normal.judge(self._owner.fold(recording, first_block, last_block))
@@ -108,7 +113,7 @@ def fit_steady(
     averages : of the recordings in which anything was heard.
     indices : of these among all that the folds are of.
     """
-    owner = _Owner(averages, folds, indices)
+    owner = _Owner(dict(enumerate(averages)), folds, indices)
     windows = _windows(owner, window_cells)
     units = len({window.recording for window in windows}) if folds.whole else len(windows)
     normal = fit_normal_steady(windows, sound, heads, units)
@@ -117,12 +122,12 @@ def fit_steady(
 
 def _windows(owner: _Owner, window_cells: int) -> list[_Window]:
     """Windows one after the other; of a recording that is no longer than one, itself. Shorter ones, where there are too few."""
-    heard = sum(one.cells for one in owner.averages)
+    heard = sum(one.cells for one in owner.averages.values())
     length = max(1, round(window_cells / BLOCK_CELLS))
     if not owner.folds.whole:
         length = max(1, min(length, heard // BLOCK_CELLS // (2 * owner.folds.count)))
     found = []
-    for recording, one in enumerate(owner.averages):
+    for recording, one in owner.averages.items():
         blocks = one.blocks
         count = max(1, round(blocks / length))
         edges = np.linspace(0, blocks, count + 1).round().astype(int) if blocks < length * count else length * np.arange(count + 1)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 
 from calibrate.head_scale import Deviations, FittedHeads, known, windows_of
 from calibrate.steady import FittedSteady
+from calibrate.workers_here import WorkersHere
+from edge.console.progress import Progress
 from edge.features.frontend import BLOCK_CELLS
-from edge.judgement.fusion import ONCE_A_WEEK, Units, fuse
+from edge.judgement.fusion import ONCE_A_WEEK, Fused, Units, fuse
 from edge.judgement.tail_fit import EVENT_S, fit_tail
 from edge.pipeline import HEARD_FRACTION
 
@@ -20,6 +23,7 @@ Bool = NDArray[np.bool_]
 Float64 = NDArray[np.float64]
 
 
+WINDOWS_AT_ONCE = 64
 FEW_STRETCHES = 10  # recordings, or as many stretches of a long one: of so many, a unit counts half, in decades
 
 
@@ -61,12 +65,20 @@ def together(series: SurpriseOfKinds, units: Units) -> Float64:
     return surprise
 
 
-def unheard_surprise(heads: FittedHeads, recordings: Sequence[Deviations], steady: FittedSteady | None) -> list[UnheardSurprise]:
+def unheard_surprise(
+    heads: FittedHeads, recordings: Sequence[Deviations], steady: FittedSteady | None, workers: WorkersHere | None = None
+) -> list[UnheardSurprise]:
     """Of every recording with enough sound that was new to the detector."""
     shares = [_share_heard(known(one), heads.window_cells) for one in recordings]
     enough = min(HEARD_FRACTION, max(float(share.max()) for share in shares))
-    found = [_of_one(heads, index, one, shares[index] >= enough, steady) for index, one in enumerate(recordings)]
-    return [one for one in found if len(one.cells)]
+    jobs = [_Job(index, one, shares[index] >= enough, steady.of([index]) if steady else None) for index, one in enumerate(recordings)]
+    found: dict[int, list[Fused]] = {job.recording: [] for job in jobs}
+    weights = [int(np.count_nonzero(job.enough)) for job in jobs]
+    with Progress("judging held-out sound", sum(weights)) as bar:
+        for index, fused in (workers or WorkersHere()).stream(partial(_fused, heads), jobs, weights):
+            found[index] += fused
+            bar.update(len(fused))
+    return [_series(heads, job, found[job.recording]) for job in jobs if found[job.recording]]
 
 
 def fit_units(unheard: Sequence[SurpriseOfKinds], step_s: float) -> Units:
@@ -85,16 +97,38 @@ def _unit(series: Sequence[Float64], step_s: float) -> float:
     return float(max(1.0, plain ** (stretches / (stretches + FEW_STRETCHES))))
 
 
-def _of_one(heads: FittedHeads, index: int, recording: Deviations, enough: Bool, steady: FittedSteady | None) -> UnheardSurprise:
-    length = max(1, round(heads.window_cells / BLOCK_CELLS))
-    plain = Units()
-    windows = np.flatnonzero(enough).tolist()
-    said = []
-    for window in windows:
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """The windows of one recording."""
+
+    recording: int
+    deviations: Deviations
+    enough: Bool  # (window,)
+    steady: FittedSteady | None  # of this recording
+
+
+def _fused(heads: FittedHeads, job: _Job) -> Iterator[list[Fused]]:
+    """The evidence in each window with enough sound, some windows at a time."""
+    length, plain = _window_blocks(heads), Units()
+    fused: list[Fused] = []
+    for window in np.flatnonzero(job.enough).tolist():
         cells = slice(BLOCK_CELLS * window, BLOCK_CELLS * window + heads.window_cells)
-        average = steady.held_out(index, window, window + length) if steady else {}
-        said.append(fuse(heads.heads.evidence({feature: values[cells] for feature, values in recording.items()}), average, plain))
-    return UnheardSurprise(index, windows, length, np.array([one.cells for one in said]), np.array([one.steady for one in said]))
+        average = job.steady.held_out(job.recording, window, window + length) if job.steady else {}
+        fused.append(fuse(heads.heads.evidence({feature: values[cells] for feature, values in job.deviations.items()}), average, plain))
+        if len(fused) == WINDOWS_AT_ONCE:
+            yield fused
+            fused = []
+    yield fused
+
+
+def _series(heads: FittedHeads, job: _Job, fused: Sequence[Fused]) -> UnheardSurprise:
+    windows = np.flatnonzero(job.enough).tolist()
+    cells, steady = (np.array(values) for values in ([one.cells for one in fused], [one.steady for one in fused]))
+    return UnheardSurprise(job.recording, windows, _window_blocks(heads), cells, steady)
+
+
+def _window_blocks(heads: FittedHeads) -> int:
+    return max(1, round(heads.window_cells / BLOCK_CELLS))
 
 
 def _share_heard(heard: Bool, window_cells: int) -> Float64:

@@ -20,8 +20,10 @@ from calibrate.learned import Learned
 from calibrate.report.calibration_report import write_calibration_report
 from calibrate.report.file import check_report
 from calibrate.workers import check_address
+from calibrate.workers_here import cores
 from edge.audio.audio_file import find_audio_files
 from edge.bundles.signature import SigningKey
+from edge.console.numbers import whole_number
 from edge.console.output import aligned, print_result, printable
 from edge.errors import UserError
 
@@ -73,6 +75,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="report.html",
         help="also write what was learned, from what, and what it can promise, as one page to read and print (extra [report])",
     )
+    parser.add_argument(
+        "--workers",
+        type=whole_number(1),
+        metavar="N",
+        help="processes that share the work (default: one for each core; the bundle is the same)",
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print the result")
 
 
@@ -87,9 +95,9 @@ def run(args: Namespace) -> int:
     fleet = args.manifest is not None or args.output_dir is not None
     sound = "recordings" if args.store is None else "store"
     wanted: tuple[str, ...] = ("manifest", "output_dir")
-    others: tuple[str, ...] = ("recordings", "store", "output", "report")
+    others: tuple[str, ...] = ("recordings", "store", "output", "report", "workers")
     if not fleet:
-        wanted, others = (sound, "output"), ("cluster", "anew", *(("recordings", "report") if sound == "store" else ()))
+        wanted, others = (sound, "output"), ("cluster", "anew", *(("recordings", "report", "workers") if sound == "store" else ()))
     if missing := [_flag(option) for option in wanted if getattr(args, option) is None]:
         raise UserError("calibrate", f"required: {' and '.join(missing)}; see `auscult calibrate --help`")
     if stray := [_flag(option) for option in others if getattr(args, option)]:
@@ -113,7 +121,15 @@ def _run_one(args: Namespace, key: SigningKey | None) -> int:
     if args.store is not None:
         result = calibrate_store(args.store, args.output, settings, warn, key)
     else:
-        result = calibrate(find_audio_files(args.recordings), args.output, settings, say=warn, key=key, study=learned.append)
+        result = calibrate(
+            find_audio_files(args.recordings),
+            args.output,
+            settings,
+            say=warn,
+            key=key,
+            study=learned.append,
+            workers=args.workers or cores(),
+        )
     told = msgspec.to_builtins(result, enc_hook=str)
     print_result(told if args.format == "json" else {**told, "detection_limit_db": None}, args.format)  # the text has the limit in words
     if args.report is not None:

@@ -14,6 +14,7 @@ from calibrate.fitters.base_fitter import BaseFitter
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.normal_sound import NormalSound, require_log_mel_16k, stretches_of
 from calibrate.fitters.options import OptionFields, option
+from calibrate.workers_here import WorkersHere
 from edge.audio.audio_file import audio_info, find_audio_files
 from edge.audio.channels import Channel
 from edge.console.numbers import number, whole_number
@@ -98,7 +99,7 @@ class AudDsrSettings(OptionFields):
 class AudDsrFitter(BaseFitter[AudDsrSettings, AnyBackbone]):
     """Fits one AudDSR."""
 
-    def fit(self, recordings: list[Recording]) -> FittedDetector:
+    def fit(self, recordings: list[Recording], workers: WorkersHere | None = None) -> FittedDetector:
         """Train on all folds but one, and measure on that."""
         from export.auddsr.excerpts import Excerpts  # torch, which --help does without
         from export.auddsr.settings import AudDsrTraining
@@ -124,7 +125,7 @@ class AudDsrFitter(BaseFitter[AudDsrSettings, AnyBackbone]):
         )
         network = train_auddsr(sound, told, device, Path(settings.state) if settings.state else None)
         blobs = {MEMBER: exported(network, self._backbone.front_end.mel_bands)}
-        return normal.fitted(AudDsr, AUDDSR, blobs, self._mode, LEAST_DEVIATION)
+        return normal.fitted(AudDsr, AUDDSR, blobs, self._mode, LEAST_DEVIATION, workers)
 
     def _general(self, channel: Channel) -> Excerpts | None:
         """Sound of any machines."""

@@ -10,6 +10,7 @@ from calibrate.fitters.base_fitter import BaseFitter
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.normal_sound import NormalSound, require_log_mel_16k
 from calibrate.fitters.options import OptionFields, option
+from calibrate.workers_here import WorkersHere
 from edge.console.numbers import whole_number
 from edge.detectors.autoencoder import AUTOENCODER, MEMBER, Autoencoder
 from edge.detectors.detector import EXCESS
@@ -54,7 +55,7 @@ class AutoencoderSettings(OptionFields):
 class AutoencoderFitter(BaseFitter[AutoencoderSettings, AnyBackbone]):
     """Fits one autoencoder."""
 
-    def fit(self, recordings: list[Recording]) -> FittedDetector:
+    def fit(self, recordings: list[Recording], workers: WorkersHere | None = None) -> FittedDetector:
         """Train on all folds but one, and measure on that."""
         from export.autoencoder.training import AutoencoderTraining, exported, train_autoencoder  # torch, which --help does without
         from export.training.device import device_named
@@ -64,4 +65,4 @@ class AutoencoderFitter(BaseFitter[AutoencoderSettings, AnyBackbone]):
         runs = [run[:, : normal.bands * CELL_MELS] for run in normal.learned()]
         told = AutoencoderTraining(settings.epochs, settings.batch, settings.seed)
         network = train_autoencoder(runs, told, device_named(settings.device))
-        return normal.fitted(Autoencoder, AUTOENCODER, {MEMBER: exported(network)}, self._mode, LEAST_DEVIATION)
+        return normal.fitted(Autoencoder, AUTOENCODER, {MEMBER: exported(network)}, self._mode, LEAST_DEVIATION, workers)

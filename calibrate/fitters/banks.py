@@ -90,7 +90,7 @@ class BankFitter:
         """For each feature the coreset of each fold and band, or one for all bands."""
         capacity = CANDIDATES_PER_PATCH * self._coreset // folds.count
         reservoirs = {feature: [Reservoir(capacity, self._rng) for _ in range(folds.count)] for feature in self._features}
-        for index in progress(range(len(store.recordings)), label="listening"):
+        for index in progress(range(len(store.recordings)), label="sampling patches"):
             for block in store.blocks(index):
                 fold = folds.of(index, block.first_cell)
                 for feature in self._features:
@@ -120,9 +120,9 @@ class BankFitter:
                 if fold not in others:
                     others[fold] = {feature: own.without(fold) for feature, own in banks.items()}
                 for feature in self._features:
-                    patches = np.concatenate([block.patches[feature] for block in group]).astype(np.float32)
-                    ends = np.cumsum([len(block.patches[feature]) for block in group])[:-1]
-                    found = np.split(others[fold][feature].distances(patches), ends)
+                    parted = [block.patches[feature] for block in group]
+                    patches = np.concatenate(parted).astype(np.float32)
+                    found = np.split(others[fold][feature].distances(patches), np.cumsum([len(part) for part in parted])[:-1])
                     parts[feature] += zip([block.first_cell for block in group], found, strict=True)
             if parts[self._features[0]]:
                 distances.append({feature: laid_out(own) for feature, own in parts.items()})

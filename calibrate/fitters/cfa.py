@@ -17,6 +17,7 @@ from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.options import OptionFields, option
 from calibrate.fitters.trained import Trained, judged
 from calibrate.held_out import HeldOut
+from calibrate.workers_here import WorkersHere
 from edge.console.numbers import whole_number
 from edge.console.progress import progress
 from edge.detectors.cfa import CFA, MEMBER, NEAREST, Cfa
@@ -77,7 +78,7 @@ class CfaSettings(OptionFields):
 class CfaFitter(BaseFitter[CfaSettings, AnyBackbone]):
     """Fits one CFA."""
 
-    def fit(self, recordings: list[Recording]) -> FittedDetector:
+    def fit(self, recordings: list[Recording], workers: WorkersHere | None = None) -> FittedDetector:
         """Train on all folds of normal recordings but one, and score that one.
 
         Raises
@@ -89,7 +90,7 @@ class CfaFitter(BaseFitter[CfaSettings, AnyBackbone]):
         trained = self._trained(recordings, held_out)
         spheres = {"spheres": {"centres": trained.centres.astype(np.float16)}}
         made = Trained(Cfa, CFA, recordings, held_out, {MEMBER: trained.network}, spheres)
-        return judged(made, self._backbone, self._bandwidth_hz, self._mode)
+        return judged(made, self._backbone, self._bandwidth_hz, self._mode, workers=workers)
 
     def _trained(self, recordings: list[Recording], held_out: HeldOut) -> TrainedCfa:
         from export.cfa.descriptor import flattened  # torch, which --help does without

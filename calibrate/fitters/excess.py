@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.embeddings import EmbeddingStore
+from calibrate.embedding_store import EmbeddingStore
 from edge.detectors.detector import EXCESS
 from edge.detectors.loudness import Excess
 

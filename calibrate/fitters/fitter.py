@@ -10,7 +10,9 @@ from typing import ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrate.block_averages import BlockAverages
 from calibrate.embeddings import Recording
+from calibrate.workers_here import WorkersHere
 from edge.detectors.detector import EXCESS
 from edge.features.any_backbone import AnyBackbone
 from edge.judgement.heads import Mode
@@ -27,6 +29,7 @@ class FittedDetector:
     # Per recording: feature -> (cell, band), out of fold; NaN where unheard, or where the detector had learned from it.
     deviations: list[dict[str, Float32]] = field(repr=False)
     blobs: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # networks
+    averages: Mapping[int, BlockAverages] = field(default_factory=dict, repr=False)  # of the same recordings, by index
 
     @property
     def unheard_share(self) -> float:
@@ -44,8 +47,8 @@ class FittedDetector:
 class Fitter(Protocol):
     """Fits one detector."""
 
-    def fit(self, recordings: list[Recording]) -> FittedDetector:
-        """Fit on normal recordings."""
+    def fit(self, recordings: list[Recording], workers: WorkersHere | None = None) -> FittedDetector:
+        """Fit on normal recordings; `workers` share what can be shared."""
         ...
 
 

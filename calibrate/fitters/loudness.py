@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.embeddings import EmbeddingStore, Recording
+from calibrate.block_averages import BlockAverages
+from calibrate.embedding_store import EmbeddingStore
+from calibrate.embeddings import Recording
 from calibrate.fitters.excess import fit_excess
+from calibrate.workers_here import WorkersHere
 from edge.detectors.detector import EXCESS
 from edge.detectors.embedding import Embedder
 from edge.features.frontend import CELL_MELS, FrontEnd, mels_below
@@ -26,18 +30,24 @@ class FittedLoudness:
     heard: list[int]  # the recordings in which anything was
     deviations: list[dict[str, Float32]]  # of each of these: feature -> (cell, band), NaN where nothing was heard
 
+    averages: dict[int, BlockAverages]  # of the same recordings, by index
+
     def beside(self, feature: str, maps: list[Float32]) -> list[dict[str, Float32]]:
         """The deviations of a detector's own feature, of the same recordings, and these."""
         return [{feature: own, **loudness} for own, loudness in zip(maps, self.deviations, strict=True)]
 
 
-def fit_loudness(recordings: list[Recording], front_end: FrontEnd, bandwidth_hz: float) -> FittedLoudness:
-    """Fit on all recordings. No network is run, and log-mel is computed once."""
-    excess, maps = fit_excess(loudness_store(recordings, front_end, bandwidth_hz), front_end.cell_s)
-    return FittedLoudness({EXCESS: dict(excess)}, {EXCESS: len(excess["mean"])}, list(maps), [{EXCESS: own} for own in maps.values()])
+def fit_loudness(store: EmbeddingStore, cell_s: float) -> FittedLoudness:
+    """Fit on all recordings of a store, which has the feature `excess`."""
+    averages = store.averages()
+    excess, maps = fit_excess(store, cell_s)
+    deviations = [{EXCESS: own} for own in maps.values()]
+    return FittedLoudness({EXCESS: dict(excess)}, {EXCESS: len(excess["mean"])}, list(maps), deviations, averages)
 
 
-def loudness_store(recordings: list[Recording], front_end: FrontEnd, bandwidth_hz: float) -> EmbeddingStore:
-    """The loudness of all recordings, of which nothing is kept."""
+def loudness_store(
+    recordings: list[Recording], front_end: FrontEnd, bandwidth_hz: float, workers: WorkersHere | None = None
+) -> EmbeddingStore:
+    """The loudness of all recordings. No network is run."""
     bands = mels_below(front_end, bandwidth_hz) // CELL_MELS
-    return EmbeddingStore(recordings, LogMelBackbone(front_end), bandwidth_hz, (EXCESS,), lambda: Embedder({}, bands), cache_bytes=0)
+    return EmbeddingStore(recordings, LogMelBackbone(front_end), bandwidth_hz, (EXCESS,), partial(Embedder, {}, bands), workers=workers)

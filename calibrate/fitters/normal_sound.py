@@ -13,6 +13,7 @@ from calibrate.embeddings import Recording, heard_blocks
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.trained import Trained, judged
 from calibrate.held_out import HeldOut
+from calibrate.workers_here import WorkersHere
 from edge.console.progress import progress
 from edge.detectors.detector import Detector
 from edge.errors import AudioError, UserError
@@ -42,9 +43,9 @@ class NormalSound:
         stretches = stretches_of(recordings, backbone, bandwidth_hz)
         if not stretches:
             raise AudioError("recordings", "hold no sound")
-        heard = sorted({stretch.recording for stretch in stretches})
-        self.recordings = [recordings[index] for index in heard]
-        self.stretches = [replace(stretch, recording=heard.index(stretch.recording)) for stretch in stretches]
+        self._heard = sorted({stretch.recording for stretch in stretches})
+        self.recordings = [recordings[index] for index in self._heard]
+        self.stretches = [replace(stretch, recording=self._heard.index(stretch.recording)) for stretch in stretches]
         self._held_out = HeldOut(self.recordings)
         self.bands = mels_below(backbone.front_end, bandwidth_hz) // CELL_MELS
         self._backbone = backbone
@@ -71,10 +72,19 @@ class NormalSound:
             raise AudioError("recordings", "hold too little sound to train on and to hold some back for the threshold; record more")
         return runs
 
-    def fitted(self, kind: type[Detector], feature: str, blobs: Mapping[str, bytes], mode: Mode, least: float = 0.0) -> FittedDetector:
+    def fitted(
+        self,
+        kind: type[Detector],
+        feature: str,
+        blobs: Mapping[str, bytes],
+        mode: Mode,
+        least: float = 0.0,
+        workers: WorkersHere | None = None,
+    ) -> FittedDetector:
         """Score the fold that is held out by a detector with these networks; see `judged`."""
         trained = Trained(kind, feature, self.recordings, self._held_out, blobs, {})
-        return judged(trained, self._backbone, self._bandwidth_hz, mode, least)
+        fitted = judged(trained, self._backbone, self._bandwidth_hz, mode, least, workers)
+        return replace(fitted, averages={self._heard[index]: own for index, own in fitted.averages.items()})
 
 
 def require_log_mel_16k(detector: str, backbone: AnyBackbone) -> None:

@@ -12,13 +12,15 @@ than held-out sound was, the more so the fewer clips there are; the order of cli
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.random import default_rng  # not np.random, which is imported at its first use: that may swallow a Ctrl-C
 from numpy.typing import NDArray
 
-from calibrate.embeddings import EmbeddingStore, Recording
+from calibrate.embedding_store import EmbeddingStore
+from calibrate.embeddings import Recording
 from calibrate.fitters.base_fitter import BaseFitter
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.gaussians import Sums, Whitened, unit_scale, whiten
@@ -26,10 +28,12 @@ from calibrate.fitters.loudness import fit_loudness
 from calibrate.fitters.options import OptionFields, option
 from calibrate.fitters.standard import laid_out, standardise
 from calibrate.folds import Folds
+from calibrate.workers_here import WorkersHere
 from edge.console.numbers import whole_number
 from edge.console.progress import progress
 from edge.detectors.detector import EXCESS
 from edge.detectors.gaussians import Gaussians
+from edge.detectors.loudness import mel_loudness
 from edge.detectors.padim import PADIM
 from edge.detectors.selection import CHANNELS, Selection
 from edge.errors import UserError
@@ -43,7 +47,6 @@ Float32 = NDArray[np.float32]
 
 FEWEST_DIMENSIONS, MOST_DIMENSIONS = 8, 550
 SUMS_BYTES = 512 << 20  # of the sums of clips: 11 s of 16 bands and 100 dimensions
-CLIP_CACHE_BYTES = 64 << 20  # beside them
 SHORTEST_CLIP_S = 1.0
 
 
@@ -86,16 +89,16 @@ class PadimFitter(BaseFitter[PadimSettings, AnyBackbone]):
         self._dimensions = chosen.astype(np.int64)
         self._selection = Selection(self._dimensions, self._bands)
 
-    def fit(self, recordings: list[Recording]) -> FittedDetector:
+    def fit(self, recordings: list[Recording], workers: WorkersHere | None = None) -> FittedDetector:
         """Fit on normal recordings; UserError when there are too many dimensions for clips of this length."""
         folds = Folds(recordings)
         store = EmbeddingStore(
             recordings,
             self._backbone,
             self._bandwidth_hz,
-            (PADIM,),
-            lambda: _Selector(self._selection),
-            CLIP_CACHE_BYTES if self._mode == "clip" else None,
+            (PADIM, EXCESS),
+            partial(_Selector, self._selection, self._bands),
+            workers=workers,
         )
         sums = self._sums(store, folds, 1 if self._mode == "stream" else self._clip_cells(recordings, folds))
         whole = Sums(sums[0].moments, self._bands, self._selection.count)
@@ -105,14 +108,15 @@ class PadimFitter(BaseFitter[PadimSettings, AnyBackbone]):
         without = _without_each(sums, whole, scale)
         distances = self._distances(store, folds, without, scale)
         kept = list(without.values()) if self._mode == "stream" else [whiten(whole, scale)]
-        loudness = fit_loudness(recordings, self._backbone.front_end, self._bandwidth_hz)
+        loudness = fit_loudness(store, self._backbone.front_end.cell_s)
         gaussians: dict[str, NDArray[np.generic]] = {"dimensions": self._dimensions.astype(np.int16), "scale": scale, **_stacked(kept)}
         arrays: dict[str, dict[str, NDArray[np.generic]]] = {
             "gaussians": gaussians,
             PADIM: {**standardise(distances, self._mode)},
             **loudness.arrays,
         }
-        return FittedDetector(arrays, {PADIM: self._bands, **loudness.features}, loudness.beside(PADIM, distances))
+        features = {PADIM: self._bands, **loudness.features}
+        return FittedDetector(arrays, features, loudness.beside(PADIM, distances), averages=loudness.averages)
 
     def _clip_cells(self, recordings: list[Recording], folds: Folds) -> int:
         """The length of a clip in cells: that of the middle recording, or an even part of it where it is too long."""
@@ -124,7 +128,7 @@ class PadimFitter(BaseFitter[PadimSettings, AnyBackbone]):
 
     def _sums(self, store: EmbeddingStore, folds: Folds, moments: int) -> list[Sums]:
         sums = [Sums(moments, self._bands, self._selection.count) for _ in range(folds.count)]
-        for index in progress(range(len(store.recordings)), label="listening"):
+        for index in progress(range(len(store.recordings)), label="adding up"):
             for block in store.blocks(index):
                 sums[folds.of(index, block.first_cell)].add(block.first_cell - block.base_cell, block.patches[PADIM])
         return sums
@@ -148,20 +152,21 @@ class PadimFitter(BaseFitter[PadimSettings, AnyBackbone]):
 class _Selected:
     first_cell: int
     cells: Float32  # (8, band, dimension)
+    mels_db: Float32  # (8, band, 4)
 
     def of(self, feature: str) -> Float32:
-        """There is but one feature."""
-        return self.cells
+        return self.cells if feature == PADIM else self.mels_db
 
 
 class _Selector:
     """Selects of each block: nothing is kept from block to block."""
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: Selection, bands: int) -> None:
         self._selection = selection
+        self._bands = bands
 
     def push(self, block: FeatureBlock) -> _Selected:
-        return _Selected(block.first_cell, self._selection.of(block.features))
+        return _Selected(block.first_cell, self._selection.of(block.features), mel_loudness(block, self._bands))
 
 
 def _without_each(sums: list[Sums], whole: Sums, scale: Float32) -> dict[int, Whitened]:

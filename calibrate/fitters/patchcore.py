@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.embeddings import EmbeddingStore, Recording, heard_blocks
+from calibrate.embedding_store import EmbeddingStore
+from calibrate.embeddings import Recording, heard_blocks
 from calibrate.fitters.banks import BankFitter, BankKind
 from calibrate.fitters.base_fitter import BaseFitter
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.loudness import fit_loudness
 from calibrate.fitters.options import OptionFields, option
 from calibrate.folds import Folds
+from calibrate.workers_here import WorkersHere
 from edge.console.numbers import whole_number
 from edge.detectors.detector import EXCESS
 from edge.detectors.embedding import Embedder, random_projection
@@ -66,18 +69,19 @@ class PatchCoreFitter(BaseFitter[PatchCoreSettings, AnyBackbone]):
         super().__init__(backbone, bandwidth_hz, settings, mode)
         self._features = tuple(feature for feature in FEATURES if feature != "cnn14" or backbone.has_network)
 
-    def fit(self, recordings: list[Recording]) -> FittedDetector:
+    def fit(self, recordings: list[Recording], workers: WorkersHere | None = None) -> FittedDetector:
         """Fit on normal recordings."""
         projection = self._projection(recordings) if self._backbone.has_network else {}
         banked = [feature for feature in self._features if feature != EXCESS]
-        store = EmbeddingStore(recordings, self._backbone, self._bandwidth_hz, banked, lambda: Embedder(projection, self._bands))
+        new_embedder = partial(Embedder, projection, self._bands)
+        store = EmbeddingStore(recordings, self._backbone, self._bandwidth_hz, self._features, new_embedder, workers=workers)
+        loudness = fit_loudness(store, self._backbone.front_end.cell_s)
         settings = self._settings
         banks = BankFitter(banked, settings.coreset, settings.banks, settings.seed, self._mode).fit(store, Folds(recordings))
-        loudness = fit_loudness(recordings, self._backbone.front_end, self._bandwidth_hz)
         arrays: dict[str, dict[str, NDArray[np.generic]]] = {"projection": dict(projection)} if projection else {}
         features = dict.fromkeys(self._features, self._bands)
         heard = [own | loud for own, loud in zip(banks.deviations, loudness.deviations, strict=True)]
-        return FittedDetector(arrays | banks.arrays | loudness.arrays, features, heard)
+        return FittedDetector(arrays | banks.arrays | loudness.arrays, features, heard, averages=loudness.averages)
 
     def _projection(self, recordings: list[Recording]) -> dict[str, Float32]:
         """A random projection in which the three blocks weigh the same, whatever the size of their features."""

@@ -23,6 +23,7 @@ from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.options import OptionFields, option
 from calibrate.fitters.trained import Trained, judged
 from calibrate.held_out import HeldOut
+from calibrate.workers_here import WorkersHere
 from edge.console.numbers import whole_number
 from edge.console.progress import progress
 from edge.detectors.detector import EXCESS
@@ -73,13 +74,13 @@ class StfpmSettings(OptionFields):
 class StfpmFitter(BaseFitter[StfpmSettings, Backbone]):
     """Fits one STFPM."""
 
-    def fit(self, recordings: list[Recording]) -> FittedDetector:
+    def fit(self, recordings: list[Recording], workers: WorkersHere | None = None) -> FittedDetector:
         """Train on all folds of normal recordings but one, and score that one."""
         held_out = HeldOut(recordings)
         network = self._trained(recordings, held_out)
         blobs = {STUDENT_MEMBER: network.model, CARD_MEMBER: network.card}
         trained = Trained(Stfpm, STFPM, recordings, held_out, blobs, {})
-        return judged(trained, self._backbone, self._bandwidth_hz, self._mode)
+        return judged(trained, self._backbone, self._bandwidth_hz, self._mode, workers=workers)
 
     def _trained(self, recordings: list[Recording], held_out: HeldOut) -> StudentNetwork:
         from export.stfpm.lesson import Lesson

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from calibrate.embeddings import Recording, heard_blocks
 from calibrate.fitters.fitter import FittedDetector
-from calibrate.fitters.loudness import fit_loudness
+from calibrate.fitters.loudness import fit_loudness, loudness_store
 from calibrate.fitters.standard import standardise
 from calibrate.held_out import HeldOut
+from calibrate.workers_here import WorkersHere
 from edge.console.progress import progress
 from edge.detectors.detector import EXCESS, Detector, Parts
 from edge.errors import AudioError
@@ -35,7 +36,9 @@ class Trained:
     arrays: Mapping[str, Mapping[str, NDArray[np.generic]]]  # but for those of its own feature and of the loudness
 
 
-def judged(trained: Trained, backbone: AnyBackbone, bandwidth_hz: float, mode: Mode, least: float = 0.0) -> FittedDetector:
+def judged(
+    trained: Trained, backbone: AnyBackbone, bandwidth_hz: float, mode: Mode, least: float = 0.0, workers: WorkersHere | None = None
+) -> FittedDetector:
     """Fit the loudness, and standardise the detector's deviations on the held-out fold by the scale of normal sound.
 
     Parameters
@@ -48,7 +51,8 @@ def judged(trained: Trained, backbone: AnyBackbone, bandwidth_hz: float, mode: M
         When nothing was heard in that fold.
     """
     bands = mels_below(backbone.front_end, bandwidth_hz) // CELL_MELS
-    loudness = fit_loudness(trained.recordings, backbone.front_end, bandwidth_hz)
+    store = loudness_store(trained.recordings, backbone.front_end, bandwidth_hz, workers)
+    loudness = fit_loudness(store, backbone.front_end.cell_s)
     plain = {"mean": np.zeros(bands, np.float32), "deviation": np.ones(bands, np.float32)}
     arrays: dict[str, dict[str, NDArray[np.generic]]] = {
         **{name: dict(one) for name, one in trained.arrays.items()},
@@ -66,7 +70,7 @@ def judged(trained: Trained, backbone: AnyBackbone, bandwidth_hz: float, mode: M
         raise AudioError("recordings", "hold too little sound to hold some back for the threshold; record more")
     arrays[trained.feature] = {**standardise(maps, mode, least)}
     features = {trained.feature: bands, **loudness.features}
-    return FittedDetector(arrays, features, loudness.beside(trained.feature, maps), trained.blobs)
+    return FittedDetector(arrays, features, loudness.beside(trained.feature, maps), trained.blobs, loudness.averages)
 
 
 def _put_plain(values: Float32, trained: Trained, index: int, detector: Detector, backbone: AnyBackbone, bandwidth_hz: float) -> None:

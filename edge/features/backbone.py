@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,7 @@ class Backbone:
     """A loaded backbone: one ONNX Runtime session, shared by all streams."""
 
     has_network = True
+    _loaded_from: tuple[Path, tuple[str, ...], int] | None = None
 
     def __init__(self, model: bytes, card: Card, subject: object, providers: tuple[str, ...] = ("cpu",), threads: int = 1) -> None:
         """`model` is the ONNX file's content; BackboneError when it is not the graph that `card` describes."""
@@ -85,11 +87,26 @@ class Backbone:
             model = path.read_bytes()
         except OSError as error:
             raise BackboneError(path, f"cannot be read ({error.strerror}); give the path of an exported .onnx file") from error
-        return cls(model, read_card(path.with_suffix(".json")), path, providers, threads)
+        backbone = cls(model, read_card(path.with_suffix(".json")), path, providers, threads)
+        backbone._loaded_from = (path, providers, threads)
+        return backbone
+
+    def __reduce__(self) -> tuple[Callable[..., Backbone], tuple[object, ...]]:
+        """Another process loads the same file again."""
+        if self._loaded_from is None:
+            raise TypeError("only a backbone that was loaded from a file can be pickled")
+        return _loaded_again, (*self._loaded_from, self.sha256)
 
     def stream(self) -> BackboneStream:
         """A new stream with empty state."""
         return BackboneStream(self)
+
+
+def _loaded_again(path: Path, providers: tuple[str, ...], threads: int, sha256: str) -> Backbone:
+    backbone = Backbone.load(path, providers, threads)
+    if backbone.sha256 != sha256:
+        raise BackboneError(path, "was replaced while it was in use; run the command again")
+    return backbone
 
 
 class BackboneStream:

@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -125,17 +126,17 @@ def _heads(features: Mapping[str, int], scales: Mapping[str, HeadScale]) -> list
         kinds = [(sustained_name(feature, bands), _sustained)]
         if bands > 1:
             kinds = [(moment_name(feature, bands), _moment), *kinds, (largest_name(feature), _largest)]
-        heads += [_Head(name, feature, kind(feature, scales[name])) for name, kind in kinds if name in scales]
+        heads += [_Head(name, feature, partial(kind, feature, scales[name])) for name, kind in kinds if name in scales]
     return heads
 
 
-def _moment(feature: str, scale: HeadScale) -> Callable[[Float64], Float64]:
-    return lambda heard: scale.surprise(moments(contrast(heard, feature)).max(), 1)
+def _moment(feature: str, scale: HeadScale, heard: Float64) -> Float64:
+    return scale.surprise(moments(contrast(heard, feature)).max(), 1)
 
 
-def _sustained(feature: str, scale: HeadScale) -> Callable[[Float64], Float64]:
-    return lambda heard: scale.surprise(heard.mean(), len(heard))
+def _sustained(feature: str, scale: HeadScale, heard: Float64) -> Float64:
+    return scale.surprise(heard.mean(), len(heard))
 
 
-def _largest(feature: str, scale: HeadScale) -> Callable[[Float64], Float64]:
-    return lambda heard: scale.surprise(heard.max(), 1)
+def _largest(feature: str, scale: HeadScale, heard: Float64) -> Float64:
+    return scale.surprise(heard.max(), 1)

@@ -7,9 +7,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from calibrate.block_averages import BlockAverages, block_averages
+from calibrate.block_averages import BlockAverages
 from calibrate.embeddings import Recording
-from calibrate.fitters.loudness import fit_loudness
+from calibrate.fitters.loudness import fit_loudness, loudness_store
 from edge.detectors.detector import real_cells
 from edge.features.cell_averages import AverageLayout, AverageStream
 from edge.features.feature_extractor import PlacedBlock, file_features
@@ -42,7 +42,7 @@ def cells_of(recording: Recording, front_end: FrontEnd, cells: int) -> Float32:
 def test_block_averages_of_a_window_are_the_mean_of_its_cells(front_end: FrontEnd, tmp_path: Path) -> None:
     """What calibration learns of a window is what the daemon makes of it."""
     (recording,) = noise_recordings(tmp_path, 7.0)
-    one = block_averages([recording], front_end, BANDWIDTH_HZ)[0]
+    one = loudness_store([recording], front_end, BANDWIDTH_HZ).averages()[0]
     cells = int((round(7.0 * front_end.sample_rate_hz) // front_end.hop_samples + 1) // 4)
     assert (one.cells, one.blocks) == (cells, -(-cells // 8))
     sound = WindowSound(AverageLayout(front_end, mels_below(front_end, BANDWIDTH_HZ)))
@@ -59,8 +59,9 @@ def test_block_averages_leave_out_what_was_not_heard(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "gap.wav", samples, 32000)
     soundfile.write(tmp_path / "silence.wav", np.zeros(3 * 32000), 32000)
     recordings = [Recording(tmp_path / "silence.wav", 0, 75), Recording(tmp_path / "gap.wav", 0, 200), *noise_recordings(tmp_path, 2.0)]
-    found = block_averages(recordings, PANNS, BANDWIDTH_HZ)
-    assert list(found) == [1, 2] == fit_loudness(recordings, PANNS, BANDWIDTH_HZ).heard  # whose deviations go with them one by one
+    fitted = fit_loudness(loudness_store(recordings, PANNS, BANDWIDTH_HZ), PANNS.cell_s)
+    found = fitted.averages
+    assert list(found) == [1, 2] == fitted.heard  # whose deviations go with them one by one
     assert [one.cells for one in found.values()] == [150, 50]
     mean, cells = found[1].mean(10, 15)  # cells 80 to 119, all of the gap
     assert cells == 0

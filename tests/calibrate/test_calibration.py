@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from datetime import datetime, timezone
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+import calibrate.workers_here as calibrate_workers
 from calibrate.calibration import calibrate
+from calibrate.fitters.padim import PadimSettings
 from calibrate.fitters.patchcore import PatchCoreSettings
 from calibrate.settings import CalibrationSettings
 from calibrate.threshold_note import FARTHEST_BEYOND
@@ -137,6 +140,23 @@ def test_calibrate_with_the_same_seed_gives_the_same_bundle_but_for_its_date(sit
     first = site.model.bundle
     assert msgspec.structs.replace(again.manifest, created_at="") == msgspec.structs.replace(first.manifest, created_at="")
     assert again.manifest.members == first.manifest.members  # the digests of everything else
+
+
+@pytest.mark.parametrize("detector", ["patchcore", "padim"])
+def test_calibrate_on_two_processes_and_from_the_disk_gives_the_same_bundle_byte_for_byte(
+    detector: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recordings = [write(tmp_path / f"{number}.wav", noise(3.0 + number, number)) for number in range(4)]
+    fitting = SMALL if detector == "patchcore" else PadimSettings(dimensions=20)
+    settings = CalibrationSettings(fitting=fitting, created_at=datetime(2026, 1, 1, tzinfo=timezone.utc))
+    alone = calibrate(recordings, tmp_path / "alone.auscult", settings).bundle.read_bytes()
+    started: list[object] = []
+    start = calibrate_workers._started
+    monkeypatch.setattr(calibrate_workers, "_started", lambda: started.append(worker := start()) or worker)
+    monkeypatch.setattr(calibrate_workers, "WORTH_BYTES", 0)
+    monkeypatch.setattr("calibrate.embedding_store.CACHE_BYTES", 0)
+    assert calibrate(recordings, tmp_path / "shared.auscult", settings, workers=2).bundle.read_bytes() == alone
+    assert len(started) == 2
 
 
 def test_calibrate_with_another_seed_gives_another_bundle_that_hears_the_same(site: Site, tmp_path: Path) -> None:

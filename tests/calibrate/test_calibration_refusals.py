@@ -16,6 +16,7 @@ from calibrate.embeddings import Recording
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.patchcore import PatchCoreFitter, PatchCoreSettings
 from calibrate.settings import CalibrationSettings
+from calibrate.workers_here import WorkersHere
 from edge.bundles.bundle import Bundle
 from edge.errors import AudioError, AuscultError, BackboneError, BundleError
 
@@ -124,9 +125,9 @@ def test_calibrate_recording_that_vanishes_after_the_checks_is_one_line(tmp_path
     recording = write(tmp_path / "a.wav", noise(12.0))
     fit = PatchCoreFitter.fit
 
-    def fit_too_late(self: PatchCoreFitter, recordings: list[Recording]) -> FittedDetector:
+    def fit_too_late(self: PatchCoreFitter, recordings: list[Recording], workers: WorkersHere) -> FittedDetector:
         recording.unlink()
-        return fit(self, recordings)
+        return fit(self, recordings, workers)
 
     monkeypatch.setattr(PatchCoreFitter, "fit", fit_too_late)
     with pytest.raises(AuscultError, match=r"a\.wav: cannot be read: No such file"):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from calibrate.embeddings import EmbeddingStore, Recording, StoredBlock
+from calibrate.embedding_store import EmbeddingStore
+from calibrate.embeddings import Recording, StoredBlock
 from edge.detectors.embedding import Embedder, random_projection
 from edge.detectors.patchcore import FEATURES
 from edge.features.backbone import Backbone
@@ -62,23 +63,51 @@ def test_store_read_twice_computes_once_and_gives_the_same_rows(tmp_path: Path, 
     assert store.computed == 2
 
 
-def test_store_without_memory_computes_again_and_gives_the_same_rows(
+def test_store_without_memory_computes_once_and_reads_the_same_rows_from_a_file_without_a_name(
     tmp_path: Path, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recordings = noise_recordings(tmp_path, 2.0, 1.0)
+    recordings = noise_recordings(tmp_path, 25.0, 1.0)
     cached = CountedStore(recordings, backbone)
-    monkeypatch.setattr("calibrate.embeddings.CACHE_BYTES", 1)
+    monkeypatch.setattr("calibrate.embedding_store.CACHE_BYTES", 1)
+    (tmp_path / "disk").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "disk"))
+    monkeypatch.setattr("tempfile.tempdir", None)
     store = CountedStore(recordings, backbone)
     for index in (0, 1, 0, 1):
         assert same(store.read(index), cached.read(index))
-    assert store.computed == 4
+        assert list((tmp_path / "disk").iterdir()) == []
+    assert store.computed == 2
+
+
+@pytest.mark.parametrize("why", ["the disk is nearly full", "no folder can be written"])
+def test_store_without_memory_and_disk_computes_again_and_gives_the_same_rows(
+    why: str, tmp_path: Path, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recordings = noise_recordings(tmp_path, 2.0, 1.0)
+    cached = CountedStore(recordings, backbone)
+    no_room(monkeypatch, tmp_path, why)
+    monkeypatch.setattr("calibrate.embedding_store.CACHE_BYTES", 1)
+    store = CountedStore(recordings, backbone)
+    store.listen()
+    assert store.computed == 2
+    for index in (0, 1, 0, 1):
+        assert same(store.read(index), cached.read(index))
+    assert store.computed == 6
+
+
+def no_room(monkeypatch: pytest.MonkeyPatch, folder: Path, why: str) -> None:
+    if why == "the disk is nearly full":
+        monkeypatch.setattr("calibrate.spool.SPARED_BYTES", 1 << 60)
+    else:
+        monkeypatch.setattr("calibrate.spool._folder", lambda: str(folder / "missing"))
 
 
 def test_store_keeps_what_fits_and_gives_back_the_memory_of_what_does_not(
     tmp_path: Path, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recordings = noise_recordings(tmp_path, 2.0, 2.0, 0.6, 2.0)
-    monkeypatch.setattr("calibrate.embeddings.CACHE_BYTES", size_bytes(CountedStore(recordings, backbone).read(0)) * 3 // 2)
+    monkeypatch.setattr("calibrate.embedding_store.CACHE_BYTES", size_bytes(CountedStore(recordings, backbone).read(0)) * 3 // 2)
+    no_room(monkeypatch, tmp_path, "the disk is nearly full")
     store = CountedStore(recordings, backbone)
     for index in (0, 1, 2, 3):
         store.read(index)

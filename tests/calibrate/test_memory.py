@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from calibrate.embeddings import CACHE_BYTES
+from calibrate.embedding_store import CACHE_BYTES
 from export.synthesis import RotatingMachine
 
 ROOT = Path(__file__).parents[2]
@@ -29,10 +29,10 @@ PROGRAM = """
 import sys
 import edge.threads
 from pathlib import Path
-from calibrate import embeddings
+from calibrate import embedding_store
 from calibrate.calibration import calibrate
 from calibrate.settings import CalibrationSettings
-embeddings.CACHE_BYTES = int(sys.argv[1])
+embedding_store.CACHE_BYTES = int(sys.argv[1])
 seconds = calibrate([Path(path) for path in sys.argv[3:]], Path(sys.argv[2]), CalibrationSettings()).seconds
 # Not getrusage: its peak also counts what the process that started this one held.
 print([seconds, *(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))])

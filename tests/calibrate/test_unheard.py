@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -40,6 +42,9 @@ class Told(FittedSteady):
 
     def __init__(self) -> None:
         """It was fitted on nothing."""
+
+    def of(self, recordings: Collection[int]) -> Told:
+        return self
 
     def held_out(self, recording: int, first_block: int, last_block: int) -> dict[str, float]:
         return {"level": 10_000.0 * recording, "profile": 100.0 * first_block + last_block}

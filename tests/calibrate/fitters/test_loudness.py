@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-import calibrate.embeddings as embeddings
-from calibrate.embeddings import Recording
+import calibrate.feature_pass
+from calibrate.embeddings import Recording, heard_blocks
 from calibrate.fitters.excess import fit_excess
 from calibrate.fitters.loudness import fit_loudness, loudness_store
 from edge.detectors.detector import EXCESS
@@ -26,7 +26,7 @@ BANDWIDTH_HZ = 8000.0
 def test_fit_loudness_detector_says_of_a_recording_what_the_fit_said(front_end: FrontEnd, bands: int, tmp_path: Path) -> None:
     """To half precision."""
     recordings = noise_recordings(tmp_path, 4.0, 3.0, 5.0)
-    fitted = fit_loudness(recordings, front_end, BANDWIDTH_HZ)
+    fitted = fit_loudness(loudness_store(recordings, front_end, BANDWIDTH_HZ), front_end.cell_s)
     assert fitted.features == {EXCESS: bands}
     assert set(fitted.arrays) == {EXCESS}
     assert fitted.heard == [0, 1, 2]
@@ -49,7 +49,7 @@ def test_fit_loudness_of_a_recording_without_sound_and_one_with_a_gap(tmp_path: 
     soundfile.write(tmp_path / "gap.wav", samples, 32000)
     soundfile.write(tmp_path / "silence.wav", np.zeros(3 * 32000), 32000)
     recordings = [Recording(tmp_path / "silence.wav", 0, 75), Recording(tmp_path / "gap.wav", 0, 200), *noise_recordings(tmp_path, 2.0)]
-    fitted = fit_loudness(recordings, PANNS, BANDWIDTH_HZ)
+    fitted = fit_loudness(loudness_store(recordings, PANNS, BANDWIDTH_HZ), PANNS.cell_s)
     assert fitted.heard == [1, 2]
     assert [one[EXCESS].shape for one in fitted.deviations] == [(200, 13), (50, 13)]
     assert np.flatnonzero(np.isnan(fitted.deviations[0][EXCESS]).any(axis=1)).tolist() == list(range(75, 125))
@@ -66,14 +66,13 @@ def test_fit_loudness_hears_each_recording_once_and_has_the_excess_of_the_other_
 ) -> None:
     recordings = noise_recordings(tmp_path, 3.0, 3.0, 3.0)
     heard: list[Path] = []
-    hear = embeddings.heard_blocks
 
     def overheard(recording: Recording, backbone: FeatureSource, bandwidth_hz: float, lag_blocks: int = 1) -> Iterator[PlacedBlock]:
         heard.append(recording.path)
-        return hear(recording, backbone, bandwidth_hz, lag_blocks)
+        return heard_blocks(recording, backbone, bandwidth_hz, lag_blocks)
 
-    monkeypatch.setattr(embeddings, "heard_blocks", overheard)
-    fitted = fit_loudness(recordings, PANNS, BANDWIDTH_HZ)
+    monkeypatch.setattr(calibrate.feature_pass, "heard_blocks", overheard)
+    fitted = fit_loudness(loudness_store(recordings, PANNS, BANDWIDTH_HZ), PANNS.cell_s)
     assert heard == [recording.path for recording in recordings]
     alone, _ = fit_excess(loudness_store(recordings, PANNS, BANDWIDTH_HZ), PANNS.cell_s)
     for name, array in alone.items():

@@ -170,7 +170,7 @@ def test_fit_does_not_depend_on_what_is_cached_and_the_seed_chooses_the_dimensio
 ) -> None:
     recordings = noise_recordings(tmp_path, 3.0, 3.0, 3.0)
     cached = PadimFitter(backbone, BANDWIDTH_HZ, SMALL).fit(recordings)
-    monkeypatch.setattr("calibrate.embeddings.CACHE_BYTES", 1)
+    monkeypatch.setattr("calibrate.embedding_store.CACHE_BYTES", 1)
     again = PadimFitter(backbone, BANDWIDTH_HZ, SMALL).fit(recordings)
     for member, arrays in cached.arrays.items():
         for name, array in arrays.items():

@@ -116,7 +116,7 @@ def test_fit_detector_hears_new_sound_as_the_fit_heard_what_it_left_out(tmp_path
 def test_fit_does_not_depend_on_what_is_cached(tmp_path: Path, backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     recordings = noise_recordings(tmp_path, 6.0, 4.0, 3.0)
     cached = PatchCoreFitter(backbone, 14000.0, SMALL).fit(recordings)
-    monkeypatch.setattr("calibrate.embeddings.CACHE_BYTES", 1)
+    monkeypatch.setattr("calibrate.embedding_store.CACHE_BYTES", 1)
     again = PatchCoreFitter(backbone, 14000.0, SMALL).fit(recordings)
     for member, arrays in cached.arrays.items():
         for name, array in arrays.items():

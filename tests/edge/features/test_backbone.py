@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import pickle
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from edge.errors import BackboneError
 from edge.features.backbone import BUILT_IN, DEFAULT_BACKBONE, Backbone
+from edge.features.card import read_card
 from edge.features.runtime import PROVIDERS
 
 Float32 = NDArray[np.float32]
@@ -43,6 +45,20 @@ def test_backbone_built_in_is_int8_and_has_a_card(built_in: Backbone) -> None:
 
 def test_backbone_exported_file_is_loaded_by_path(copied: Path, built_in: Backbone) -> None:
     assert Backbone.load(copied).sha256 == built_in.sha256
+
+
+def test_backbone_sent_to_another_process_is_loaded_there_from_the_same_file_or_not_at_all(copied: Path, built_in: Backbone) -> None:
+    content = pickle.dumps(Backbone.load(copied))
+    assert len(content) < 1000
+    again = pickle.loads(content)
+    assert (again.sha256, again.front_end) == (built_in.sha256, built_in.front_end)
+    other = BUILT_IN / "cnn14-random.onnx"
+    for suffix in (".onnx", ".json"):
+        shutil.copyfile(other.with_suffix(suffix), copied.with_suffix(suffix))
+    with pytest.raises(BackboneError, match="was replaced while it was in use"):
+        pickle.loads(content)
+    with pytest.raises(TypeError, match="loaded from a file"):
+        pickle.dumps(Backbone(other.read_bytes(), read_card(other.with_suffix(".json")), "of a bundle"))
 
 
 def test_backbone_streams_do_not_disturb_each_other(built_in: Backbone) -> None:
