@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from edge.features.frontend import BLOCK_CELLS
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
+Int64 = NDArray[np.int64]
 
 
 class BlockAverages:
@@ -40,38 +41,46 @@ class BlockAverages:
 
 
 @dataclass(frozen=True, slots=True)
-class AveragedBlock:
-    """The mean over the real cells of a block."""
+class AveragedBlocks:
+    """The means over the real cells of some blocks of a recording."""
 
-    block: int  # its place among all blocks of the recording
-    row: Float32  # (column,)
-    cells: int  # that are real
+    places: Int64  # (block,) among all blocks of the recording
+    rows: Float32  # (block, column)
+    cells: Int64  # (block,) that are real
 
 
 class BlockAverager:
-    """The averages of one recording, block by block."""
+    """The averages of one recording, pushed block by block."""
 
     def __init__(self, layout: AverageLayout) -> None:
         self._layout = layout
         self._segment = -1
+        self._taken: list[tuple[int, Float32, int]] = []  # place, row, cells
 
-    def push(self, heard: PlacedBlock) -> Iterator[AveragedBlock]:
-        """Yield the averages of a block, unless all of its cells are mirror images."""
+    def push(self, heard: PlacedBlock) -> None:
+        """Take a block, unless all of its cells are mirror images."""
         if heard.segment != self._segment:
             self._stream, self._segment = AverageStream(self._layout), heard.segment
         rows = self._stream.push(heard.block, heard.cells)
         real = real_cells(heard.block.first_cell, heard.cells)
         if real.stop > real.start:
             place = (heard.base_cell + heard.block.first_cell + real.start) // BLOCK_CELLS
-            yield AveragedBlock(place, rows[real].mean(axis=0, dtype=np.float64).astype(np.float32), real.stop - real.start)
+            self._taken.append((place, rows[real].mean(axis=0, dtype=np.float64).astype(np.float32), real.stop - real.start))
+
+    def take(self) -> AveragedBlocks:
+        """The blocks since the last time."""
+        taken, self._taken = self._taken, []
+        rows = np.array([row for _, row, _ in taken], np.float32).reshape(-1, self._layout.width)
+        places, cells = (np.array(numbers, np.int64) for numbers in ([place for place, _, _ in taken], [count for _, _, count in taken]))
+        return AveragedBlocks(places, rows, cells)
 
 
-def put_together(averaged: Sequence[AveragedBlock]) -> BlockAverages | None:
+def put_together(parts: Sequence[AveragedBlocks]) -> BlockAverages | None:
     """The blocks of one recording; None when it contains no sound."""
-    if not averaged:
+    last = max((int(part.places.max()) for part in parts if len(part.places)), default=-1)
+    if last < 0:
         return None
-    count = 1 + max(one.block for one in averaged)
-    rows, cells = np.full((count, len(averaged[0].row)), np.nan, np.float32), np.zeros(count, np.int64)
-    for one in averaged:
-        rows[one.block], cells[one.block] = one.row, one.cells
+    rows, cells = np.full((last + 1, parts[0].rows.shape[1]), np.nan, np.float32), np.zeros(last + 1, np.int64)
+    for part in parts:
+        rows[part.places], cells[part.places] = part.rows, part.cells
     return BlockAverages(rows, cells)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from calibrate.block_averages import AveragedBlock, BlockAverages, put_together
+from calibrate.block_averages import AveragedBlocks, BlockAverages, put_together
 from calibrate.embeddings import AnyEmbedder, Recording, StoredBlock
 from calibrate.feature_pass import Chunk, FeaturePass
+from calibrate.lookahead import Lookahead
 from calibrate.packed_blocks import PackedBlocks
 from calibrate.spool import Spool
 from calibrate.workers_here import WorkersHere
 from edge.console.progress import Progress
 from edge.features.feature_stream import FeatureSource
 
-CACHE_BYTES = 64 << 20  # of half-precision embeddings, ten minutes or more; those of longer recordings are on the disk
+CACHE_BYTES = 32 << 20  # of half-precision embeddings, five minutes or more; those of longer recordings are on the disk
 
 
 class EmbeddingStore:
@@ -31,14 +32,19 @@ class EmbeddingStore:
         new_embedder: Callable[[], AnyEmbedder],
         cache_bytes: int | None = None,
         workers: WorkersHere | None = None,
+        lookahead: Lookahead | None = None,
     ) -> None:
-        """`cache_bytes` of embeddings are kept in memory, `CACHE_BYTES` if None. With `workers` what they compute can be pickled."""
+        """`cache_bytes` of embeddings are kept in memory, `CACHE_BYTES` if None. With `workers` what they compute can be pickled.
+
+        `lookahead` has begun recordings in this process, and is of no use to workers.
+        """
         self.recordings = recordings
-        self._pass = FeaturePass(backbone, bandwidth_hz, tuple(features), new_embedder)
         self._workers = workers or WorkersHere()
+        begun = lookahead if self._workers.count == 1 else None
+        self._pass = FeaturePass(backbone, bandwidth_hz, tuple(features), new_embedder, begun)
         self._spool = Spool(CACHE_BYTES if cache_bytes is None else cache_bytes)
         self._kept: dict[int, list[PackedBlocks] | None] = {}  # by recording; None where there was no room
-        self._averaged: dict[int, list[AveragedBlock]] = {}  # by recording
+        self._averaged: dict[int, list[AveragedBlocks]] = {}  # by recording
 
     def listen(self, label: str = "listening") -> None:
         """Compute whatever was not computed yet, on all workers."""
@@ -51,6 +57,7 @@ class EmbeddingStore:
             for number, chunk in self._workers.stream(self._pass.chunks, recordings, weights):
                 self._keep(missing[number], chunk)
                 bar.update(chunk.cells)
+        self._workers.close()  # with the memory of their networks; others begin when there is more to do
 
     def blocks(self, index: int) -> Iterator[StoredBlock]:
         """The patches of recording `index`."""
@@ -76,7 +83,7 @@ class EmbeddingStore:
         self._kept[index], self._averaged[index] = [], []
 
     def _keep(self, index: int, chunk: Chunk) -> None:
-        self._averaged[index] += chunk.averages
+        self._averaged[index].append(chunk.averages)
         own = self._kept[index]
         if own is None:
             return

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.block_averages import AveragedBlock, BlockAverager
+from calibrate.block_averages import AveragedBlocks, BlockAverager
 from calibrate.embeddings import AnyEmbedder, Recording, StoredBlock, heard_blocks
+from calibrate.lookahead import Lookahead
 from calibrate.packed_blocks import PackedBlocks, packed
 from edge.detectors.detector import real_cells
 from edge.features.cell_averages import AverageLayout
@@ -29,12 +30,12 @@ class Chunk:
     """What was made of some consecutive blocks of a recording."""
 
     patches: PackedBlocks
-    averages: list[AveragedBlock]
+    averages: AveragedBlocks
 
     @property
     def cells(self) -> int:
         """Of sound."""
-        return sum(block.cells for block in self.averages)
+        return int(self.averages.cells.sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class FeaturePass:
     bandwidth_hz: float
     features: tuple[str, ...]
     new_embedder: Callable[[], AnyEmbedder]
+    lookahead: Lookahead | None = None  # of recordings that this process has begun
 
     def chunks(self, recording: Recording) -> Iterator[Chunk]:
         """What a recording holds, from its beginning to its end."""
@@ -52,17 +54,17 @@ class FeaturePass:
         averager = BlockAverager(AverageLayout(front_end, mels_below(front_end, self.bandwidth_hz)))
         segment, count = -1, 0
         blocks: list[StoredBlock] = []
-        averages: list[AveragedBlock] = []
-        for heard in heard_blocks(recording, self.backbone, self.bandwidth_hz):
+        heard_before = self.lookahead.blocks(recording) if self.lookahead else None
+        for heard in heard_before or heard_blocks(recording, self.backbone, self.bandwidth_hz):
             if heard.segment != segment:
                 embedder, segment = self.new_embedder(), heard.segment
-            averages += averager.push(heard)
+            averager.push(heard)
             blocks += self._stored(embedder, heard)
             count += 1
             if count == CHUNK_BLOCKS:
-                yield Chunk(packed(blocks), averages)
-                blocks, averages, count = [], [], 0
-        yield Chunk(packed(blocks), averages)
+                yield Chunk(packed(blocks), averager.take())
+                blocks, count = [], 0
+        yield Chunk(packed(blocks), averager.take())
 
     def _stored(self, embedder: AnyEmbedder, heard: PlacedBlock) -> Iterator[StoredBlock]:
         embeddings = embedder.push(heard.block)

@@ -15,7 +15,7 @@ from calibrate.steady import FittedSteady
 from calibrate.workers_here import WorkersHere
 from edge.console.progress import Progress
 from edge.features.frontend import BLOCK_CELLS
-from edge.judgement.fusion import ONCE_A_WEEK, Fused, Units, fuse
+from edge.judgement.fusion import ONCE_A_WEEK, Units, fuse
 from edge.judgement.tail_fit import EVENT_S, fit_tail
 from edge.pipeline import HEARD_FRACTION
 
@@ -72,13 +72,13 @@ def unheard_surprise(
     shares = [_share_heard(known(one), heads.window_cells) for one in recordings]
     enough = min(HEARD_FRACTION, max(float(share.max()) for share in shares))
     jobs = [_Job(index, one, shares[index] >= enough, steady.of([index]) if steady else None) for index, one in enumerate(recordings)]
-    found: dict[int, list[Fused]] = {job.recording: [] for job in jobs}
+    found: dict[int, list[Float64]] = {job.recording: [] for job in jobs}
     weights = [int(np.count_nonzero(job.enough)) for job in jobs]
     with Progress("judging held-out sound", sum(weights)) as bar:
-        for index, fused in (workers or WorkersHere()).stream(partial(_fused, heads), jobs, weights):
-            found[index] += fused
-            bar.update(len(fused))
-    return [_series(heads, job, found[job.recording]) for job in jobs if found[job.recording]]
+        for index, evidence in (workers or WorkersHere()).stream(partial(_evidence, heads), jobs, weights):
+            found[index].append(evidence)
+            bar.update(len(evidence))
+    return [_series(heads, job, np.concatenate(found[job.recording])) for job in jobs if weights[job.recording]]
 
 
 def fit_units(unheard: Sequence[SurpriseOfKinds], step_s: float) -> Units:
@@ -107,24 +107,23 @@ class _Job:
     steady: FittedSteady | None  # of this recording
 
 
-def _fused(heads: FittedHeads, job: _Job) -> Iterator[list[Fused]]:
-    """The evidence in each window with enough sound, some windows at a time."""
+def _evidence(heads: FittedHeads, job: _Job) -> Iterator[Float64]:
+    """The evidence of either kind in each window with enough sound, some windows at a time, shape = (window, 2)."""
     length, plain = _window_blocks(heads), Units()
-    fused: list[Fused] = []
-    for window in np.flatnonzero(job.enough).tolist():
-        cells = slice(BLOCK_CELLS * window, BLOCK_CELLS * window + heads.window_cells)
-        average = job.steady.held_out(job.recording, window, window + length) if job.steady else {}
-        fused.append(fuse(heads.heads.evidence({feature: values[cells] for feature, values in job.deviations.items()}), average, plain))
-        if len(fused) == WINDOWS_AT_ONCE:
-            yield fused
-            fused = []
-    yield fused
-
-
-def _series(heads: FittedHeads, job: _Job, fused: Sequence[Fused]) -> UnheardSurprise:
     windows = np.flatnonzero(job.enough).tolist()
-    cells, steady = (np.array(values) for values in ([one.cells for one in fused], [one.steady for one in fused]))
-    return UnheardSurprise(job.recording, windows, _window_blocks(heads), cells, steady)
+    for some in (windows[first : first + WINDOWS_AT_ONCE] for first in range(0, len(windows), WINDOWS_AT_ONCE)):
+        evidence = []
+        for window in some:
+            cells = slice(BLOCK_CELLS * window, BLOCK_CELLS * window + heads.window_cells)
+            average = job.steady.held_out(job.recording, window, window + length) if job.steady else {}
+            fused = fuse(heads.heads.evidence({feature: values[cells] for feature, values in job.deviations.items()}), average, plain)
+            evidence.append((fused.cells, fused.steady))
+        yield np.array(evidence)
+
+
+def _series(heads: FittedHeads, job: _Job, evidence: Float64) -> UnheardSurprise:
+    windows = np.flatnonzero(job.enough).tolist()
+    return UnheardSurprise(job.recording, windows, _window_blocks(heads), evidence[:, 0].copy(), evidence[:, 1].copy())
 
 
 def _window_blocks(heads: FittedHeads) -> int:

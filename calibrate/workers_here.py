@@ -57,7 +57,7 @@ class WorkersHere:
     """
 
     def __init__(self, count: int = 1) -> None:
-        self._count = count
+        self.count = count
         self._workers: list[_Worker] = []
 
     def __enter__(self) -> WorkersHere:
@@ -88,7 +88,7 @@ class WorkersHere:
         ------
         AuscultError : what the function raised, or a worker is gone.
         """
-        if self._count == 1 or len(jobs) < 2:
+        if self.count == 1 or len(jobs) < 2:
             for index, job in enumerate(jobs):
                 for item in function(job):
                     yield index, item
@@ -96,7 +96,7 @@ class WorkersHere:
         waiting = sorted(range(len(jobs)), key=lambda index: weights[index] if weights else 0.0)
         if not weights:
             waiting.reverse()
-        while len(self._workers) < min(self._count, len(jobs)):
+        while len(self._workers) < min(self.count, len(jobs)):
             self._workers.append(_started())
         busy: dict[Any, _Worker] = {}
         try:

@@ -17,6 +17,7 @@ from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.loudness import fit_loudness
 from calibrate.fitters.options import OptionFields, option
 from calibrate.folds import Folds
+from calibrate.lookahead import Lookahead
 from calibrate.workers_here import WorkersHere
 from edge.console.numbers import whole_number
 from edge.detectors.detector import EXCESS
@@ -71,10 +72,13 @@ class PatchCoreFitter(BaseFitter[PatchCoreSettings, AnyBackbone]):
 
     def fit(self, recordings: list[Recording], workers: WorkersHere | None = None) -> FittedDetector:
         """Fit on normal recordings."""
-        projection = self._projection(recordings) if self._backbone.has_network else {}
+        lookahead = Lookahead(partial(heard_blocks, backbone=self._backbone, bandwidth_hz=self._bandwidth_hz))
+        projection = self._projection(recordings, lookahead) if self._backbone.has_network else {}
         banked = [feature for feature in self._features if feature != EXCESS]
         new_embedder = partial(Embedder, projection, self._bands)
-        store = EmbeddingStore(recordings, self._backbone, self._bandwidth_hz, self._features, new_embedder, workers=workers)
+        store = EmbeddingStore(
+            recordings, self._backbone, self._bandwidth_hz, self._features, new_embedder, workers=workers, lookahead=lookahead
+        )
         loudness = fit_loudness(store, self._backbone.front_end.cell_s)
         settings = self._settings
         banks = BankFitter(banked, settings.coreset, settings.banks, settings.seed, self._mode).fit(store, Folds(recordings))
@@ -83,19 +87,17 @@ class PatchCoreFitter(BaseFitter[PatchCoreSettings, AnyBackbone]):
         heard = [own | loud for own, loud in zip(banks.deviations, loudness.deviations, strict=True)]
         return FittedDetector(arrays | banks.arrays | loudness.arrays, features, heard, averages=loudness.averages)
 
-    def _projection(self, recordings: list[Recording]) -> dict[str, Float32]:
+    def _projection(self, recordings: list[Recording], lookahead: Lookahead) -> dict[str, Float32]:
         """A random projection in which the three blocks weigh the same, whatever the size of their features."""
         squares = dict.fromkeys(BLOCK_SHAPES, 0.0)
         block_s = self._backbone.front_end.block_samples / self._backbone.front_end.sample_rate_hz
         per_recording = max(1, round(SCALE_SECONDS / block_s / len(recordings)))
         for recording in recordings[: round(SCALE_SECONDS / block_s)]:
-            for count, heard in enumerate(heard_blocks(recording, self._backbone, self._bandwidth_hz)):
+            for heard in lookahead.first(recording, per_recording + 2):
                 if heard.block.first_cell < 0:
                     continue
                 for name in squares:
                     squares[name] += float(np.square(getattr(heard.block.features, name)).mean())
-                if count > per_recording:
-                    break
         projection = random_projection(self._settings.seed, {name: channels for name, (_, _, channels) in BLOCK_SHAPES.items()})
         total = sum(squares.values())
         return {

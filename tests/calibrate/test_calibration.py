@@ -150,13 +150,17 @@ def test_calibrate_on_two_processes_and_from_the_disk_gives_the_same_bundle_byte
     fitting = SMALL if detector == "patchcore" else PadimSettings(dimensions=20)
     settings = CalibrationSettings(fitting=fitting, created_at=datetime(2026, 1, 1, tzinfo=timezone.utc))
     alone = calibrate(recordings, tmp_path / "alone.auscult", settings).bundle.read_bytes()
-    started: list[object] = []
-    start = calibrate_workers._started
-    monkeypatch.setattr(calibrate_workers, "_started", lambda: started.append(worker := start()) or worker)
+    started, start = [], calibrate_workers._started
+
+    def counted() -> object:
+        started.append(start())
+        return started[-1]
+
+    monkeypatch.setattr(calibrate_workers, "_started", counted)
     monkeypatch.setattr(calibrate_workers, "WORTH_BYTES", 0)
     monkeypatch.setattr("calibrate.embedding_store.CACHE_BYTES", 0)
     assert calibrate(recordings, tmp_path / "shared.auscult", settings, workers=2).bundle.read_bytes() == alone
-    assert len(started) == 2
+    assert len(started) == 4  # two that compute features, and two that judge: those of features give their memory back
 
 
 def test_calibrate_with_another_seed_gives_another_bundle_that_hears_the_same(site: Site, tmp_path: Path) -> None:
