@@ -22,6 +22,7 @@ from calibrate.demo.subscriber import DemoSubscriber
 from calibrate.demo.verdict import Alert, failures
 from calibrate.fitters.patchcore import PatchCoreSettings
 from calibrate.settings import CalibrationSettings
+from calibrate.workers_here import cores
 from edge.console.progress import Progress
 from edge.errors import AuscultError, UserError
 from edge.judgement.window import Region
@@ -83,7 +84,7 @@ def run_demo(folder: Path, minutes: float, seed: int, say: Callable[[str], None]
     with _step(seconds, "calibrate"):
         say("calibrating on the normal recordings")
         bundle = folder / "machine.auscult"
-        calibrate(list(scene.recordings), bundle, CalibrationSettings(fitting=PatchCoreSettings(seed=seed)), say)
+        calibrate(list(scene.recordings), bundle, CalibrationSettings(fitting=PatchCoreSettings(seed=seed)), say, workers=cores())
     own = DemoBroker() if watched is None else nullcontext(watched)
     with _step(seconds, "listen"), own as broker, DemoSubscriber(broker.host, broker.port, NODE, SOURCE) as subscriber:
         say(f"running the daemon over {scene.stream_s:.0f} s of stream, with a broker on {broker.host}:{broker.port}")
