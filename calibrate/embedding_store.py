@@ -39,6 +39,8 @@ class EmbeddingStore:
         `lookahead` has begun recordings in this process, and is of no use to workers.
         """
         self.recordings = recordings
+        self.front_end = backbone.front_end
+        self.bandwidth_hz = bandwidth_hz
         self._workers = workers or WorkersHere()
         begun = lookahead if self._workers.count == 1 else None
         self._pass = FeaturePass(backbone, bandwidth_hz, tuple(features), new_embedder, begun)
@@ -72,6 +74,11 @@ class EmbeddingStore:
     def _again(self, index: int) -> Iterator[PackedBlocks]:
         for chunk in self._pass.chunks(self.recordings[index]):
             yield chunk.patches
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether there was room for everything that was computed, so that asking again costs little."""
+        return None not in self._kept.values()
 
     def averages(self) -> dict[int, BlockAverages]:
         """The averages of recordings by their index; without those that contain no sound. To be asked for once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,16 +26,16 @@ def fit_excess(store: EmbeddingStore, cell_s: float) -> tuple[dict[str, Float32]
     What varies is the difference from the median of the ten seconds around: how recordings, loads and days differ is none of it. No cell is
     compared with other recordings, so nothing has to be held out.
     """
-    recordings = {index: heard for index in range(len(store.recordings)) if (heard := _heard(store, index)) is not None}
-    piece_cells = round(PIECE_S / cell_s)
-    pieces = [one.mels_db[first : first + piece_cells] for one in recordings.values() for first in range(0, len(one.cells), piece_cells)]
-    fitted = excess_of(pieces)
+    fitted = excess_of(_Pieces(store, round(PIECE_S / cell_s)))
     excess = Excess(fitted, len(fitted["mean"]))
-    return fitted, {index: one.laid_out(excess) for index, one in recordings.items()}
+    return fitted, {index: one.laid_out(excess) for index, one in _all_heard(store)}
 
 
-def excess_of(pieces: Sequence[NDArray[np.float16]]) -> dict[str, Float32]:
-    """What an `Excess` needs, of the loudness of mels within ten seconds each, shape = (cell, band, 4) dB; the order of cells is free."""
+def excess_of(pieces: Iterable[NDArray[np.float16]]) -> dict[str, Float32]:
+    """What an `Excess` needs, of the loudness of mels within ten seconds each, shape = (cell, band, 4) dB; the order of cells is free.
+
+    `pieces` are gone through three times.
+    """
     mean = sum(piece.sum(axis=0, dtype=np.float64) for piece in pieces) / sum(map(len, pieces))
     fitted = {
         "mean": mean.astype(np.float32),
@@ -48,7 +48,7 @@ def excess_of(pieces: Sequence[NDArray[np.float16]]) -> dict[str, Float32]:
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """The loudness of what was heard of a recording, in half precision, for hours of it are held at once."""
+    """The loudness of what was heard of a recording."""
 
     cells: NDArray[np.int64]  # (time,) of the recording
     mels_db: NDArray[np.float16]  # (time, band, 4)
@@ -58,6 +58,25 @@ class _Heard:
         for first in range(0, len(self.cells), AT_ONCE):
             laid[self.cells[first : first + AT_ONCE]] = excess.of(self.mels_db[first : first + AT_ONCE].astype(np.float32))
         return laid
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """The loudness of all recordings in pieces; each time anew from the store, for hours of it are much to hold."""
+
+    store: EmbeddingStore
+    cells: int
+
+    def __iter__(self) -> Iterator[NDArray[np.float16]]:
+        for _, one in _all_heard(self.store):
+            for first in range(0, len(one.cells), self.cells):
+                yield one.mels_db[first : first + self.cells]
+
+
+def _all_heard(store: EmbeddingStore) -> Iterator[tuple[int, _Heard]]:
+    for index in range(len(store.recordings)):
+        if (heard := _heard(store, index)) is not None:
+            yield index, heard
 
 
 def _heard(store: EmbeddingStore, index: int) -> _Heard | None:

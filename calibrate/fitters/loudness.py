@@ -29,7 +29,6 @@ class FittedLoudness:
     features: dict[str, int]  # with the number of their bands
     heard: list[int]  # the recordings in which anything was
     deviations: list[dict[str, Float32]]  # of each of these: feature -> (cell, band), NaN where nothing was heard
-
     averages: dict[int, BlockAverages]  # of the same recordings, by index
 
     def beside(self, feature: str, maps: list[Float32]) -> list[dict[str, Float32]]:
@@ -40,7 +39,8 @@ class FittedLoudness:
 def fit_loudness(store: EmbeddingStore, cell_s: float) -> FittedLoudness:
     """Fit on all recordings of a store, which has the feature `excess`."""
     averages = store.averages()
-    excess, maps = fit_excess(store, cell_s)
+    kept = store if store.is_kept else loudness_store(store.recordings, store.front_end, store.bandwidth_hz)
+    excess, maps = fit_excess(kept, cell_s)
     deviations = [{EXCESS: own} for own in maps.values()]
     return FittedLoudness({EXCESS: dict(excess)}, {EXCESS: len(excess["mean"])}, list(maps), deviations, averages)
 
