@@ -1,7 +1,8 @@
 """Calibrating a working day of sound on a small board: DESIGN section 5 promises less than 1 GB.
 
 Eight hours take many minutes of a core, so memory is measured at two lengths, with a cache that both of them fill, and the
-line through them is followed to eight hours. (In full: 626 MB; the line says 610 MB. Below twenty minutes, starting needs more.)
+line through them is followed to eight hours. (In full, 568 MB, and two workers beside it; the line says 516 MB. Below twenty minutes,
+starting needs more.)
 """
 
 from __future__ import annotations
