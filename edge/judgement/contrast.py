@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.detectors.detector import EXCESS
+from edge.judgement.medians import medians
 
 Float64 = NDArray[np.float64]
 
@@ -26,15 +27,10 @@ def moments(deviations: NDArray[np.floating]) -> Float64:
 def usual(deviations: NDArray[np.floating], feature: str) -> Float64:
     """What is usual in each band of a window (time, band), shape = (band,), as far as it is taken off its cells; 0 if all was lost."""
     heard = ~np.isnan(deviations[:, 0])
+    if not heard.any():
+        return np.zeros(deviations.shape[1])
     bands = np.ascontiguousarray((deviations if heard.all() else deviations[heard]).T)  # (band, time)
-    half = bands.shape[1] // 2
-    if not bands.shape[1]:
-        return np.zeros(len(bands))
-    bands = np.partition(bands, half, axis=1)
-    middle = bands[:, half].astype(np.float64)
-    medians = middle if bands.shape[1] % 2 else 0.5 * (middle + bands[:, :half].max(axis=1))
-    share = 1.0 if feature in ALL_USUAL else USUAL
-    return share * medians
+    return (1.0 if feature in ALL_USUAL else USUAL) * medians(bands)
 
 
 def contrast(deviations: NDArray[np.floating], feature: str, known: Float64 | None = None) -> Float64:

@@ -111,7 +111,7 @@ class Heads:
         """
         drawn = self.cell_surprise(deviations, known)
         if score >= ALARM and not np.isnan(drawn).all():
-            seconds = np.mean([self._alone(SECOND, f, over_a_second(deviations[f])) for f in self._drawn[SECOND]], axis=0)
+            seconds = self._mean(SECOND, {feature: over_a_second(deviations[feature]) for feature in self._drawn[SECOND]})
             drawn = max(drawn, self._together(seconds), key=np.nanmax)
         return _in_proportion(drawn, score)
 
@@ -125,13 +125,12 @@ class Heads:
     def _of_cells(self, deviations: Mapping[str, Float32], known: Usual | None) -> Float64:
         """The mean surprise of the features of each cell, shape = (time, band)."""
         known = self.usual(deviations) if known is None else known
-        alone = [self._alone(CELL, f, shown(deviations[f], f, self._mode, known[f])) for f in self._drawn[CELL]]
-        mean: Float64 = np.mean(alone, axis=0)
-        return mean
+        return self._mean(CELL, {f: shown(deviations[f], f, self._mode, known[f]) for f in self._drawn[CELL]})
 
-    def _alone(self, kind: str, feature: str, values: Float64) -> Float64:
-        """The surprise of one feature, of any shape."""
-        return self._drawn[kind][feature].surprise(values, 1)
+    def _mean(self, kind: str, values: Mapping[str, Float64]) -> Float64:
+        """The mean surprise of all features that are shown, of any shape."""
+        alone = [self._drawn[kind][feature].surprise(own, 1) for feature, own in values.items()]
+        return sum(alone[1:], start=alone[0]) / len(alone)
 
     def _together(self, mean: Float64) -> Float32:
         """The surprise of all features that are shown, of any shape, from its mean."""
