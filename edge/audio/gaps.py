@@ -81,7 +81,7 @@ class Gaps:
         return held
 
     def _is_sound(self, samples: Float32) -> bool:
-        """Whether samples hold no gap for sure, as nearly all do: none is bad, and no two that any run long enough would contain are equal."""
+        """Whether samples certainly hold no gap, as nearly all do: none is bad, and no two are equal that every long run has in it."""
         step = max(1, self._dead_samples // 2)
         probes = samples[::step]
         return bool(samples.max() < LOUDEST and samples.min() > -LOUDEST) and not (probes[1:] == probes[:-1]).any()
