@@ -21,7 +21,6 @@ faiss.omp_set_num_threads(1)
 
 NEAR = 8  # neighbours
 TOGETHER = 64  # times in one product, at the most
-WORD = 8  # times whose comparisons are one number of 64 bits
 CLASSES = 64  # of patches; the lowest score of each is looked at first
 CANCELLED = 0.125  # of a patch's square: a smaller squared distance is computed once more, from differences
 
@@ -111,7 +110,7 @@ class BandSearch:
         """See `Search.nearest_outside`."""
         factors, count = self._factors[band], self._counts[band]
         near = min(NEAR, count - (passed_over.stop - passed_over.start))
-        queries = self._queries(rows[:, None], self._centres[band : band + 1], len(rows))[0]  # (n, dimension + 1)
+        queries = self._queries(rows[:, None], self._centres[band : band + 1])[0]  # (n, dimension + 1)
         scores = queries @ factors[:count].T
         scores[:, passed_over] = np.inf
         found = np.argpartition(scores, near - 1, axis=1)[:, :near]  # (n, neighbour)
@@ -120,24 +119,17 @@ class BandSearch:
 
     def _nearest(self, embeddings: Float32) -> Neighbours:
         time, bands, _ = embeddings.shape
-        times = -(-time // WORD) * WORD
-        queries = self._queries(embeddings, self._centres, times)  # (band, time, dimension + 1)
+        queries = self._queries(embeddings, self._centres)  # (band, time, dimension + 1)
         scores = np.matmul(self._factors, queries.swapaxes(1, 2))  # (band, patch, time)
-        classes = scores.reshape(bands, -1, CLASSES * times)
-        lowest = classes.min(axis=1).reshape(bands, CLASSES, times).swapaxes(1, 2).copy()  # (band, time, class)
+        classes = scores.reshape(bands, -1, CLASSES * time)
+        lowest = classes.min(axis=1).reshape(bands, CLASSES, time).swapaxes(1, 2).copy()  # (band, time, class)
         lowest.partition(self._near - 1, axis=2)
         limits = np.tile(lowest[:, :, self._near - 1], CLASSES)[:, None]  # (band, 1, class and time)
-        near = (classes <= limits).reshape(-1)
-        words = np.flatnonzero(near.view(np.uint64) != 0)
-        hits = np.flatnonzero(near.reshape(-1, WORD)[words])
-        found = words[hits // WORD] * WORD + hits % WORD  # (n,) among all scores
-        patch, at = found // times, found % times
-        if times > time:
-            is_asked = at < time
-            found, patch, at = found[is_asked], patch[is_asked], at[is_asked]
+        found = np.flatnonzero(classes <= limits)  # (n,) among all scores
+        patch, at = found // time, found % time
         band, own = patch // self._room, patch % self._room
         embedding = at * bands + band
-        squares = np.einsum("btd,btd->bt", queries[:, :, :-1], queries[:, :, :-1]).reshape(-1)[band * times + at]  # (n,)
+        squares = np.einsum("btd,btd->bt", queries[:, :, :-1], queries[:, :, :-1]).reshape(-1)[band * time + at]  # (n,)
         squared = 2.0 * scores.reshape(-1)[found] + squares
         cancelled = np.flatnonzero(squared < CANCELLED * squares)
         if len(cancelled):
@@ -164,11 +156,11 @@ class BandSearch:
         return Neighbours(distances, numbers)
 
     @staticmethod
-    def _queries(embeddings: Float32, centres: Float32, times: int) -> Float32:
-        """What the factors are multiplied by, shape = (band, times, dimension + 1), of embeddings (time, band, dimension)."""
+    def _queries(embeddings: Float32, centres: Float32) -> Float32:
+        """What the factors are multiplied by, shape = (band, time, dimension + 1), of embeddings (time, band, dimension)."""
         time, bands, dimension = embeddings.shape
-        queries = np.zeros((bands, times, dimension + 1), np.float32)
-        np.subtract(embeddings.swapaxes(0, 1), centres[:, None], out=queries[:, :time, :-1])
+        queries = np.empty((bands, time, dimension + 1), np.float32)
+        np.subtract(embeddings.swapaxes(0, 1), centres[:, None], out=queries[:, :, :-1])
         queries[:, :, -1] = 1.0
         return queries
 

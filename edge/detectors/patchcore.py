@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge.bundles.npz import Arrays
 from edge.detectors.comparison import Comparison
-from edge.detectors.detector import EXCESS, LOGMEL, Deviation, Parts, real_cells, require_network
+from edge.detectors.detector import EXCESS, LOGMEL, DetectorStream, Deviation, Parts, Patches, real_cells, require_network
 from edge.detectors.embedding import LOGMEL_DIMENSIONS, Embedder, Embeddings
 from edge.detectors.loudness import Loudness
 from edge.detectors.standard import numbers
@@ -76,7 +76,7 @@ class PatchCore:
         return [*patches, *self._loudness.deviations(first_cell, embeddings.excess[real], embeddings.level[real, 0, 0])]
 
 
-class PatchCoreStream:
+class PatchCoreStream(DetectorStream):
     """PatchCore's state for one segment."""
 
     def __init__(self, detector: PatchCore) -> None:
@@ -91,9 +91,9 @@ class PatchCoreStream:
         self._latest = embeddings, real
         return self._detector.deviations(embeddings, real) if real.stop > real.start else []
 
-    def latest(self) -> tuple[int, dict[str, Float32]] | None:
-        """The cells that were judged last: the first, of the segment, and by feature the patches of all, (time, band, dimension)."""
+    def latest(self) -> Patches | None:
+        """The patches of the cells that were judged last; see `DetectorStream.latest`."""
         if self._latest is None or self._latest[1].stop <= self._latest[1].start:
             return None
         embeddings, real = self._latest
-        return embeddings.first_cell + real.start, {name: embeddings.of(name)[real] for name in self._detector.features}
+        return Patches(embeddings.first_cell + real.start, {name: embeddings.of(name)[real] for name in self._detector.features})
