@@ -24,6 +24,7 @@ from edge.detectors.neighbours import BandSearch, Neighbours, Search, SharedSear
 
 Float32 = NDArray[np.float32]
 
+TOGETHER = 64  # times that are searched at once, at the most
 EASE = 0.5  # of a patch's spacing
 
 
@@ -46,6 +47,7 @@ class Banks:
             raise ValueError(f"banks of {', '.join(map(str, counts))} patches have a spacing of {spacing[0].shape}")
         self._search: Search = BandSearch(patches) if len(patches) > 1 else SharedSearch(patches[0])
         self._ends = np.cumsum(folds if parts > 1 else [], dtype=np.int64)
+        self._starts = self._ends - (folds if parts > 1 else [])
         eased = np.concatenate(spacing, axis=1) if spacing else np.zeros((parts, sum(counts)))
         self._eased = (np.float32(EASE) * eased).astype(np.float32)  # (fold, patch)
         if parts > 1:
@@ -57,14 +59,18 @@ class Banks:
 
         The least Euclidean distance less half of the patch's spacing, among the eight nearest; the mean of it over each fold left out.
         """
-        time, bands, _ = embeddings.shape
-        least = self._least(self._search.nearest(embeddings)).reshape(-1, time, bands)  # (fold, time, band)
+        parts = [self._distances(embeddings[first : first + TOGETHER]) for first in range(0, len(embeddings), TOGETHER)]
+        return parts[0] if len(parts) == 1 else np.concatenate([*parts, np.zeros((0, embeddings.shape[1]), np.float32)])
+
+    def _distances(self, embeddings: Float32) -> Float32:
+        found = self._search.search(embeddings)
+        least = self._least(found.nearest)  # (fold, embedding)
         if len(self._ends):
-            for fold, band in np.argwhere(np.isinf(least).any(axis=1)).tolist():  # all of the nearest are of the fold that is left out
-                unknown = np.isinf(least[fold, :, band])
-                left_out = slice(int(self._ends[fold - 1]) if fold else 0, int(self._ends[fold]))
-                least[fold, unknown, band] = self._least(self._search.nearest_outside(embeddings[unknown, band], band, left_out))[fold]
-        means: Float32 = least.mean(axis=0, dtype=np.float32)
+            fold, unknown = np.isinf(least).nonzero()  # all of the nearest are of the fold that is left out
+            if len(fold):
+                outside = self._least(found.outside(unknown, self._starts[fold], self._ends[fold]))
+                least[fold, unknown] = outside[fold, np.arange(len(fold))]
+        means: Float32 = least.mean(axis=0, dtype=np.float32).reshape(embeddings.shape[:2])
         return means
 
     def _least(self, found: Neighbours) -> Float32:

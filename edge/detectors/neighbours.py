@@ -20,9 +20,9 @@ Int64 = NDArray[np.int64]
 faiss.omp_set_num_threads(1)
 
 NEAR = 8  # neighbours
-TOGETHER = 64  # times in one product, at the most
 CLASSES = 64  # of patches; the lowest score of each is looked at first
 CANCELLED = 0.125  # of a patch's square: a smaller squared distance is computed once more, from differences
+FINITE = np.finfo(np.float32).max
 
 
 class Neighbours(NamedTuple):
@@ -32,15 +32,21 @@ class Neighbours(NamedTuple):
     patches: Int64  # (neighbour, embedding), counted through all banks
 
 
-class Search(Protocol):
-    """Finds the eight nearest patches, or all where there are fewer."""
+class Found(Protocol):
+    """What was found in a search."""
 
-    def nearest(self, embeddings: Float32) -> Neighbours:
-        """Those of embeddings, shape = (time, band, dimension), which are numbered time by time."""
+    nearest: Neighbours  # the eight nearest of each embedding, or all where there are fewer; time by time
+
+    def outside(self, embeddings: Int64, first: Int64, last: Int64) -> Neighbours:
+        """The eight nearest of some embeddings, by number, but for the patches `first` .. `last` (not included) of the bank of each."""
         ...
 
-    def nearest_outside(self, rows: Float32, band: int, passed_over: slice) -> Neighbours:
-        """Those of embeddings of one band, shape = (n, dimension), but for some of the patches of its bank."""
+
+class Search(Protocol):
+    """Finds nearest patches."""
+
+    def search(self, embeddings: Float32) -> Found:
+        """Look for the neighbours of embeddings, shape = (time, band, dimension)."""
         ...
 
 
@@ -52,21 +58,29 @@ class SharedSearch:
         self._index = faiss.IndexFlatL2(bank.shape[1])
         self._index.add(np.ascontiguousarray(bank, np.float32))
 
-    def nearest(self, embeddings: Float32) -> Neighbours:
-        """See `Search.nearest`."""
-        rows = np.ascontiguousarray(embeddings).reshape(-1, embeddings.shape[2])
-        return self._found(*self._index.search(rows, min(NEAR, self._index.ntotal)))
+    def search(self, embeddings: Float32) -> Found:
+        """See `Search.search`."""
+        return _SharedFound(self._index, np.ascontiguousarray(embeddings).reshape(-1, embeddings.shape[2]))
 
-    def nearest_outside(self, rows: Float32, band: int, passed_over: slice) -> Neighbours:
-        """See `Search.nearest_outside`."""
-        outside = faiss.IDSelectorNot(faiss.IDSelectorRange(passed_over.start, passed_over.stop))
-        others = self._index.ntotal - (passed_over.stop - passed_over.start)
-        parameters = faiss.SearchParameters(sel=outside)  # type: ignore[call-arg]  # stubs lack it
-        return self._found(*self._index.search(np.ascontiguousarray(rows), min(NEAR, others), params=parameters))
 
-    @staticmethod
-    def _found(squared: Float32, patches: Int64) -> Neighbours:
-        return Neighbours(_root(squared.T), patches.T)
+class _SharedFound:
+    def __init__(self, index: faiss.IndexFlatL2, rows: Float32) -> None:
+        self._index = index
+        self._rows = rows
+        self.nearest = self._near(rows)
+
+    def outside(self, embeddings: Int64, first: Int64, last: Int64) -> Neighbours:
+        nearest = Neighbours(np.full((NEAR, len(embeddings)), np.inf, np.float32), np.zeros((NEAR, len(embeddings)), np.int64))
+        for begin, end in set(zip(first.tolist(), last.tolist(), strict=True)):
+            which = np.flatnonzero((first == begin) & (last == end))
+            others = faiss.SearchParameters(sel=faiss.IDSelectorNot(faiss.IDSelectorRange(begin, end)))  # type: ignore[call-arg]  # stubs lack it
+            found = self._near(self._rows[embeddings[which]], others, self._index.ntotal - (end - begin))
+            nearest.distances[: len(found.distances), which], nearest.patches[: len(found.patches), which] = found
+        return nearest
+
+    def _near(self, rows: Float32, parameters: faiss.SearchParameters | None = None, most: int = NEAR) -> Neighbours:
+        squared, patches = self._index.search(rows, min(NEAR, self._index.ntotal, most), params=parameters)
+        return Neighbours(np.sqrt(np.maximum(squared.T, np.float32(0.0))), patches.T)
 
 
 class BandSearch:
@@ -79,91 +93,75 @@ class BandSearch:
 
     def __init__(self, banks: Sequence[Float32]) -> None:
         """`banks[b]`, shape = (n, dimension), are the patches of band b."""
-        self._counts = [len(bank) for bank in banks]
-        self._near = min(NEAR, *self._counts)
-        self._first = np.cumsum([0, *self._counts[:-1]])  # (band,) number of its first patch
-        self._room = -(-max(self._counts) // CLASSES) * CLASSES  # patches in a band, with those that fill it up
-        dimension = banks[0].shape[1]
+        counts = [len(bank) for bank in banks]
+        self._first = np.cumsum([0, *counts[:-1]])  # (band,) number of its first patch
+        room = -(-max(counts) // CLASSES) * CLASSES  # patches in a band, with those that fill it up
         self._centres = np.stack([bank.mean(axis=0, dtype=np.float64) for bank in banks]).astype(np.float32)  # (band, dimension)
         # (band, patch, dimension + 1): minus a patch from its bank's centre, and half of its square; what fills up is infinitely far.
-        self._factors = np.zeros((len(banks), self._room, dimension + 1), np.float32)
+        self._factors = np.zeros((len(banks), room, banks[0].shape[1] + 1), np.float32)
         self._factors[:, :, -1] = np.inf
         for factors, bank, centre in zip(self._factors, banks, self._centres, strict=True):
             factors[: len(bank), :-1] = centre - bank
             factors[: len(bank), -1] = 0.5 * np.square(factors[: len(bank), :-1], dtype=np.float64).sum(axis=1)
 
-    def nearest(self, embeddings: Float32) -> Neighbours:
-        """See `Search.nearest`."""
-        time, bands, _ = embeddings.shape
-        parts = [self._nearest(embeddings[first : first + TOGETHER]) for first in range(0, time, TOGETHER)]
-        if len(parts) == 1:
-            return parts[0]
-        room = max(len(part.distances) for part in parts)
-        distances = np.full((room, time * bands), np.inf, np.float32)
-        patches = np.zeros((room, time * bands), np.int64)
-        for number, part in enumerate(parts):
-            columns = slice(number * TOGETHER * bands, number * TOGETHER * bands + part.distances.shape[1])
-            distances[: len(part.distances), columns], patches[: len(part.patches), columns] = part
-        return Neighbours(distances, patches)
+    def search(self, embeddings: Float32) -> Found:
+        """See `Search.search`."""
+        time, bands, dimension = embeddings.shape
+        queries = np.empty((bands, time, dimension + 1), np.float32)  # what the factors are multiplied by
+        np.subtract(embeddings.swapaxes(0, 1), self._centres[:, None], out=queries[:, :, :-1])
+        queries[:, :, -1] = 1.0
+        return _BandFound(self, queries, np.matmul(self._factors, queries.swapaxes(1, 2)))
 
-    def nearest_outside(self, rows: Float32, band: int, passed_over: slice) -> Neighbours:
-        """See `Search.nearest_outside`."""
-        factors, count = self._factors[band], self._counts[band]
-        near = min(NEAR, count - (passed_over.stop - passed_over.start))
-        queries = self._queries(rows[:, None], self._centres[band : band + 1])[0]  # (n, dimension + 1)
-        scores = queries @ factors[:count].T
-        scores[:, passed_over] = np.inf
-        found = np.argpartition(scores, near - 1, axis=1)[:, :near]  # (n, neighbour)
-        apart = queries[:, None, :-1] + factors[found, :-1]
-        return Neighbours(np.sqrt(np.square(apart).sum(axis=2)).T, (self._first[band] + found).T)
+    def lowest(self, scores: Float32, queries: Float32, bands: Int64) -> Neighbours:
+        """The patches of the lowest scores, shape = (line, patch, time), of queries (line, time, dimension + 1) in the band of each line.
 
-    def _nearest(self, embeddings: Float32) -> Neighbours:
-        time, bands, _ = embeddings.shape
-        queries = self._queries(embeddings, self._centres)  # (band, time, dimension + 1)
-        scores = np.matmul(self._factors, queries.swapaxes(1, 2))  # (band, patch, time)
-        classes = scores.reshape(bands, -1, CLASSES * time)
-        lowest = classes.min(axis=1).reshape(bands, CLASSES, time).swapaxes(1, 2).copy()  # (band, time, class)
-        lowest.partition(self._near - 1, axis=2)
-        limits = np.tile(lowest[:, :, self._near - 1], CLASSES)[:, None]  # (band, 1, class and time)
+        The embedding of a line at a time has the number time * lines + line.
+        """
+        lines, room, time = scores.shape
+        classes = scores.reshape(lines, -1, CLASSES * time)
+        least = classes.min(axis=1).reshape(lines, CLASSES, time).swapaxes(1, 2).copy()  # (line, time, class)
+        least.partition(NEAR - 1, axis=2)
+        limits = np.tile(np.minimum(least[:, :, NEAR - 1], FINITE), CLASSES)[:, None]  # (line, 1, class and time)
         found = np.flatnonzero(classes <= limits)  # (n,) among all scores
-        patch, at = found // time, found % time
-        band, own = patch // self._room, patch % self._room
-        embedding = at * bands + band
-        squares = np.einsum("btd,btd->bt", queries[:, :, :-1], queries[:, :, :-1]).reshape(-1)[band * time + at]  # (n,)
+        place, at = found // time, found % time
+        line, patch = place // room, place % room
+        squares = np.einsum("ltd,ltd->lt", queries[:, :, :-1], queries[:, :, :-1]).reshape(-1)[line * time + at]  # (n,)
         squared = 2.0 * scores.reshape(-1)[found] + squares
         cancelled = np.flatnonzero(squared < CANCELLED * squares)
         if len(cancelled):
-            apart = (queries[band[cancelled], at[cancelled]] + self._factors[band[cancelled], own[cancelled]])[:, :-1]
+            of = line[cancelled]
+            apart = (queries[of, at[cancelled]] + self._factors[bands[of], patch[cancelled]])[:, :-1]
             squared[cancelled] = np.square(apart).sum(axis=1)
-        return self._laid_out(squared, self._first[band] + own, embedding, time * bands)
-
-    def _laid_out(self, squared: Float32, patches: Int64, embedding: Int64, embeddings: int) -> Neighbours:
-        """The nearest of what was found, each shape = (n,), by embedding."""
-        order = embedding.astype(np.uint16).argsort(kind="stable")  # few bits are sorted without comparisons
-        counts = np.bincount(embedding, minlength=embeddings)
-        embedding = embedding[order]
-        rank = np.arange(len(order)) - (np.cumsum(counts) - counts)[embedding]
-        room = max(self._near, int(counts.max()))
-        places = rank * embeddings + embedding
-        distances = np.full((room, embeddings), np.inf, np.float32)
-        distances.reshape(-1)[places] = np.sqrt(squared[order])
-        numbers = np.zeros((room, embeddings), np.int64)
-        numbers.reshape(-1)[places] = patches[order]
-        more = np.flatnonzero(counts > self._near)
-        if len(more):
-            many = distances[:, more]
-            distances[:, more] = np.where(many <= np.partition(many, self._near - 1, axis=0)[self._near - 1], many, np.float32(np.inf))
-        return Neighbours(distances, numbers)
-
-    @staticmethod
-    def _queries(embeddings: Float32, centres: Float32) -> Float32:
-        """What the factors are multiplied by, shape = (band, time, dimension + 1), of embeddings (time, band, dimension)."""
-        time, bands, dimension = embeddings.shape
-        queries = np.empty((bands, time, dimension + 1), np.float32)
-        np.subtract(embeddings.swapaxes(0, 1), centres[:, None], out=queries[:, :, :-1])
-        queries[:, :, -1] = 1.0
-        return queries
+        return _laid_out(np.sqrt(squared), self._first[bands[line]] + patch, at * lines + line, lines * time)
 
 
-def _root(squared: Float32) -> Float32:
-    return np.sqrt(np.maximum(squared, np.float32(0.0)))
+class _BandFound:
+    def __init__(self, search: BandSearch, queries: Float32, scores: Float32) -> None:
+        self._search = search
+        self._queries = queries
+        self._scores = scores
+        self.nearest = search.lowest(scores, queries, np.arange(len(scores)))
+
+    def outside(self, embeddings: Int64, first: Int64, last: Int64) -> Neighbours:
+        at, band = np.divmod(embeddings, len(self._scores))
+        scores = self._scores[band, :, at]  # (embedding, patch)
+        patch = np.arange(scores.shape[1])
+        scores[(patch >= first[:, None]) & (patch < last[:, None])] = np.inf
+        return self._search.lowest(scores[:, :, None], self._queries[band, at][:, None], band)
+
+
+def _laid_out(distances: Float32, patches: Int64, embedding: Int64, embeddings: int) -> Neighbours:
+    """The nearest of what was found, each shape = (n,), by embedding."""
+    order = embedding.astype(np.uint16 if embeddings < 1 << 16 else np.int64).argsort(kind="stable")  # few bits are sorted at once
+    embedding = embedding[order]
+    counts = np.bincount(embedding, minlength=embeddings)
+    rank = np.arange(len(order)) - (np.cumsum(counts) - counts)[embedding]
+    room = max(NEAR, int(counts.max(initial=0)))
+    places = rank * embeddings + embedding
+    nearest = Neighbours(np.full((room, embeddings), np.inf, np.float32), np.zeros((room, embeddings), np.int64))
+    nearest.distances.reshape(-1)[places], nearest.patches.reshape(-1)[places] = distances[order], patches[order]
+    more = np.flatnonzero(counts > NEAR)
+    if len(more):
+        many = nearest.distances[:, more]
+        nearest.distances[:, more] = np.where(many <= np.partition(many, NEAR - 1, axis=0)[NEAR - 1], many, np.float32(np.inf))
+    return nearest
