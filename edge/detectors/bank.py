@@ -31,8 +31,10 @@ EASE = 0.5  # of a patch's spacing
 class Banks:
     """Exact nearest neighbours, rebuilt from arrays at load."""
 
-    def __init__(self, patches: Sequence[Float32], folds: Sequence[int] = (), spacing: Sequence[Float32] = ()) -> None:
+    def __init__(self, patches: Sequence[Float32], folds: Sequence[int] = (), spacing: Sequence[Float32] = (), features: int = 1) -> None:
         """`patches[b]`, shape = (n, dimension) float32, are the normal patches of band b; a single entry is shared by all bands.
+
+        Of several features, which are searched together, the bands of the first come first, then as many of the next.
 
         Their rows are `folds[0]` of the first fold, `folds[1]` of the second, and so on; without folds they are compared as a whole.
         `spacing[b]`, shape = (fold, n), has the spacing of each patch while each fold is left out, one row without folds; none is 0.
@@ -45,7 +47,9 @@ class Banks:
         parts = len(folds) if len(folds) > 1 else 1
         if spacing and [rows.shape for rows in spacing] != [(parts, count) for count in counts]:
             raise ValueError(f"banks of {', '.join(map(str, counts))} patches have a spacing of {spacing[0].shape}")
-        self._search: Search = BandSearch(patches) if len(patches) > 1 else SharedSearch(patches[0])
+        bands = len(patches) // features
+        by_feature = [patches[first : first + bands] for first in range(0, len(patches), bands)]
+        self._search: Search = BandSearch(by_feature) if len(patches) > 1 else SharedSearch(patches[0])
         self._ends = np.cumsum(folds if parts > 1 else [], dtype=np.int64)
         self._starts = self._ends - (folds if parts > 1 else [])
         eased = np.concatenate(spacing, axis=1) if spacing else np.zeros((parts, sum(counts)))
@@ -54,15 +58,17 @@ class Banks:
             fold = np.concatenate([np.repeat(np.arange(parts), folds) for _ in counts])  # (patch,)
             self._eased[fold, np.arange(len(fold))] = -np.inf  # its own is left out
 
-    def distances(self, embeddings: Float32) -> Float32:
+    def distances(self, *embeddings: Float32) -> Float32:
         """Distance from the normal patches, shape = (time, band), of embeddings (time, band, dimension) float32.
 
         The least Euclidean distance less half of the patch's spacing, among the eight nearest; the mean of it over each fold left out.
+        Where there are banks of several features, each has embeddings of its own; the bands of the first come first.
         """
-        parts = [self._distances(embeddings[first : first + TOGETHER]) for first in range(0, len(embeddings), TOGETHER)]
-        return parts[0] if len(parts) == 1 else np.concatenate([*parts, np.zeros((0, embeddings.shape[1]), np.float32)])
+        starts = range(0, max(1, len(embeddings[0])), TOGETHER)
+        parts = [self._distances([own[start : start + TOGETHER] for own in embeddings]) for start in starts]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _distances(self, embeddings: Float32) -> Float32:
+    def _distances(self, embeddings: Sequence[Float32]) -> Float32:
         found = self._search.search(embeddings)
         least = self._least(found.nearest)  # (fold, embedding)
         if len(self._ends):
@@ -70,7 +76,7 @@ class Banks:
             if len(fold):
                 outside = self._least(found.outside(unknown, self._starts[fold], self._ends[fold]))
                 least[fold, unknown] = outside[fold, np.arange(len(fold))]
-        means: Float32 = least.mean(axis=0, dtype=np.float32).reshape(embeddings.shape[:2])
+        means: Float32 = least.mean(axis=0, dtype=np.float32).reshape(len(embeddings[0]), -1)
         return means
 
     def _least(self, found: Neighbours) -> Float32:

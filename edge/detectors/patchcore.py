@@ -45,9 +45,10 @@ class PatchCore:
                 name: numbers(f"projection.{name}", arrays["projection"][name], (channels, widths["cnn14"]))
                 for name, (_, _, channels) in BLOCK_SHAPES.items()
             }
-        self._comparisons = {name: Comparison(name, arrays[name], self.bands, widths[name]) for name in PATCHES if name in widths}
+        self._compared = [name for name in PATCHES if name in widths]
+        self._comparison = Comparison(arrays, self.bands, {name: widths[name] for name in self._compared})
         self._loudness = Loudness(arrays, self.bands)
-        self.features: Mapping[str, int] = {**dict.fromkeys(self._comparisons, self.bands), **self._loudness.features}
+        self.features: Mapping[str, int] = {**dict.fromkeys(self._compared, self.bands), **self._loudness.features}
 
     @classmethod
     def load(cls, parts: Parts) -> PatchCore:
@@ -72,7 +73,7 @@ class PatchCore:
     def deviations(self, embeddings: Embeddings, real: slice) -> list[Deviation]:
         """How far some of eight cells are from normal: patches from the normal ones in their own band, and how loud they are."""
         first_cell = embeddings.first_cell + real.start
-        patches = [comparison.deviation(first_cell, embeddings.of(name)[real]) for name, comparison in self._comparisons.items()]
+        patches = self._comparison.deviations(first_cell, {name: embeddings.of(name)[real] for name in self._compared})
         return [*patches, *self._loudness.deviations(first_cell, embeddings.excess[real], embeddings.level[real, 0, 0])]
 
 
