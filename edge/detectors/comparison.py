@@ -34,8 +34,9 @@ class Comparison:
         found = []
         for features, banks in self._groups:
             distances = banks.distances(*(patches[feature] for feature in features))  # (time, band of each feature)
-            own = np.split(distances, len(features), axis=1)
-            found += [self._standards[feature].deviation(first_cell, one) for feature, one in zip(features, own, strict=True)]
+            bands = distances.shape[1] // len(features)
+            for number, feature in enumerate(features):
+                found.append(self._standards[feature].deviation(first_cell, distances[:, number * bands : (number + 1) * bands]))
         return found
 
 

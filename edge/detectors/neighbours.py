@@ -21,7 +21,7 @@ faiss.omp_set_num_threads(1)
 
 NEAR = 8  # neighbours
 CLASSES = 64  # of patches; the lowest score of each is looked at first
-CANCELLED = 0.125  # of a patch's square: a smaller squared distance is computed once more, from differences
+CANCELLED = 1.0 / 4.0  # of an embedding's square: a smaller squared distance is computed once more, from differences
 FINITE = np.finfo(np.float32).max
 
 
@@ -125,7 +125,7 @@ class BandSearch:
 
 class _BandsOfOneFeature:
     def __init__(self, banks: Sequence[Float32], room: int) -> None:
-        self._centres = np.stack([bank.mean(axis=0, dtype=np.float64) for bank in banks]).astype(np.float32)  # (band, dimension)
+        self._centres = _coarse(np.stack([bank.mean(axis=0, dtype=np.float64) for bank in banks]))  # (band, dimension)
         # (band, patch, dimension + 1): minus a patch from its bank's centre, and half of its square; what fills up is infinitely far.
         self.factors = np.zeros((len(banks), room, banks[0].shape[1] + 1), np.float32)
         self.factors[:, :, -1] = np.inf
@@ -202,3 +202,9 @@ def _laid_out(distances: Float32, patches: Int64, embedding: Int64, embeddings: 
         many = nearest.distances[:, more]
         nearest.distances[:, more] = np.where(many <= np.partition(many, NEAR - 1, axis=0)[NEAR - 1], many, np.float32(np.inf))
     return nearest
+
+
+def _coarse(numbers: NDArray[np.float64]) -> Float32:
+    """Rounded to eleven bits, as patches of bundles are: single precision holds the difference of two such numbers exactly."""
+    mantissa, exponent = np.frexp(numbers)
+    return np.ldexp(np.round(mantissa * 2048.0) / 2048.0, exponent).astype(np.float32)
