@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.detectors.neighbours import BandSearch, Neighbours, Search, SharedSearch
+from edge.detectors.neighbours import BandSearch, Neighbours, Search
 
 Float32 = NDArray[np.float32]
 
@@ -47,9 +47,7 @@ class Banks:
         parts = len(folds) if len(folds) > 1 else 1
         if spacing and [rows.shape for rows in spacing] != [(parts, count) for count in counts]:
             raise ValueError(f"banks of {', '.join(map(str, counts))} patches have a spacing of {spacing[0].shape}")
-        bands = len(patches) // features
-        by_feature = [patches[first : first + bands] for first in range(0, len(patches), bands)]
-        self._search: Search = BandSearch(by_feature) if len(patches) > 1 else SharedSearch(patches[0])
+        self._search = _search(patches, features)
         self._ends = np.cumsum(folds if parts > 1 else [], dtype=np.int64)
         self._starts = self._ends - (folds if parts > 1 else [])
         eased = np.concatenate(spacing, axis=1) if spacing else np.zeros((parts, sum(counts)))
@@ -83,3 +81,12 @@ class Banks:
         """The least eased distance of each embedding, shape = (fold, embedding), with each fold left out."""
         least: Float32 = (found.distances - self._eased.take(found.patches, axis=1)).min(axis=1)
         return least
+
+
+def _search(patches: Sequence[Float32], features: int) -> Search:
+    if len(patches) > 1:
+        bands = len(patches) // features
+        return BandSearch([patches[first : first + bands] for first in range(0, len(patches), bands)])
+    from edge.detectors.shared_bank import SharedSearch  # faiss, which takes 13 MB
+
+    return SharedSearch(patches[0])

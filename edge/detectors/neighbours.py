@@ -1,7 +1,7 @@
-"""Nearest patches: exact searches, in one bank or in a bank per band.
+"""Nearest patches, searched exactly in a bank per band. (Where one bank is shared by all: edge/detectors/shared_bank.py.)
 
 A block of sound asks every band for the neighbours of eight patches. A search of its own for each band would be sixteen tiny ones, of which
-the calls cost as much as the arithmetic. `BandSearch` does all of them in one batched matrix product; a large bank is for faiss.
+the calls cost as much as the arithmetic, so all of them are one batched matrix product.
 """
 
 from __future__ import annotations
@@ -9,15 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
-
-# A search is about a few patches: handing it to threads costs more than it saves, and waiting threads keep an idle board awake.
-faiss.omp_set_num_threads(1)
 
 NEAR = 8  # neighbours
 CLASSES = 64  # of patches; the lowest score of each is looked at first
@@ -48,40 +44,6 @@ class Search(Protocol):
     def search(self, embeddings: Sequence[Float32]) -> Found:
         """Look for the neighbours of embeddings of some features, each shape = (time, band, dimension), numbered as (time, all bands)."""
         ...
-
-
-class SharedSearch:
-    """One bank for all bands (faiss IndexFlatL2)."""
-
-    def __init__(self, bank: Float32) -> None:
-        """`bank` has the shape (n, dimension)."""
-        self._index = faiss.IndexFlatL2(bank.shape[1])
-        self._index.add(np.ascontiguousarray(bank, np.float32))
-
-    def search(self, embeddings: Sequence[Float32]) -> Found:
-        """See `Search.search`; there is one feature."""
-        (rows,) = embeddings
-        return _SharedFound(self._index, np.ascontiguousarray(rows).reshape(-1, rows.shape[2]))
-
-
-class _SharedFound:
-    def __init__(self, index: faiss.IndexFlatL2, rows: Float32) -> None:
-        self._index = index
-        self._rows = rows
-        self.nearest = self._near(rows)
-
-    def outside(self, embeddings: Int64, first: Int64, last: Int64) -> Neighbours:
-        nearest = Neighbours(np.full((NEAR, len(embeddings)), np.inf, np.float32), np.zeros((NEAR, len(embeddings)), np.int64))
-        for begin, end in set(zip(first.tolist(), last.tolist(), strict=True)):
-            which = np.flatnonzero((first == begin) & (last == end))
-            others = faiss.SearchParameters(sel=faiss.IDSelectorNot(faiss.IDSelectorRange(begin, end)))  # type: ignore[call-arg]  # stubs lack it
-            found = self._near(self._rows[embeddings[which]], others, self._index.ntotal - (end - begin))
-            nearest.distances[: len(found.distances), which], nearest.patches[: len(found.patches), which] = found
-        return nearest
-
-    def _near(self, rows: Float32, parameters: faiss.SearchParameters | None = None, most: int = NEAR) -> Neighbours:
-        squared, patches = self._index.search(rows, min(NEAR, self._index.ntotal, most), params=parameters)
-        return Neighbours(np.sqrt(np.maximum(squared.T, np.float32(0.0))), patches.T)
 
 
 class BandSearch:

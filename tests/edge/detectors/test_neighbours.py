@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge.detectors.neighbours import NEAR, BandSearch, Neighbours, SharedSearch
+from edge.detectors.neighbours import NEAR, BandSearch, Neighbours
+from edge.detectors.shared_bank import SharedSearch
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
