@@ -1,23 +1,21 @@
 """What a second of audio costs one core: the trunk naively, streamed and in int8, the whole pipeline by stage, and memory.
 
 CPU time, one thread. The measurements of a repeat follow each other directly, and repeats follow repeats, so that a machine that slows down
-or is shared slows all of them; the figures are medians over the repeats, with the smallest and the largest beside them.
+or is shared slows all of them; the figures are medians over the repeats, with their intervals beside them.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
-import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
 from benchmarks.ceiling import Gemm, trunk_gflop_per_s
+from benchmarks.figure import Figure
 from benchmarks.memory import peak_rss_mb
+from benchmarks.pipeline_meter import NATIVE_RATE_HZ, PipelineMeter
 from benchmarks.trunk import NaiveTrunk, StreamedTrunk, machine_log_mel
 from calibrate.calibration import calibrate
 from calibrate.fitters.patchcore import PatchCoreSettings
@@ -25,25 +23,13 @@ from calibrate.settings import CalibrationSettings
 from edge.console.progress import progress
 from edge.features.backbone import DEFAULT_BACKBONE, Backbone
 from edge.model import Model
-from edge.pipeline import Listener
 from export.synthesis import RotatingMachine
 
-NATIVE_RATE_HZ = 48000  # of most USB microphones: resampling is part of the cost
 RECORDINGS = 6
 RECORDING_S = 15.0  # long enough for a coreset of 1000 patches per band
 PIECE_S = 10.0  # of sound in one repeat
-PUSH_S = 0.1  # of sound at a time, as a microphone gives it
 MEMORY_S = 60.0
 WARM_UP = 1  # repeats that do not count: caches, and the first windows of the listener
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One figure over the repeats."""
-
-    median: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +67,7 @@ def measure_cost(
     bundle = make_bundle(folder, backbone, coreset, seed)
     log_mel = machine_log_mel(fp32, PIECE_S + 1.0, seed)
     naive, streamed_fp32, streamed_int8 = NaiveTrunk(fp32), StreamedTrunk(fp32), StreamedTrunk(int8)
-    pipeline = PipelineMeter(Model.load(bundle), seed)
+    pipeline = RunningMachine(Model.load(bundle), seed)
     measures: dict[str, Callable[[], float]] = {
         "naive": lambda: naive.ms_per_s(log_mel),
         "fp32": lambda: streamed_fp32.ms_per_s(log_mel),
@@ -96,42 +82,32 @@ def measure_cost(
             if repeat >= WARM_UP:
                 found[name].append(value)
     return Cost(
-        naive_ms_per_s=_figure(found["naive"]),
-        streamed_fp32_ms_per_s=_figure(found["fp32"]),
-        streamed_int8_ms_per_s=_figure(found["int8"]),
-        pipeline_ms_per_s=_figure(found["pipeline"]),
-        stages_ms_per_s={name: _figure(values[WARM_UP:]) for name, values in pipeline.stages_ms_per_s.items()},
-        gemm_gflops=_figure(found["gemm"]),
+        naive_ms_per_s=Figure.of(found["naive"]),
+        streamed_fp32_ms_per_s=Figure.of(found["fp32"]),
+        streamed_int8_ms_per_s=Figure.of(found["int8"]),
+        pipeline_ms_per_s=Figure.of(found["pipeline"]),
+        stages_ms_per_s={name: Figure.of(values[WARM_UP:]) for name, values in pipeline.stages_ms_per_s.items()},
+        gemm_gflops=Figure.of(found["gemm"]),
         peak_rss_mb=peak_rss_mb(bundle, _recorded(folder / "stream.wav", RotatingMachine(seed, NATIVE_RATE_HZ), MEMORY_S), folder),
         trunk_gflop_per_s=trunk_gflop_per_s(fp32.session, 1.0 / fp32.front_end.frame_s),
     )
 
 
-class PipelineMeter:
-    """The daemon's listener on a microphone's sound, piece by piece; it continues where the last piece ended."""
+class RunningMachine:
+    """A synthesised machine that is listened to without a break, and how its cost falls on the stages."""
 
     def __init__(self, model: Model, seed: int) -> None:
-        self._listener = Listener(model, NATIVE_RATE_HZ)
+        self._meter = PipelineMeter(model)
         self._machine = RotatingMachine(seed, NATIVE_RATE_HZ)
         self.stages_ms_per_s: dict[str, list[float]] = {}
-        self._hear(self._machine.render(PIECE_S))  # the first window is due only now
+        self._meter.hear(self._machine.render(PIECE_S))  # the first window is due only now
 
     def ms_per_s(self) -> float:
-        """Listen to a piece; return the milliseconds of CPU time that a second of it took, and note how they fall on the stages."""
-        samples = self._machine.render(PIECE_S)
-        before_s = self._listener.timings_s
-        start = time.process_time()
-        self._hear(samples)
-        total_ms = 1000.0 * (time.process_time() - start) / PIECE_S
-        stages = {name: 1000.0 * (seconds - before_s.get(name, 0.0)) / PIECE_S for name, seconds in self._listener.timings_s.items()}
-        for name, milliseconds in {**stages, "rest": total_ms - sum(stages.values())}.items():
+        """Listen to the next piece; return the milliseconds of CPU time that a second of it took, and note how they fall on the stages."""
+        piece = self._meter.hear(self._machine.render(PIECE_S))
+        for name, milliseconds in piece.stages_ms_per_s.items():
             self.stages_ms_per_s.setdefault(name, []).append(milliseconds)
-        return total_ms
-
-    def _hear(self, samples: NDArray[np.float32]) -> None:
-        step = round(PUSH_S * NATIVE_RATE_HZ)
-        for start in range(0, len(samples), step):
-            self._listener.push(samples[start : start + step])
+        return piece.ms_per_s
 
 
 def make_bundle(folder: Path, backbone: str | Path, coreset: int, seed: int) -> Path:
@@ -145,7 +121,3 @@ def make_bundle(folder: Path, backbone: str | Path, coreset: int, seed: int) -> 
 def _recorded(path: Path, machine: RotatingMachine, seconds: float) -> Path:
     soundfile.write(path, machine.render(seconds), NATIVE_RATE_HZ, subtype="PCM_16")
     return path
-
-
-def _figure(values: list[float]) -> Figure:
-    return Figure(median(values), min(values), max(values))

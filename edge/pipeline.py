@@ -29,7 +29,7 @@ from edge.judgement.steady import WindowEvidence
 from edge.judgement.threshold import Moved
 from edge.judgement.timeline import Span, Timeline
 from edge.judgement.ulid import new_ulid
-from edge.judgement.window import ALARM, Localization, Window
+from edge.judgement.window import ALARM, Localization, Region, Window
 from edge.model import Model
 from edge.stopwatch import Stopwatch
 
@@ -202,15 +202,21 @@ class Listener:
         """The window score is the surprise of all its heads together, in units of the alarm threshold."""
         cell_s = self._front_end.cell_s
         cells = span.last - span.first
+        usual = self.model.heads.usual(span.deviations)
         fused = score = p_value = None
         if cells - span.lost_cells >= HEARD_FRACTION * cells:
-            fused = fuse(self.model.heads.evidence(span.deviations), steady.nats if steady else {}, self.model.units)
+            fused = fuse(self.model.heads.evidence(span.deviations, usual), steady.nats if steady else {}, self.model.units)
             score = self._threshold.score(fused.surprise)
             p_value = self._threshold.p_value(fused.surprise, cells * cell_s)
         anomalous = score is not None and score >= ALARM
-        picture = self._painter.picture(span, fused, steady, score or 0.0)
-        if self._recorder is not None:
-            self._recorder.judge(span.last, cells, None if score is None else picture.cells)
+        regions: tuple[Region, ...] = ()
+        if anomalous or self._recorder is not None:
+            picture = self._painter.picture(span, fused, steady, score or 0.0, usual)
+            columns, regions = picture.cells.max(axis=1), picture.regions
+            if self._recorder is not None:
+                self._recorder.judge(span.last, cells, None if score is None else picture.cells)
+        else:
+            columns = self.model.heads.columns(span.deviations, score or 0.0, usual)
         return Window(
             t_start_s=span.first * cell_s,
             t_end_s=span.last * cell_s,
@@ -219,7 +225,7 @@ class Listener:
             anomalous=anomalous,
             heads={head: score * share for head, share in fused.shares.items()} if fused and score is not None else {},
             lost_s=span.lost_cells * cell_s,
-            localization=Localization(cell_s, picture.cells.max(axis=1), picture.regions),
+            localization=Localization(cell_s, columns, regions),
             surprise=fused.surprise if fused else None,
         )
 

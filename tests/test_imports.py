@@ -82,6 +82,11 @@ def test_export_command_explains_itself_without_torch() -> None:
     _import_all(BLOCKED, ["export.commands.export"])
 
 
+def test_pipeline_imports_without_faiss() -> None:
+    """Which 13 MB are for bundles whose bands share a bank."""
+    _import_all([*BLOCKED, "faiss"], ["edge.commands.run", "edge.pipeline"])
+
+
 def test_synthesis_needs_numpy_only() -> None:
     _import_all([*BLOCKED, "onnxruntime", "faiss", "paho", "soxr", "soundfile", "sounddevice"], ["export.synthesis"])
 

@@ -6,16 +6,19 @@ import argparse
 import os
 import platform
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from benchmarks.against import PIECE_S, WHOLE, Against, measure_against
 from benchmarks.commands.arguments import add_seed_argument
-from benchmarks.cost import Cost, Figure, measure_cost
+from benchmarks.cost import Cost, measure_cost
+from benchmarks.figure import Figure
 from benchmarks.fp32 import fp32_backbone
 from edge.console.numbers import whole_number
-from edge.console.output import print_document
+from edge.console.output import aligned, print_document
 from edge.errors import UserError
 from edge.features.backbone import DEFAULT_BACKBONE, Backbone
 from edge.features.logmel_backbone import LOGMELS
@@ -26,7 +29,7 @@ THREADS = 1
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the benchmark takes."""
     parser.description = "Measure the CPU time of one second of audio: sliding windows, streamed fp32 and int8, and the pipeline by stage."
-    parser.epilog = "example: auscult benchmark cost --format json"
+    parser.epilog = "examples:\n  auscult benchmark cost --format json\n  auscult benchmark cost --against main --repeats 15"
     parser.add_argument(
         "--backbone", default=DEFAULT_BACKBONE, help="int8 backbone: a built-in name or an .onnx file (default: %(default)s)"
     )
@@ -40,6 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--repeats", type=whole_number(1), default=7, metavar="N", help="measurements of each figure (default: %(default)s)"
     )
+    parser.add_argument(
+        "--against",
+        metavar="REV",
+        help="instead, the pipeline of this checkout beside that of another revision of it: a tag, branch or commit",
+    )
     add_seed_argument(parser, "seed of the synthesised sound")
 
 
@@ -47,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure and print the figures."""
     if arguments.backbone in LOGMELS:
         raise UserError(f"--backbone {arguments.backbone}", "has no network to measure; the other stages cost the same with any backbone")
+    if arguments.against is not None:
+        return _run_against(arguments)
     int8 = Backbone.load(arguments.backbone, threads=THREADS)
     with tempfile.TemporaryDirectory(prefix="auscult-") as name:
         folder = Path(name)
@@ -57,6 +67,39 @@ def run(arguments: argparse.Namespace) -> int:
     document = _document(cost, arguments)
     print_document(document, arguments.format, lambda: _text(document))
     return 0
+
+
+def _run_against(arguments: argparse.Namespace) -> int:
+    against = measure_against(
+        arguments.against, arguments.backbone, coreset=arguments.coreset, repeats=arguments.repeats, seed=arguments.seed
+    )
+    document = {
+        "against": {"revision": arguments.against, "commit": against.commit},
+        **{key: value for key, value in asdict(against).items() if key != "commit"},
+        "repeats": arguments.repeats,
+        "coreset": arguments.coreset,
+        "threads": THREADS,
+        "machine": machine(),
+    }
+    print_document(document, arguments.format, lambda: _against_text(against, document))
+    return 0
+
+
+def _against_text(against: Against, document: Mapping[str, Any]) -> list[str]:
+    def told(figure: Figure | None) -> str:
+        return f"{figure.median:7.3f}  ({figure.low:.3f} - {figure.high:.3f})" if figure else "   new"
+
+    rows: list[Sequence[str]] = [("ms of one core per second of audio", f"at {against.commit[:12]}", "now", "now / before")]
+    rows += [(name if name == WHOLE else f"  {name}", *map(told, (one.before, one.now, one.ratio))) for name, one in against.stages.items()]
+    return [
+        _machine_line(document),
+        f"{document['repeats']} pieces of {PIECE_S:g} s each, in turns; medians with 95 % intervals; coreset {document['coreset']}",
+        "",
+        *aligned(rows),
+        "",
+        f"windows {against.windows}; largest difference of a score {against.score_difference:.2g}",
+        f"windows that alarmed before {against.alarms_before}; that alarm on one side only {against.alarms_differ}",
+    ]
 
 
 def _document(cost: Cost, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -110,16 +153,20 @@ def _processor() -> str:
     return platform.processor() or "unknown"
 
 
+def _machine_line(document: Mapping[str, Any]) -> str:
+    about = document["machine"]
+    return f"{about['processor']}, {about['architecture']}, one of {about['cores']} cores; ONNX Runtime {about['onnxruntime']}"
+
+
 def _text(document: Mapping[str, Any]) -> list[str]:
     def line(label: str, key: str, note: str = "") -> str:
         low, high = document["intervals"][key]
         return f"{label:<34}{document[key]:>9.2f}   {low:.2f} - {high:.2f}{note}"
 
-    about = document["machine"]
     return [
-        f"{about['processor']}, {about['architecture']}, one of {about['cores']} cores; ONNX Runtime {about['onnxruntime']}",
+        _machine_line(document),
         "",
-        f"{'ms of one core per second of audio':<34}{'median':>9}   smallest - largest",
+        f"{'ms of one core per second of audio':<34}{'median':>9}   95 % interval",
         line("trunk, 10 s windows every 0.5 s", "naive_ms_per_s"),
         line("trunk, streamed fp32", "streamed_fp32_ms_per_s", f"   {document['naive_over_streamed_fp32']:.1f} times cheaper"),
         line("trunk, streamed int8", "streamed_int8_ms_per_s", f"   {document['streamed_fp32_over_int8']:.1f} times cheaper than fp32"),

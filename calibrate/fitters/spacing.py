@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
+
+from edge.detectors.quiet_faiss import faiss
 
 Float32 = NDArray[np.float32]
 

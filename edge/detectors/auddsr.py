@@ -16,7 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.detectors.detector import Deviation, Parts
+from edge.detectors.detector import DetectorStream, Deviation, Parts
 from edge.detectors.loudness import Loudness, LoudnessStream
 from edge.detectors.network import Network
 from edge.detectors.standard import Standard
@@ -76,7 +76,7 @@ class AudDsr:
         return self._standard.deviation(first_cell, anomalies)
 
 
-class AudDsrStream:
+class AudDsrStream(DetectorStream):
     """AudDSR's state for one segment."""
 
     def __init__(self, detector: AudDsr) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.detectors.detector import Deviation, Parts, real_cells
+from edge.detectors.detector import DetectorStream, Deviation, Parts, real_cells
 from edge.detectors.loudness import Loudness, LoudnessStream
 from edge.detectors.network import Network
 from edge.detectors.standard import Standard
@@ -75,7 +75,7 @@ class Autoencoder:
         return self._standard.deviation(first_cell, errors)
 
 
-class AutoencoderStream:
+class AutoencoderStream(DetectorStream):
     """The autoencoder's state for one segment."""
 
     def __init__(self, detector: Autoencoder) -> None:

@@ -17,25 +17,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.detectors.neighbours import BandSearch, Neighbours, Search
+
 Float32 = NDArray[np.float32]
-Int64 = NDArray[np.int64]
 
-# A search is about a few patches: handing it to threads costs more than it saves, and waiting threads keep an idle board awake.
-faiss.omp_set_num_threads(1)
-
-NEAR = 8  # neighbours, among which the least distance is looked for
+TOGETHER = 64  # times that are searched at once, at the most
 EASE = 0.5  # of a patch's spacing
 
 
 class Banks:
-    """Exact nearest neighbours (faiss IndexFlatL2), rebuilt from arrays at load."""
+    """Exact nearest neighbours, rebuilt from arrays at load."""
 
-    def __init__(self, patches: Sequence[Float32], folds: Sequence[int] = (), spacing: Sequence[Float32] = ()) -> None:
+    def __init__(self, patches: Sequence[Float32], folds: Sequence[int] = (), spacing: Sequence[Float32] = (), features: int = 1) -> None:
         """`patches[b]`, shape = (n, dimension) float32, are the normal patches of band b; a single entry is shared by all bands.
+
+        Of several features, which are searched together, the bands of the first come first, then as many of the next.
 
         Their rows are `folds[0]` of the first fold, `folds[1]` of the second, and so on; without folds they are compared as a whole.
         `spacing[b]`, shape = (fold, n), has the spacing of each patch while each fold is left out, one row without folds; none is 0.
@@ -48,54 +47,46 @@ class Banks:
         parts = len(folds) if len(folds) > 1 else 1
         if spacing and [rows.shape for rows in spacing] != [(parts, count) for count in counts]:
             raise ValueError(f"banks of {', '.join(map(str, counts))} patches have a spacing of {spacing[0].shape}")
-        self._indexes = []
-        for bank in patches:
-            index = faiss.IndexFlatL2(bank.shape[1])
-            index.add(np.ascontiguousarray(bank, np.float32))
-            self._indexes.append(index)
-        self._ends = np.cumsum(folds if parts > 1 else [])
-        self._first = np.cumsum([0, *counts[:-1]])  # (bank,) where its patches begin in the arrays of all
-        self._fold = np.concatenate([np.searchsorted(self._ends, np.arange(count), side="right") for count in counts])  # (patch,)
+        self._search = _search(patches, features)
+        self._ends = np.cumsum(folds if parts > 1 else [], dtype=np.int64)
+        self._starts = self._ends - (folds if parts > 1 else [])
         eased = np.concatenate(spacing, axis=1) if spacing else np.zeros((parts, sum(counts)))
-        self._eased = (np.float32(EASE) * eased.T).astype(np.float32)  # (patch, fold)
+        self._eased = (np.float32(EASE) * eased).astype(np.float32)  # (fold, patch)
+        if parts > 1:
+            fold = np.concatenate([np.repeat(np.arange(parts), folds) for _ in counts])  # (patch,)
+            self._eased[fold, np.arange(len(fold))] = -np.inf  # its own is left out
 
-    def distances(self, embeddings: Float32) -> Float32:
+    def distances(self, *embeddings: Float32) -> Float32:
         """Distance from the normal patches, shape = (time, band), of embeddings (time, band, dimension) float32.
 
         The least Euclidean distance less half of the patch's spacing, among the eight nearest; the mean of it over each fold left out.
+        Where there are banks of several features, each has embeddings of its own; the bands of the first come first.
         """
-        time, bands, dimension = embeddings.shape
-        near = min(NEAR, *(index.ntotal for index in self._indexes))
-        squared = np.empty((time, bands, near), np.float32)
-        patches = np.empty((time, bands, near), np.int64)
-        if len(self._indexes) == 1:
-            rows = np.ascontiguousarray(embeddings).reshape(-1, dimension)
-            found = self._indexes[0].search(rows, near)
-            squared[...], patches[...] = (values.reshape(time, bands, near) for values in found)
-        else:
-            for band, index in enumerate(self._indexes):
-                squared[:, band], patches[:, band] = index.search(np.ascontiguousarray(embeddings[:, band]), near)
-            patches += self._first[:, None]
-        eased = _root(squared)[..., None] - self._eased[patches]  # (time, band, neighbour, fold)
+        starts = range(0, max(1, len(embeddings[0])), TOGETHER)
+        parts = [self._distances([own[start : start + TOGETHER] for own in embeddings]) for start in starts]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _distances(self, embeddings: Sequence[Float32]) -> Float32:
+        found = self._search.search(embeddings)
+        least = self._least(found.nearest)  # (fold, embedding)
         if len(self._ends):
-            eased[self._fold[patches][..., None] == np.arange(len(self._ends))] = np.inf
-        least = eased.min(axis=2)  # (time, band, fold)
-        for band, fold in np.argwhere(np.isinf(least).any(axis=0)):
-            unknown = np.isinf(least[:, band, fold])
-            least[unknown, band, fold] = self._further(np.ascontiguousarray(embeddings[unknown, band]), int(band), int(fold))
-        means: Float32 = least.mean(axis=2, dtype=np.float32)
+            fold, unknown = np.isinf(least).nonzero()  # all of the nearest are of the fold that is left out
+            if len(fold):
+                outside = self._least(found.outside(unknown, self._starts[fold], self._ends[fold]))
+                least[fold, unknown] = outside[fold, np.arange(len(fold))]
+        means: Float32 = least.mean(axis=0, dtype=np.float32).reshape(len(embeddings[0]), -1)
         return means
 
-    def _further(self, rows: Float32, band: int, fold: int) -> Float32:
-        """The least distance of rows, shape = (n, dimension), all of whose neighbours are of the fold that is left out."""
-        bank = band if len(self._indexes) > 1 else 0
-        first, last = (int(self._ends[fold - 1]) if fold else 0), int(self._ends[fold])
-        index = self._indexes[bank]
-        others = faiss.SearchParameters(sel=faiss.IDSelectorNot(faiss.IDSelectorRange(first, last)))  # type: ignore[call-arg]  # stubs lack it
-        squared, patches = index.search(rows, min(NEAR, index.ntotal - (last - first)), params=others)
-        least: Float32 = (_root(squared) - self._eased[self._first[bank] + patches, fold]).min(axis=1)
+    def _least(self, found: Neighbours) -> Float32:
+        """The least eased distance of each embedding, shape = (fold, embedding), with each fold left out."""
+        least: Float32 = (found.distances - self._eased.take(found.patches, axis=1)).min(axis=1)
         return least
 
 
-def _root(squared: Float32) -> Float32:
-    return np.sqrt(np.maximum(squared, np.float32(0.0)))
+def _search(patches: Sequence[Float32], features: int) -> Search:
+    if len(patches) > 1:
+        bands = len(patches) // features
+        return BandSearch([patches[first : first + bands] for first in range(0, len(patches), bands)])
+    from edge.detectors.shared_bank import SharedSearch  # faiss, which takes 13 MB
+
+    return SharedSearch(patches[0])

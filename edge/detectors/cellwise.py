@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.detectors.detector import Deviation, real_cells
+from edge.detectors.detector import DetectorStream, Deviation, real_cells
 from edge.detectors.loudness import Loudness
 from edge.detectors.standard import Standard
 from edge.features.feature_stream import FeatureBlock
@@ -15,7 +15,7 @@ from edge.features.feature_stream import FeatureBlock
 Float32 = NDArray[np.float32]
 
 
-class CellwiseStream:
+class CellwiseStream(DetectorStream):
     """The state of such a detector for one segment: of its own it has none."""
 
     def __init__(self, distances: Callable[[FeatureBlock], Float32], own: Standard, loudness: Loudness) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,12 +47,23 @@ class Deviation:
     values: Float32  # (time, band) float32
 
 
+class Patches(NamedTuple):
+    """Patches of consecutive cells of a segment."""
+
+    first_cell: int
+    of: Mapping[str, Float32]  # feature -> (time, band, dimension)
+
+
 class DetectorStream(Protocol):
     """A detector's state for one segment."""
 
     def push(self, block: FeatureBlock, cells: int) -> list[Deviation]:
         """Judge one block; of a segment, only cells from 0 to `cells` (those of real sound so far) count."""
         ...
+
+    def latest(self) -> Patches | None:
+        """What was judged last, for somebody who learns from it. None of a detector that compares no patches: nothing is learned there."""
+        return None
 
 
 class Detector(Protocol):

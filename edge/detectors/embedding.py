@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge.detectors.loudness import RecentLoudness
 from edge.features.backbone import Features
 from edge.features.feature_stream import CONTEXT_FRAMES, FeatureBlock
-from edge.features.frontend import BLOCK_CELLS, BLOCK_FRAMES, CELL_FRAMES, CELL_MELS
+from edge.features.frontend import BLOCK_CELLS, CELL_FRAMES, CELL_MELS
 
 Float32 = NDArray[np.float32]
 
@@ -82,10 +82,10 @@ class Embedder:
 
     def _log_mel_patches(self, log_mel: Float32) -> Float32:
         """8 frames x 4 mels around each cell, shape = (8, band, 32), from (2 + 32 + 2, mel)."""
-        frames = CELL_FRAMES + 2 * CONTEXT_FRAMES
-        patches = np.lib.stride_tricks.sliding_window_view(log_mel, (frames, CELL_MELS))[::CELL_FRAMES, ::CELL_MELS]
-        assert len(patches) == BLOCK_FRAMES // CELL_FRAMES
-        return patches[:, : self._bands].reshape(BLOCK_CELLS, self._bands, LOGMEL_DIMENSIONS)
+        halves = log_mel[:, : self._bands * CELL_MELS].reshape(BLOCK_CELLS + 1, CELL_FRAMES, self._bands, CELL_MELS).swapaxes(1, 2)
+        patches = np.empty((BLOCK_CELLS, self._bands, 2, CELL_FRAMES, CELL_MELS), np.float32)  # a cell has a half of either neighbour
+        patches[:, :, 0], patches[:, :, 1] = halves[:-1], halves[1:]
+        return patches.reshape(BLOCK_CELLS, self._bands, LOGMEL_DIMENSIONS)
 
 
 def average_neighbours(cells: Float32) -> Float32:

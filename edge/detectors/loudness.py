@@ -37,7 +37,7 @@ class Loudness:
         """
         self.bands = bands
         self._excess = Excess(arrays[EXCESS], bands) if EXCESS in arrays else None
-        self._level = Comparison(LEVEL, arrays[LEVEL], 1, 1) if LEVEL in arrays or not self._excess else None
+        self._level = Comparison(arrays, 1, {LEVEL: 1}) if LEVEL in arrays or not self._excess else None
         features = {EXCESS: bands} if self._excess else {}
         self.features: Mapping[str, int] = {**features, LEVEL: 1} if self._level else features  # the last of a detector's
 
@@ -48,7 +48,7 @@ class Loudness:
     def deviations(self, first_cell: int, mels_db: Float32, levels_db: Float32) -> list[Deviation]:
         """How far cells are from normal, by the loudness of their mels, shape = (time, band, 4), and their levels, shape = (time,)."""
         excess = [Deviation(EXCESS, first_cell, self._excess.of(mels_db))] if self._excess else []
-        return [*excess, self._level.deviation(first_cell, levels_db[:, None, None])] if self._level else excess
+        return [*excess, *self._level.deviations(first_cell, {LEVEL: levels_db[:, None, None]})] if self._level else excess
 
 
 class Excess:
@@ -116,6 +116,7 @@ class RecentLoudness:
 
 def mel_loudness(block: FeatureBlock, bands: int) -> Float32:
     """The mean over the frames of each cell, of the lowest `bands`, shape = (8, band, 4) dB, level-normalised."""
-    own = block.log_mel[CONTEXT_FRAMES : CONTEXT_FRAMES + BLOCK_FRAMES, : bands * CELL_MELS]
-    loudness: Float32 = own.reshape(BLOCK_CELLS, CELL_FRAMES, bands, CELL_MELS).mean(axis=1)
+    own = block.log_mel[CONTEXT_FRAMES : CONTEXT_FRAMES + BLOCK_FRAMES, : bands * CELL_MELS].reshape(BLOCK_CELLS, CELL_FRAMES, -1)
+    total = sum((own[:, frame] for frame in range(1, CELL_FRAMES)), start=own[:, 0])  # few are added up sooner than by a mean
+    loudness: Float32 = (total * np.float32(1.0 / CELL_FRAMES)).reshape(BLOCK_CELLS, bands, CELL_MELS)
     return loudness

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge.bundles.npz import Arrays
 from edge.detectors.comparison import Comparison
-from edge.detectors.detector import EXCESS, LOGMEL, Deviation, Parts, real_cells, require_network
+from edge.detectors.detector import EXCESS, LOGMEL, DetectorStream, Deviation, Parts, Patches, real_cells, require_network
 from edge.detectors.embedding import LOGMEL_DIMENSIONS, Embedder, Embeddings
 from edge.detectors.loudness import Loudness
 from edge.detectors.standard import numbers
@@ -45,9 +45,10 @@ class PatchCore:
                 name: numbers(f"projection.{name}", arrays["projection"][name], (channels, widths["cnn14"]))
                 for name, (_, _, channels) in BLOCK_SHAPES.items()
             }
-        self._comparisons = {name: Comparison(name, arrays[name], self.bands, widths[name]) for name in PATCHES if name in widths}
+        self._compared = [name for name in PATCHES if name in widths]
+        self._comparison = Comparison(arrays, self.bands, {name: widths[name] for name in self._compared})
         self._loudness = Loudness(arrays, self.bands)
-        self.features: Mapping[str, int] = {**dict.fromkeys(self._comparisons, self.bands), **self._loudness.features}
+        self.features: Mapping[str, int] = {**dict.fromkeys(self._compared, self.bands), **self._loudness.features}
 
     @classmethod
     def load(cls, parts: Parts) -> PatchCore:
@@ -72,11 +73,11 @@ class PatchCore:
     def deviations(self, embeddings: Embeddings, real: slice) -> list[Deviation]:
         """How far some of eight cells are from normal: patches from the normal ones in their own band, and how loud they are."""
         first_cell = embeddings.first_cell + real.start
-        patches = [comparison.deviation(first_cell, embeddings.of(name)[real]) for name, comparison in self._comparisons.items()]
+        patches = self._comparison.deviations(first_cell, {name: embeddings.of(name)[real] for name in self._compared})
         return [*patches, *self._loudness.deviations(first_cell, embeddings.excess[real], embeddings.level[real, 0, 0])]
 
 
-class PatchCoreStream:
+class PatchCoreStream(DetectorStream):
     """PatchCore's state for one segment."""
 
     def __init__(self, detector: PatchCore) -> None:
@@ -91,9 +92,9 @@ class PatchCoreStream:
         self._latest = embeddings, real
         return self._detector.deviations(embeddings, real) if real.stop > real.start else []
 
-    def latest(self) -> tuple[int, dict[str, Float32]] | None:
-        """The cells that were judged last: the first, of the segment, and by feature the patches of all, (time, band, dimension)."""
+    def latest(self) -> Patches | None:
+        """The patches of the cells that were judged last; see `DetectorStream.latest`."""
         if self._latest is None or self._latest[1].stop <= self._latest[1].start:
             return None
         embeddings, real = self._latest
-        return embeddings.first_cell + real.start, {name: embeddings.of(name)[real] for name in self._detector.features}
+        return Patches(embeddings.first_cell + real.start, {name: embeddings.of(name)[real] for name in self._detector.features})

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge.bundles.bundle import AGAIN
 from edge.bundles.npz import Arrays
-from edge.detectors.detector import Deviation, Parts, real_cells
+from edge.detectors.detector import DetectorStream, Deviation, Parts, real_cells
 from edge.detectors.loudness import Loudness, LoudnessStream
 from edge.detectors.pyramid import LAG_CELLS, PyramidStream
 from edge.detectors.standard import Standard
@@ -74,7 +74,7 @@ class Stfpm:
         return self._standard.deviation(first_cell, distances)
 
 
-class StfpmStream:
+class StfpmStream(DetectorStream):
     """STFPM's state for one segment."""
 
     def __init__(self, detector: Stfpm) -> None:

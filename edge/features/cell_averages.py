@@ -116,11 +116,12 @@ class AverageStream:
         layout, columns = self._layout, self._layout.columns
         frames = _banded(block.sound_db[:, : layout.mels], layout)  # (32, band) dB
         power = np.exp(NEPERS * frames)
-        before = frames[:1] if self._last_frame is None else self._last_frame[None]
-        flux = np.abs(np.diff(frames, axis=0, prepend=before))
+        before = frames[0] if self._last_frame is None else self._last_frame
+        flux = np.empty_like(frames)
+        flux[0], flux[1:] = frames[0] - before, frames[1:] - frames[:-1]
         rows = np.full((BLOCK_CELLS, layout.width), np.nan, np.float32)
         # The columns of what has a number for each frame are the first, in this order.
-        rows[:, : columns["flux"].stop] = CELL_MEAN @ np.concatenate([power, frames, 1.0 / power, np.square(frames), flux], axis=1)
+        rows[:, : columns["flux"].stop] = CELL_MEAN @ np.concatenate([power, frames, 1.0 / power, np.square(frames), np.abs(flux)], axis=1)
         grouped = frames[:, : layout.groups * CELL_MELS].reshape(BLOCK_FRAMES, layout.groups, -1).mean(axis=2)
         self._envelope[:BLOCK_FRAMES] = self._envelope[BLOCK_FRAMES:]
         self._envelope[BLOCK_FRAMES:] = grouped

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.audio.framing import framed
 from edge.features.frontend import BLOCK_FRAMES, FLOOR_POWER, FrontEnd, mel_filterbank
 
 Float32 = NDArray[np.float32]
@@ -64,8 +65,8 @@ class LogMel:
     def _block(self, padded: Float32) -> Float32:
         """One block from the samples under it, shape = (window + 31 hop,)."""
         front_end = self.front_end
-        framed = np.lib.stride_tricks.sliding_window_view(padded, front_end.window_samples)[:: front_end.hop_samples]
-        spectrum = np.fft.rfft(framed * self._window, axis=1)  # (32, bin) complex
+        frames = framed(padded, front_end.window_samples, front_end.hop_samples)
+        spectrum = np.fft.rfft(frames * self._window, axis=1)  # (32, bin) complex
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         mel_power = power.astype(np.float32) @ mel_filterbank(front_end)  # (32, mel)
         decibels: Float32 = (10.0 * np.log10(np.maximum(mel_power, FLOOR_POWER))).astype(np.float32)

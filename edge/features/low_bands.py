@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.audio.framing import framed
 from edge.features.frontend import FLOOR_POWER, FrontEnd
 
 Float32 = NDArray[np.float32]
@@ -61,7 +62,7 @@ class LowBands:
 
     def _block(self, samples: Float32) -> Float32:
         layout = self._layout
-        slow = np.ascontiguousarray(np.lib.stride_tricks.sliding_window_view(samples, len(self._filter))[::DECIMATION]) @ self._filter
+        slow = np.ascontiguousarray(framed(samples, len(self._filter), DECIMATION)) @ self._filter
         power = np.zeros(layout.bands)
         for start in self._starts:
             spectrum = np.fft.rfft(slow[start : start + layout.samples] * self._window)[layout.first_bin :][: layout.bands * layout.bins]

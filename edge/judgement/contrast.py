@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.detectors.detector import EXCESS
+from edge.judgement.medians import medians
 
 Float64 = NDArray[np.float64]
 
@@ -23,22 +24,30 @@ def moments(deviations: NDArray[np.floating]) -> Float64:
     return means
 
 
-def contrast(deviations: NDArray[np.floating], feature: str) -> Float64:
-    """How far each cell is from normal beyond what is usual around it, shape = (time, band), of a window (time, band); NaN stays so."""
+def usual(deviations: NDArray[np.floating], feature: str) -> Float64:
+    """What is usual in each band of a window (time, band), shape = (band,), as far as it is taken off its cells; 0 if all was lost."""
     heard = ~np.isnan(deviations[:, 0])
     if not heard.any():
-        return deviations.astype(np.float64)
-    share = 1.0 if feature in ALL_USUAL else USUAL
-    beyond: Float64 = deviations - share * np.median(deviations[heard].astype(np.float64), axis=0)
+        return np.zeros(deviations.shape[1])
+    bands = np.ascontiguousarray((deviations if heard.all() else deviations[heard]).T)  # (band, time)
+    return (1.0 if feature in ALL_USUAL else USUAL) * medians(bands)
+
+
+def contrast(deviations: NDArray[np.floating], feature: str, known: Float64 | None = None) -> Float64:
+    """How far each cell is from normal beyond what is usual around it, shape = (time, band), of a window (time, band); NaN stays so.
+
+    `known` is what is usual, if that is known.
+    """
+    beyond: Float64 = deviations - (usual(deviations, feature) if known is None else known)
     return beyond
 
 
-def standing_out(deviations: NDArray[np.floating], feature: str) -> Float64:
+def standing_out(deviations: NDArray[np.floating], feature: str, known: Float64 | None = None) -> Float64:
     """The contrast of each cell plus the mean of its column, shape = (time, band), of a window (time, band); NaN stays so.
 
     A cell counts for more where its whole column is unusual: few faults are heard in a single band.
     """
-    beyond = contrast(deviations, feature)
+    beyond = contrast(deviations, feature, known)
     standing: Float64 = beyond + beyond.mean(axis=1, keepdims=True)
     return standing
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +18,6 @@ def surprise_of(evidence: Float64) -> Float64:
 
 def evidence_of(surprise: Float64) -> Float64:
     """ln(1 + softplus(surprise)), of any shape: positive, so that the order of everything normal survives."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # lost cells are NaN and stay so
+    with np.errstate(invalid="ignore"):  # lost cells are NaN and stay so
         evidence: Float64 = np.log1p(np.logaddexp(0.0, surprise))
     return evidence

@@ -29,5 +29,5 @@ class HeadScale:
     def surprise(self, statistic: Float64, cells: int) -> Float64:
         """Surprise of a statistic, of any shape, that was taken over so many cells."""
         wider = np.sqrt(max(1.0, self.cells / cells))
-        surprise: Float64 = (statistic - self.centre - wider * (self.onset - self.centre)) / (wider * self.scale)
+        surprise: Float64 = (statistic - (self.centre + wider * (self.onset - self.centre))) / (wider * self.scale)
         return surprise

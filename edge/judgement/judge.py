@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.detectors.detector import Detector, Deviation, real_cells
-from edge.detectors.patchcore import PatchCoreStream
 from edge.features.cell_averages import AverageLayout, AverageStream
 from edge.features.feature_extractor import PlacedBlock
 from edge.features.feature_stream import FeatureBlock
@@ -49,10 +48,10 @@ class Judge:
             self._segment = heard.segment
         with self._stopwatch.stage("detector"):
             deviations = self._stream.push(heard.block, heard.cells)
-        if self.overhearing and isinstance(self._stream, PatchCoreStream) and (latest := self._stream.latest()):
+        if self.overhearing and (latest := self._stream.latest()):
             with self._stopwatch.stage("learning"):
                 for one in self.overhearing:
-                    one.patches(heard.base_cell + latest[0], latest[1])
+                    one.patches(heard.base_cell + latest.first_cell, latest.of)
         with self._stopwatch.stage("averages"):
             if self._averages:
                 rows = self._averages.push(heard.block, heard.cells)

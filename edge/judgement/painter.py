@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge.features.frontend import BLOCK_CELLS, FrontEnd
 from edge.judgement.fusion import Fused
-from edge.judgement.heads import Heads
+from edge.judgement.heads import Heads, Usual
 from edge.judgement.regions import CORE_FRACTION, LEAST_HOT, MOST_REGIONS, find_regions
 from edge.judgement.steady import Steady, WindowEvidence
 from edge.judgement.steady_regions import steady_drawing, steady_regions
@@ -35,16 +35,16 @@ class Painter:
         self._steady = steady
         self._front_end = front_end
 
-    def picture(self, span: Span, fused: Fused | None, steady: WindowEvidence | None, score: float) -> Picture:
+    def picture(self, span: Span, fused: Fused | None, steady: WindowEvidence | None, score: float, known: Usual | None = None) -> Picture:
         """The kind of heads that is more surprised is shown with all of the score, the other with its own part.
 
         Cells that alarm by themselves have all of it too, and where they do the average is not drawn. Where cells of its bands stand out
-        without that, they say when it was; where none does, it lasted.
+        without that, they say when it was; where none does, it lasted. `known` is what is usual in the window, if that is known.
         """
         if fused is None or self._steady is None or steady is None or score < ALARM:
-            return self._of_cells(span, score)
+            return self._of_cells(span, score, known)
         by_cells, by_average = (score if part >= other else score * part / fused.surprise for part, other in fused.both_ways)
-        plain = self._of_cells(span, score if by_cells >= ALARM else by_cells)
+        plain = self._of_cells(span, score if by_cells >= ALARM else by_cells, known)
         layout = self._steady.sound.layout
         apart = self._steady.apart(steady.mean, fused.strongest(self._steady.heads))
         bands = steady_drawing(apart, layout, by_average, plain.cells.shape[1])
@@ -59,8 +59,8 @@ class Painter:
         average[when] = bands
         return Picture(np.maximum(plain.cells, average), tuple(sorted(regions, key=lambda region: -region.score)[:MOST_REGIONS]))
 
-    def _of_cells(self, span: Span, score: float) -> Picture:
-        drawn = self._heads.drawing(span.deviations, score)
+    def _of_cells(self, span: Span, score: float, known: Usual | None) -> Picture:
+        drawn = self._heads.drawing(span.deviations, score, known)
         return Picture(drawn, find_regions(drawn, self._front_end) if score >= ALARM else ())
 
 

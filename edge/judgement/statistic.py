@@ -40,7 +40,7 @@ class Normal:
 
     centre: Float64  # (dimension,)
     scale: Float64  # (dimension,)
-    whitening: Float64 | None = None  # (dimension, dimension), of what is in units of the scale
+    whitening: NDArray[np.floating] | None = None  # (dimension, dimension), of what is in units of the scale
 
     @classmethod
     def load(cls, name: str, arrays: Arrays, dimension: int) -> Normal:
@@ -51,9 +51,7 @@ class Normal:
             raise ValueError(f"steady.{name}_scale is not positive")
         if f"{name}_whitening" not in arrays:
             return cls(centre, scale)
-        return cls(
-            centre, scale, numbers(f"steady.{name}_whitening", arrays[f"{name}_whitening"], (dimension, dimension)).astype(np.float64)
-        )
+        return cls(centre, scale, numbers(f"steady.{name}_whitening", arrays[f"{name}_whitening"], (dimension, dimension)))
 
     def arrays(self, name: str) -> dict[str, NDArray[np.generic]]:
         """As a bundle holds them."""
@@ -97,16 +95,17 @@ class Statistic:
         table = np.stack([self.lengths, self.centres, self.spreads], axis=1).astype(np.float32)
         return {f"{name}_table": table, f"{name}_trust": np.array([self.recordings, self.weight], np.float32)}
 
-    def value(self, standardised: Float64, whitening: Float64 | None) -> float:
+    def value(self, standardised: Float64, whitening: NDArray[np.floating] | None) -> float:
         """The statistic of a vector in units of the scale, shape = (dimension,), and what brings it into units of the covariance."""
         if self.kind == "signed":
             return float(standardised[self.number])
         if self.kind == "whitened":
             assert whitening is not None
-            return float(np.linalg.norm(standardised @ whitening))
+            units = standardised.astype(whitening.dtype) @ whitening  # as precise as the matrix is known: it is most of what is read
+            return math.sqrt(units @ units)
         sizes = np.abs(standardised)
         count = min(self.number, len(sizes))
-        return float(np.partition(sizes, len(sizes) - count)[len(sizes) - count :].mean())
+        return float(np.partition(sizes, len(sizes) - count)[len(sizes) - count :].sum()) / count
 
     def nats(self, value: float, cells: int) -> float:
         """The surprise of a value that so many cells gave, before its weight."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from edge.bundles.npz import Arrays
 from edge.features.cell_averages import AverageLayout
 from edge.judgement.long_average import WINDOWS
+from edge.judgement.medians import medians
 from edge.judgement.statistic import Kind, Normal, Statistic
 from edge.judgement.window_sound import WindowSound
 
@@ -122,41 +123,53 @@ class Steady:
 
     def evidence(self, rows: Float32) -> dict[str, float]:
         """The evidence of each head, in nats, from the averages of a window's cells, shape = (time, column); NaN without sound."""
-        cells = int(np.count_nonzero(~np.isnan(rows[:, 0])))
-        return self.evidence_of(self.sound.of_mean(self.sound.mean(rows)), cells) if cells else {}
+        return self._short(rows).nats
 
     def strongest_evidence(self, rows: Float32, long: tuple[Float64, int]) -> WindowEvidence:
         """The evidence of a window or, where that is more, of the long one that ends with it: its mean, (column,), and its cells."""
-        short = WindowEvidence(self.evidence(rows), self.sound.mean(rows))
+        short = self._short(rows)
         means, cells = long
         if cells < LONGER * len(rows) or self.longest_cells < LONGER * len(rows):
             return short
+        if sum(short.nats.values()) <= USUAL_NATS:  # nothing counts of a window like that, nor of the long one, so it is not worked out
+            return WindowEvidence(dict.fromkeys(self.heads, 0.0), means)
         return more_evidence(short, WindowEvidence(self.evidence_of(self.sound.of_mean(means), cells), means))
+
+    def _short(self, rows: Float32) -> WindowEvidence:
+        mean = self.sound.mean(rows)
+        cells = len(rows) - int(np.count_nonzero(np.isnan(rows[:, 0])))
+        return WindowEvidence(self.evidence_of(self.sound.of_mean(mean), cells) if cells else {}, mean)
 
     def evidence_of(self, vectors: Mapping[str, Float64], cells: int) -> dict[str, float]:
         """The same of a window's vectors, which so many cells gave."""
-        values = self.values(vectors)
+        standardised = self._standardised(vectors)
+        values = self._values(standardised)
         said: dict[str, list[float]] = {head: [] for head in self.heads}
         for question, statistic in self._statistics:
             if question in values:
                 said[question.head].append(statistic.weight * statistic.nats(values[question], cells))
         nats = {head: max(own, default=0.0) if head in EITHER else sum(own) for head, own in said.items()}
-        return self._told_as_level(nats, vectors, values, cells)
+        return self._told_as_level(nats, standardised, values, cells)
 
     def _told_as_level(
-        self, nats: dict[str, float], vectors: Mapping[str, Float64], values: Mapping[Question, float], cells: int
+        self, nats: dict[str, float], standardised: Mapping[str, Float64], values: Mapping[Question, float], cells: int
     ) -> dict[str, float]:
         """Count as level what the farthest of the fine bands have in common with all of them: a gain is told once. The sum stays."""
         for question, statistic in self._statistics:
             if question.vector == "low" and question.kind == "largest" and question in values and {LEVEL, PROFILE} <= nats.keys():
-                common = abs(float(np.median(self._normal["low"].standardised(vectors["low"])))) / max(values[question], 1e-9)
+                common = abs(float(medians(standardised["low"][None])[0])) / max(values[question], 1e-9)
                 moved = min(1.0, common) * statistic.weight * statistic.nats(values[question], cells)
                 nats |= {LEVEL: nats[LEVEL] + moved, PROFILE: nats[PROFILE] - moved}
         return nats
 
     def values(self, vectors: Mapping[str, Float64]) -> dict[Question, float]:
         """What each statistic is of a window's vectors; without those that it is too short for."""
-        standardised = {name: self._normal[name].standardised(vector) for name, vector in vectors.items() if name in self._normal}
+        return self._values(self._standardised(vectors))
+
+    def _standardised(self, vectors: Mapping[str, Float64]) -> dict[str, Float64]:
+        return {name: self._normal[name].standardised(vector) for name, vector in vectors.items() if name in self._normal}
+
+    def _values(self, standardised: Mapping[str, Float64]) -> dict[Question, float]:
         return {
             question: statistic.value(standardised[question.vector], self._normal[question.vector].whitening)
             for question, statistic in self._statistics

@@ -58,7 +58,7 @@ class Timeline:
         """The `cells` cells before the absolute cell `last_cell`; the arrays are views that the next `put` may move."""
         rows = slice(last_cell - cells - self._origin, last_cell - self._origin)
         deviations = {feature: values[rows] for feature, values in self._maps.items()}
-        return Span(last_cell - cells, last_cell, deviations, int(np.count_nonzero(~self._heard[rows])))
+        return Span(last_cell - cells, last_cell, deviations, cells - int(np.count_nonzero(self._heard[rows])))
 
     def _make_room(self, last_cell: int) -> None:
         """Keep one window when the arrays are full, so that moving is rare and reading is a plain slice."""

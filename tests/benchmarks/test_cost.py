@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.cost import PipelineMeter, make_bundle
+from benchmarks.cost import RunningMachine, make_bundle
 from benchmarks.fp32 import fp32_backbone
 from benchmarks.memory import peak_rss_mb
 from benchmarks.trunk import NaiveTrunk, StreamedTrunk, machine_log_mel
@@ -51,11 +51,11 @@ def test_trunk_streamed_costs_a_small_part_of_sliding_windows(int8: Backbone) ->
     assert naive.ms_per_s(log_mel) > 4 * min(streamed.ms_per_s(log_mel) for _ in range(3))
 
 
-def test_pipeline_meter_stages_add_up_to_the_whole(bundle: Path) -> None:
-    meter = PipelineMeter(Model.load(bundle), seed=0)
-    total_ms = meter.ms_per_s()
-    assert set(meter.stages_ms_per_s) == STAGES
-    assert sum(values[0] for values in meter.stages_ms_per_s.values()) == pytest.approx(total_ms)
+def test_running_machine_stages_add_up_to_the_whole(bundle: Path) -> None:
+    machine = RunningMachine(Model.load(bundle), seed=0)
+    total_ms = machine.ms_per_s()
+    assert set(machine.stages_ms_per_s) == STAGES
+    assert sum(values[0] for values in machine.stages_ms_per_s.values()) == pytest.approx(total_ms)
     assert 0 < total_ms < 1000
 
 

@@ -10,7 +10,7 @@ import soundfile
 from calibrate.embeddings import Recording
 from calibrate.fitters.fitter import FittedDetector
 from calibrate.fitters.normal_sound import NormalSound, require_log_mel_16k, stretches_of
-from edge.detectors.detector import EXCESS, Detector, Deviation, Parts, real_cells
+from edge.detectors.detector import EXCESS, Detector, DetectorStream, Deviation, Parts, real_cells
 from edge.detectors.standard import Standard
 from edge.errors import AudioError, UserError
 from edge.features.backbone import Backbone
@@ -50,7 +50,7 @@ class Loudness:
         return LoudnessStream(self)
 
 
-class LoudnessStream:
+class LoudnessStream(DetectorStream):
     def __init__(self, detector: Loudness) -> None:
         self.detector = detector
         self.held: list[tuple[int, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]] = []

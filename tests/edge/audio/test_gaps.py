@@ -72,3 +72,19 @@ def test_gaps_after_lost_audio_leading_zeros_belong_to_the_gap() -> None:
     assert len(gaps.interrupt()) == 2  # before the loss they were sound
     assert list(gaps.push(np.array([0.0, 0.0, 0.1], np.float32))) == [2]
     np.testing.assert_array_equal(gaps.flush(), np.array([0.1], np.float32))
+
+
+def test_gaps_sound_that_repeats_itself_is_no_gap() -> None:
+    """A tone whose period divides half of the shortest gap: wherever it is looked at, it is the same."""
+    tone = np.tile(np.array([0.1, 0.3, -0.2, 0.0, 0.25], np.float32), 40)
+    assert split(tone, [50, 100, 150]) == ["s" * 200]
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1])
+@pytest.mark.parametrize("before", range(12))
+def test_gaps_just_long_enough_are_found_wherever_they_begin(value: float, before: int) -> None:
+    sound = np.arange(1, 41, dtype=np.float32)
+    samples = np.concatenate([sound[:before], np.full(10, value, np.float32), sound[before:]])
+    assert split(samples, [20]) == ([f"{'s' * before}"] if before else []) + ["g" * 10, "s" * (40 - before)]
+    shorter = np.delete(samples, before)
+    assert split(shorter, [20]) == (["s" * 49] if before or value else ["g" * 9, "s" * 40])

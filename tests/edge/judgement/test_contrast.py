@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.judgement.contrast import USUAL, contrast, moments, over_a_second, standing_out
+from edge.judgement.contrast import USUAL, contrast, moments, over_a_second, standing_out, usual
 
 Float32 = NDArray[np.float32]
 
@@ -73,3 +73,12 @@ def test_over_a_second_is_the_mean_of_the_32_cells_around_each_of_those_that_the
         around = deviations[max(0, cell - 16) : cell + 16]
         expected = np.full(3, np.nan) if 20 <= cell < 30 else np.nanmean(around.astype(np.float64), axis=0)
         np.testing.assert_allclose(found[cell], expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("cells", [1, 2, 3, 4, 99, 100])
+def test_usual_is_a_share_of_numpys_median_of_what_was_heard(cells: int) -> None:
+    deviations = quiet(cells)
+    holed = np.insert(deviations, cells // 2, np.full((3, 1), np.nan, np.float32), axis=0)
+    medians = np.median(deviations.astype(np.float64), axis=0)
+    np.testing.assert_array_equal(usual(holed, "cnn14"), USUAL * medians)
+    np.testing.assert_array_equal(usual(deviations, "excess"), medians)

@@ -237,3 +237,15 @@ def test_heads_of_a_clip_judge_the_largest_deviation_and_draw_nothing_but_deviat
     assert surprise[30, 2] == pytest.approx(expm1(log1p(softplus(20.0 - 3.0)) / 2), rel=1e-5)
     order = np.argsort(deviations["cnn14"], axis=None)
     assert (np.diff(surprise.ravel()[order]) >= 0).all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10**6), score=st.floats(0.0, 0.999), size=st.floats(0.0, 40.0), lost=st.integers(0, WINDOW))
+def test_columns_are_the_highest_cells_of_the_drawing(seed: int, score: float, size: float, lost: int) -> None:
+    heads, deviations = Heads(FEATURES, SCALES), quiet(seed=seed)
+    deviations["logmel"][WINDOW // 2, 3] += size
+    for values in deviations.values():
+        values[:lost] = np.nan
+    highest = heads.drawing(deviations, score).max(axis=1)
+    np.testing.assert_allclose(heads.columns(deviations, score), highest, rtol=1e-6)
+    np.testing.assert_array_equal(heads.columns(deviations, score, heads.usual(deviations)), heads.columns(deviations, score))

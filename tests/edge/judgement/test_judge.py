@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge.detectors.detector import Detector, Deviation, Parts, real_cells
+from edge.detectors.detector import Detector, DetectorStream, Deviation, Parts, Patches, real_cells
 from edge.features.cell_averages import AverageLayout, AverageStream
 from edge.features.feature_extractor import FeatureExtractor, Gap, PlacedBlock
 from edge.features.feature_stream import FeatureBlock
@@ -38,7 +38,7 @@ class LateDetector:
         return LateStream(self.lag_blocks)
 
 
-class LateStream:
+class LateStream(DetectorStream):
     def __init__(self, lag_blocks: int) -> None:
         self.lag_cells = 8 * lag_blocks
 
@@ -129,3 +129,39 @@ def test_judge_collects_the_same_averages_by_absolute_cell_however_late_the_dete
 def test_judge_without_a_layout_puts_nothing_but_what_the_detector_says() -> None:
     timeline = laid(PANNS, [noise(40_000)], 1, None)
     assert list(timeline.read(timeline.cells, timeline.cells).deviations) == ["late"]
+
+
+class PatchyStream(LateStream):
+    """Compares patches: those of a cell hold its number."""
+
+    def push(self, block: FeatureBlock, cells: int) -> list[Deviation]:
+        self._judged = super().push(block, cells)
+        return self._judged
+
+    def latest(self) -> Patches | None:
+        return Patches(self._judged[0].first_cell, {"late": self._judged[0].values[:, :, None]}) if self._judged else None
+
+
+class PatchyDetector(LateDetector):
+    def stream(self) -> LateStream:
+        return PatchyStream(self.lag_blocks)
+
+
+class Listening:
+    def __init__(self) -> None:
+        self.heard: list[tuple[int, int]] = []  # absolute cell, and the cell of the segment
+
+    def patches(self, first_cell: int, patches: Mapping[str, Float32]) -> None:
+        self.heard += [(first_cell + row, int(number)) for row, number in enumerate(patches["late"][:, 0, 0])]
+
+
+@pytest.mark.parametrize("is_patchy", [True, False])
+def test_judge_lets_every_detector_be_overheard_that_has_patches(is_patchy: bool) -> None:
+    detector = PatchyDetector(1) if is_patchy else LateDetector(1)
+    extractor = FeatureExtractor(LogMelBackbone(PANNS), PANNS.sample_rate_hz, 14000.0, lag_blocks=1)
+    judge = Judge(detector, Timeline(detector.features, 250))
+    listening = judge.overhearing = Listening()
+    for heard in [*extractor.lose(PANNS.cell_samples * 5), *extractor.push(noise(96000)), *extractor.finish()]:
+        if isinstance(heard, PlacedBlock):
+            judge.judge(heard)
+    assert listening.heard == ([(5 + cell, cell) for cell in range(75)] if is_patchy else [])
