@@ -67,7 +67,7 @@ def _examine(path: Path, answers: Answers) -> bool:
     is_well = True
     bundle = answers.sound.bundle
     for finding in _findings(path):
-        if finding.check.startswith("bundle") and not bundle.exists():
+        if finding.check.startswith("bundle") and bundle is not None and not bundle.exists():
             finding = Finding(finding.check, "WARN", f"{bundle} is still to be made: see below")
         is_well = is_well and finding.verdict != "FAIL"
         print(printable(finding.line(width=CHECK_WIDTH)), flush=True)

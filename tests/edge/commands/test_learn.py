@@ -42,7 +42,7 @@ def status(config: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, o
 
 def test_learn_status_before_anything_was_learned(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (one,) = status(config, capsys)
-    assert one == {"source": "pump1", "state": "nothing learned", "days": 3, "store": str(folder(config))}
+    assert one == {"source": "pump1", "state": "nothing learned", "days": 3, "first_minutes": None, "store": str(folder(config))}
 
 
 def test_learn_status_tells_how_far_it_has_come_and_where(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

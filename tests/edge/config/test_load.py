@@ -156,7 +156,8 @@ MISTAKES = [  # (config, line, what is said of it)
     (
         PLAIN.replace("    bundle: pump1.auscult\n", ""),
         5,
-        "sources.pump1: the key 'bundle' is missing; add `bundle:` with the file that `auscult calibrate` wrote",
+        "sources.pump1: the key 'bundle' is missing; add `bundle:` with the file that `auscult calibrate` wrote, or `learn: {days: 7}` "
+        "for a source that learns by itself",
     ),
     (
         PLAIN.replace("node: workshop\n", ""),
