@@ -101,24 +101,38 @@ def _base(name: str, config: Config) -> str:
 
 def _told(name: str, folder: Path, config: Config) -> dict[str, object]:
     source = config.sources.get(name)
-    days = source.learn.days if source is not None and source.learn is not None else None
-    first = source.learn.first_minutes if source is not None and source.learn is not None and source.bundle is None else None
+    learn = None if source is None else source.learn
+    is_self_taught = source is not None and source.bundle is None
+    is_listening = is_self_taught and not _is_judged(name, folder, config)
+    planned = {
+        "days": None if learn is None else learn.days,
+        "first_minutes": None if learn is None or not is_self_taught else learn.first_minutes,
+    }
     if not (folder / STORE).exists():
-        return {"source": name, "state": "nothing learned", "days": days, "first_minutes": first, "store": str(folder)}
+        return {"source": name, "state": "listening" if is_listening else "nothing learned", **planned, "store": str(folder)}
     store = Store(folder)
-    state = "frozen" if store.is_frozen else "off" if days is None else "over" if store.learned_s >= 86_400 * days else "learning"
+    state = "listening" if is_listening else "learning"
+    if learn is None or store.is_frozen or store.learned_s >= 86_400 * learn.days:
+        state = "frozen" if store.is_frozen else "off" if learn is None else "over"
     return {
         "source": name,
         "state": state,
         "learned_hours": round(store.learned_s / 3600.0, 2),
-        "days": days,
-        "first_minutes": first,
+        **planned,
         "since": timestamp(store.description.created_s),
         "last": timestamp(store.last_wall_s) if store.last_wall_s else None,
         "megabytes": round(store.stored_bytes / 1e6, 1),
         **_versions(name, folder, config),
         "store": str(folder),
     }
+
+
+def _is_judged(name: str, folder: Path, config: Config) -> bool:
+    """Whether a learned bundle is in force."""
+    try:
+        return Versions(folder).chosen(_base(name, config)) is not None
+    except UserError:
+        return False
 
 
 def _versions(name: str, folder: Path, config: Config) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """The bundle that a source without one begins with: made of its first minutes, it tells nobody anything.
 
-It is a bundle like any other, and what follows is judged by it before it is learned. So when the first bundle is made of the store, all that
-its threshold rests on is sound which the bundle that judged it had not heard. But a few minutes know a machine too little to alarm.
+It is a bundle like any other, and what follows is judged by it before it is learned. So when the first bundle is made of the store, its
+threshold rests on sound that the bundle which judged it had not heard. But a few minutes know a machine too little to alarm.
 
     <state>/learning/<source>/starter.auscult
 """

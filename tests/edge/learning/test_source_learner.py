@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from edge.features.feature_extractor import FeatureExtractor, PlacedBlock
 from edge.judgement.window import Window
 from edge.learning.packed import unpack
 from edge.learning.source_learner import DAY_S, SourceLearner, unlearnable
-from edge.learning.store import Store
+from edge.learning.starter import starter_path
+from edge.learning.store import Store, forget
 from edge.learning.stretch import APART_CELLS, HALF, LONE_COLUMNS, WINDOW_COLUMNS, Stretch
 from edge.model import Model
 from edge.pipeline import Listener
@@ -211,3 +213,23 @@ def test_learner_that_is_off_touches_nothing(machine: CalibratedMachine, sound: 
 
 def test_learner_is_told_of_bundles_that_it_cannot_learn_with(machine: CalibratedMachine) -> None:
     assert unlearnable(machine.model) is None
+
+
+def test_learner_makes_no_store_anew_by_a_bundle_that_was_forgotten_with_the_last_one(
+    machine: CalibratedMachine, sound: Float32, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pump1"
+    folder.mkdir()
+    starter = starter_path(folder)
+    shutil.copy(machine.bundle, starter)
+    model = Model.load(starter)
+    learner = SourceLearner("pump1", folder, 7.0)
+    listener = Listener(model, RATE_HZ)
+    listener.overhear(learner)
+    listener.push(sound[: 45 * RATE_HZ])
+    assert Store(folder).count == 1
+    forget(folder)
+    listener.push(sound[: 45 * RATE_HZ])
+    assert not folder.exists()
+    assert learner.report is not None
+    assert (learner.report.state, learner.report.reason) == ("waiting", "forgotten; it begins anew")
