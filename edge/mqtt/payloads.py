@@ -56,14 +56,18 @@ class LocalizationPayload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScorePayload(msgspec.Struct, frozen=True, kw_only=True):
-    """One window: `<source>/score`. The score is null if too much audio was lost; 1.0 is the alarm threshold."""
+    """One window: `<source>/score`. Without a score if too much audio was lost, or while the source only listens; 1.0 is the threshold."""
 
     schema: Annotated[Schema, Meta(description="version of this schema")]
     source: Annotated[str, Meta(description="name of the source")]
     t_start: Annotated[Timestamp, Meta(description="start of the window")]
     t_end: Annotated[Timestamp, Meta(description="end of the window")]
     score: Annotated[
-        float | None, Meta(description="1.0 is the alarm threshold, higher is more anomalous; null when too much audio was lost")
+        float | None,
+        Meta(
+            description="1.0 is the alarm threshold, higher is more anomalous; null when too much audio was lost, and while the source has "
+            "no bundle yet"
+        ),
     ]
     p_value: Annotated[Fraction | None, Meta(description="probability of such a score in normal sound")]
     anomalous: Annotated[bool, Meta(description="whether the score is above the threshold")]

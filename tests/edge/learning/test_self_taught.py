@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -146,3 +147,19 @@ def test_node_that_rolls_back_its_first_bundle_listens_again(machine: Calibrated
     taken_over(node, machine)
     assert node.learner.state == "listening"
     assert node.learning.next_due_s("pump1") == 3600.0
+
+
+def test_source_whose_starter_cannot_be_written_says_so_and_tries_again(node: Node) -> None:
+    folder = node.versions.folder.parent
+    shutil.rmtree(folder)
+    folder.write_text("not a folder")
+    hear(node)
+    node.settle()
+    assert "of the first minutes of sound: cannot be begun (" in str(node.learning.problem("pump1"))
+    assert node.learner.state == "listening"
+    folder.unlink()
+    node.clock.now_s += RETRY_FIRST_S
+    hear(node)
+    node.settle()
+    assert starter_path(folder).exists()
+    assert node.learning.problem("pump1") is None

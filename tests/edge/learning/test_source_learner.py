@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import logging
+import resource
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -189,6 +191,31 @@ def test_learner_whose_disk_fails_pauses_and_says_so_and_goes_on_later(
     learn(machine.model, sound[: 50 * RATE_HZ], learner)
     assert learner.report.is_learning
     assert Store(tmp_path / "learning" / "pump1").count == 1
+
+
+def test_learner_on_a_full_disk_keeps_whole_records_and_goes_on_when_there_is_room(
+    machine: CalibratedMachine, sound: Float32, tmp_path: Path
+) -> None:
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails instead, after as much as there is room for
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    folder = tmp_path / "pump1"
+    learner = SourceLearner("pump1", folder, 7.0)
+    try:
+        learn(machine.model, sound[: 41 * RATE_HZ], learner)
+        (segment,) = Store(folder).segments
+        size = segment.stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 1000, before[1]))
+        assert len(learn(machine.model, sound[: 41 * RATE_HZ], learner)) > 60
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert learner.report is not None
+    assert learner.report.is_trouble
+    assert "cannot be written (" in str(learner.report.reason)
+    assert segment.stat().st_size == size
+    learn(machine.model, sound[: 41 * RATE_HZ], learner)
+    assert learner.report.is_learning
+    assert [one.number for one in Store(folder).stretches()] == [0, 1]
 
 
 def test_learner_that_fails_unexpectedly_keeps_no_window_from_being_scored(
