@@ -55,7 +55,7 @@ class Gathering:
     def set_events(self, settings: EventSettings) -> None:
         """There will be none."""
 
-    def overhear(self, overhearing: Overhearing | None) -> None:
+    def overhear(self, *overhearing: Overhearing) -> None:
         """There is nothing to hear but the sound itself."""
 
     def move_threshold(self, moved: Moved | None) -> list[Window | Event]:
