@@ -1,7 +1,7 @@
 # Each target does its own set-up: on a bare Debian or Raspberry Pi OS, `make demo` and `make test` are enough.
 #
 #   make demo       calibrate on a synthesised machine, inject faults, show the alerts that a subscriber receives;
-#                   ARGS=--watch shows it in a browser too
+#                   ARGS=--watch shows it in a browser too, ARGS=--learn a daemon that learns the machine by itself
 #   make test       the tests, in three processes; SLOW=1 adds the slow ones, ARGS="-k ring" goes to pytest, WORKERS=0 is for --pdb
 #   make check      format, lint, types, import directions, tests
 #   make fix        what ruff can mend by itself

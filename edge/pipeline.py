@@ -24,7 +24,7 @@ from edge.judgement.fusion import fuse
 from edge.judgement.judge import AVERAGES, Judge
 from edge.judgement.long_average import LongAverage
 from edge.judgement.overhearing import HeardWindow, PatchHearing
-from edge.judgement.painter import Painter
+from edge.judgement.painter import Painter, blank_picture
 from edge.judgement.steady import WindowEvidence
 from edge.judgement.threshold import Moved
 from edge.judgement.timeline import Span, Timeline
@@ -60,10 +60,13 @@ class Listener:
         settings: EventSettings | None = None,
         new_id: Callable[[], str] = new_ulid,
         moved: Moved | None = None,
+        *,
+        is_judging: bool = True,
     ) -> None:
         """`rate_hz` is the native rate of what will be pushed; BundleError when it is too low for the bundle.
 
-        `moved` is for a threshold other than the bundle's own.
+        `moved` is for a threshold other than the bundle's own. One that is not `is_judging` gives no window a score and finds nothing
+        anomalous, but can be overheard.
         """
         model.check_rate(rate_hz, "the source")
         self.model = model
@@ -78,6 +81,7 @@ class Listener:
         self._long_average = LongAverage(layout.width, model.window_cells) if layout else None
         self._judge = Judge(model.detector, self._timeline, self.stopwatch, layout, self._long_average)
         self._overhearing: tuple[Overhearing, ...] = ()
+        self._is_judging = is_judging
         self._painter = Painter(model.heads, model.steady, model.front_end)
         self._events = EventTracker(settings or EventSettings(), new_id)
         self._windows = 0  # passed on the regular grid
@@ -204,19 +208,22 @@ class Listener:
         cells = span.last - span.first
         usual = self.model.heads.usual(span.deviations)
         fused = score = p_value = None
-        if cells - span.lost_cells >= HEARD_FRACTION * cells:
+        if self._is_judging and cells - span.lost_cells >= HEARD_FRACTION * cells:
             fused = fuse(self.model.heads.evidence(span.deviations, usual), steady.nats if steady else {}, self.model.units)
             score = self._threshold.score(fused.surprise)
             p_value = self._threshold.p_value(fused.surprise, cells * cell_s)
         anomalous = score is not None and score >= ALARM
         regions: tuple[Region, ...] = ()
-        if anomalous or self._recorder is not None:
+        if not self._is_judging:
+            picture = blank_picture(span)
+            columns = picture.cells.max(axis=1)
+        elif anomalous or self._recorder is not None:
             picture = self._painter.picture(span, fused, steady, score or 0.0, usual)
             columns, regions = picture.cells.max(axis=1), picture.regions
-            if self._recorder is not None:
-                self._recorder.judge(span.last, cells, None if score is None else picture.cells)
         else:
             columns = self.model.heads.columns(span.deviations, score or 0.0, usual)
+        if self._recorder is not None:
+            self._recorder.judge(span.last, cells, None if score is None else picture.cells)
         return Window(
             t_start_s=span.first * cell_s,
             t_end_s=span.last * cell_s,

@@ -10,10 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from calibrate.demo.daemon import NODE, SOURCE
+from calibrate.demo.learning import run_learning_demo, told_lines
 from calibrate.demo.show import DemoResult, Message, run_demo
 from calibrate.demo.verdict import Alert, injection_of
 from edge.console.numbers import number, whole_number
 from edge.console.output import aligned, print_document
+from edge.errors import UserError
 from edge.mqtt.topics import Topics
 
 SHORTEST_MINUTES = 3.0
@@ -27,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "tone and a bearing fault are injected; print the alerts that an MQTT subscriber receives, and draw the result.\n"
         "Exits 0 only if the normal part is silent, each fault gives one event, and the tone is found at its frequency."
     )
-    parser.epilog = "example: auscult demo --output demo\n         auscult demo --watch"
+    parser.epilog = "example: auscult demo --output demo\n         auscult demo --watch\n         auscult demo --learn"
     parser.add_argument(
         "--minutes",
         type=number(SHORTEST_MINUTES, LONGEST_MINUTES),
@@ -40,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=whole_number(0), default=0, help="another number is another machine (default: %(default)s)")
     parser.add_argument(
         "--watch", action="store_true", help="play the stream at its own speed, show it in a browser, and go on until Ctrl-C"
+    )
+    parser.add_argument(
+        "--learn",
+        action="store_true",
+        help="instead, run the daemon without a bundle: it learns the machine by itself, hears a fault, is told so, and goes back",
     )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to print the result (default: %(default)s)")
 
@@ -55,6 +62,12 @@ def run(args: argparse.Namespace) -> int:
         print_document(_described(result), args.format, lambda: _text(result))
         sys.stdout.flush()
 
+    if args.learn:
+        if args.watch:
+            raise UserError("--learn", "goes without --watch; leave one of them out")
+        learned = run_learning_demo(folder, args.seed, say)
+        print_document(asdict(learned), args.format, lambda: told_lines(learned))
+        return 0 if learned.passed else 1
     if args.watch:
         from calibrate.demo.watch import watch_demo  # late: starlette and uvicorn come with an extra
 

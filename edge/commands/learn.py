@@ -12,6 +12,7 @@ from edge.console.output import print_result
 from edge.doctor.sandbox import take_state_folder
 from edge.errors import StoreError, UserError
 from edge.learning.learning import FOLDER
+from edge.learning.starter import starter_path
 from edge.learning.store import STORE, Store, forget
 from edge.learning.versions import Versions
 from edge.mqtt.timestamp import timestamp
@@ -78,7 +79,7 @@ def _change(name: str, folder: Path, config: Config, args: argparse.Namespace) -
     try:
         if args.rollback:
             Versions(folder).roll_back(_base(name, config))
-        elif args.forget and (folder / STORE).exists():
+        elif args.forget and folder.exists():
             forget(folder)
         elif args.freeze:
             Store(folder).freeze()
@@ -89,30 +90,49 @@ def _change(name: str, folder: Path, config: Config, args: argparse.Namespace) -
 
 
 def _base(name: str, config: Config) -> str:
-    """What the bundle that the configuration names is known by."""
+    """What the bundle that the configuration names is known by, or else the starter."""
     if name not in config.sources:
         raise UserError(name, "is not in the configuration any more")
-    return Bundle.read(config.sources[name].bundle).sha256
+    path = config.sources[name].bundle or starter_path(config.state_folder / FOLDER / name)
+    if config.sources[name].bundle is None and not path.exists():
+        raise UserError(name, "is still listening and has no bundle yet")
+    return Bundle.read(path).sha256
 
 
 def _told(name: str, folder: Path, config: Config) -> dict[str, object]:
     source = config.sources.get(name)
-    days = source.learn.days if source is not None and source.learn is not None else None
+    learn = None if source is None else source.learn
+    is_self_taught = source is not None and source.bundle is None
+    is_listening = is_self_taught and not _is_judged(name, folder, config)
+    planned = {
+        "days": None if learn is None else learn.days,
+        "first_minutes": None if learn is None or not is_self_taught else learn.first_minutes,
+    }
     if not (folder / STORE).exists():
-        return {"source": name, "state": "nothing learned", "days": days, "store": str(folder)}
+        return {"source": name, "state": "listening" if is_listening else "nothing learned", **planned, "store": str(folder)}
     store = Store(folder)
-    state = "frozen" if store.is_frozen else "off" if days is None else "over" if store.learned_s >= 86_400 * days else "learning"
+    state = "listening" if is_listening else "learning"
+    if learn is None or store.is_frozen or store.learned_s >= 86_400 * learn.days:
+        state = "frozen" if store.is_frozen else "off" if learn is None else "over"
     return {
         "source": name,
         "state": state,
         "learned_hours": round(store.learned_s / 3600.0, 2),
-        "days": days,
+        **planned,
         "since": timestamp(store.description.created_s),
         "last": timestamp(store.last_wall_s) if store.last_wall_s else None,
         "megabytes": round(store.stored_bytes / 1e6, 1),
         **_versions(name, folder, config),
         "store": str(folder),
     }
+
+
+def _is_judged(name: str, folder: Path, config: Config) -> bool:
+    """Whether a learned bundle is in force."""
+    try:
+        return Versions(folder).chosen(_base(name, config)) is not None
+    except UserError:
+        return False
 
 
 def _versions(name: str, folder: Path, config: Config) -> dict[str, object]:
@@ -123,4 +143,5 @@ def _versions(name: str, folder: Path, config: Config) -> dict[str, object]:
         return {}
     chosen = Versions(folder).chosen(base)
     kept = [f"{one.number} ({one.learned_s / 3600.0:.1f} h learned)" for one in Versions(folder).kept(base)]
-    return {"in_force": "the bundle of the configuration" if chosen is None else f"version {chosen.number}", "versions": kept}
+    own = "none: it listens, without alarms" if config.sources[name].bundle is None else "the bundle of the configuration"
+    return {"in_force": own if chosen is None else f"version {chosen.number}", "versions": kept}

@@ -67,7 +67,7 @@ def _examine(path: Path, answers: Answers) -> bool:
     is_well = True
     bundle = answers.sound.bundle
     for finding in _findings(path):
-        if finding.check.startswith("bundle") and not bundle.exists():
+        if finding.check.startswith("bundle") and bundle is not None and not bundle.exists():
             finding = Finding(finding.check, "WARN", f"{bundle} is still to be made: see below")
         is_well = is_well and finding.verdict != "FAIL"
         print(printable(finding.line(width=CHECK_WIDTH)), flush=True)
@@ -91,6 +91,12 @@ def _next_steps(path: Path, answers: Answers) -> str:
     user = "sudo -u auscult " if service_user() is not None else ""
     recordings = answers.keep / "recordings" / answers.source
     start = "sudo systemctl restart auscult" if service_user() is not None else f"auscult run --config {path}"
+    if (learn := answers.sound.learn) is not None:
+        return f"""
+Next, while the machine works normally:
+  {start}
+It listens for {learn.first_minutes:.0f} minutes, then watches, and knows the machine better every day. How far it is:
+  {user}auscult learn --config {path} --status"""
     if answers.sound.files is None:
         head = "Next, while the machine works normally:"
         record = f"\n  {user}auscult calibrate record --config {path} --source {answers.source} --minutes 30 --output {recordings}"

@@ -121,6 +121,9 @@ def _check_source(source: SourceConfig, document: Document, section: KeyPath) ->
     if len(given) != 1:
         found = " and ".join(given) if given else "none of them"
         raise document.error(section, f"expected exactly one of microphone, files, stdin and url, found {found}")
+    if source.bundle is None and source.learn is None:
+        remedy = "add `bundle:` with the file that `auscult calibrate` wrote, or `learn: {days: 7}` for a source that learns by itself"
+        raise document.error(section, f"the key 'bundle' is missing; {remedy}")
     name = given[0]
     if source.files is not None:
         for index, path in enumerate(source.files.paths):

@@ -114,16 +114,26 @@ class LearnConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True
         Meta(ge=0.01, le=30, description="days, from 0.01 to 30"),
         meaning("Learning ends after so many days of normal sound; only sound that was learned counts."),
     ] = 7.0
+    first_minutes: Annotated[
+        float,
+        Meta(ge=15, le=1440, description="minutes, from 15 to 1440"),
+        meaning(
+            "Without `bundle`: minutes of sound until the first bundle is in force, and with it the first alarms. A machine whose cycle is "
+            "longer wants more."
+        ),
+    ] = 30.0
 
 
 class SourceConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One machine that is listened to: a bundle, and exactly one of microphone, files, stdin and url."""
+    """One machine that is listened to: a bundle or `learn` or both, and exactly one of microphone, files, stdin and url."""
 
     bundle: Annotated[
-        Path,
-        Meta(description="the file that `auscult calibrate` wrote"),
-        meaning("The bundle that `auscult calibrate` wrote for this machine."),
-    ]
+        Annotated[Path, Meta(description="the file that `auscult calibrate` wrote")] | None,
+        meaning(
+            "The bundle that `auscult calibrate` wrote for this machine. It may be left out of a source with `learn`.",
+            default="none, the source [learns by itself](calibrate.md#without-recordings)",
+        ),
+    ] = None
     microphone: MicrophoneConfig | None = None
     files: FilesConfig | None = None
     stdin: StdinConfig | None = None

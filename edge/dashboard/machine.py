@@ -136,6 +136,10 @@ def _where(event: Event | None) -> str:
 
 def _progress(learning: Learning) -> str:
     """How far it is."""
+    if learning.state == "listening":
+        if learning.first_in_s is None:
+            return "listening, no alarms yet"
+        return f"listening, no alarms for about {max(1.0, learning.first_in_s / 60.0):.0f} min of sound"
     if learning.learned_s is None:
         return ""
     told = f"{learning.learned_s / 3600.0:.1f} h learned"

@@ -93,6 +93,7 @@ class Learning(Reading, frozen=True, kw_only=True):
     """`<source>/learning`, of a source that learns in place."""
 
     state: ShortText
+    first_in_s: Number | None = None  # until the first bundle, while it listens
     reason: LongText | None = None  # why nothing is learned now
     problem: LongText | None = None  # why the last bundle could not be made
     learned_s: Number | None = None
@@ -113,11 +114,11 @@ class SourceInfo(Reading, frozen=True, kw_only=True):
 
     device: LongText = ""
     rate_hz: Number | None = None
-    bundle: ShortText = ""
-    detector: ShortText = ""
-    backbone: ShortText = ""
-    calibrated_at: ShortText = ""
-    threshold: Threshold = Threshold()
+    bundle: ShortText | None = None  # null, as what follows from it, while a source only listens
+    detector: ShortText | None = None
+    backbone: ShortText | None = None
+    calibrated_at: ShortText | None = None
+    threshold: Threshold | None = None
     threshold_factor: Number = 1.0
 
 

@@ -66,6 +66,7 @@ def examine_config(config: Config) -> Iterator[Finding]:
     from edge.doctor.broker import check_broker
     from edge.doctor.bundles import BundleCheck
     from edge.doctor.headroom import CHECK, check_headroom, known_models
+    from edge.doctor.learned import LearnedCheck
     from edge.doctor.sound import check_source
 
     if is_installed():
@@ -76,9 +77,12 @@ def examine_config(config: Config) -> Iterator[Finding]:
         heard = check_source(name, source)
         rates_hz[name] = heard.rate_hz
         yield heard.finding
-    bundles = {source.bundle: BundleCheck(source.bundle) for source in config.sources.values()}
+    bundles = {source.bundle: BundleCheck(source.bundle) for source in config.sources.values() if source.bundle is not None}
     for path, bundle in bundles.items():
         yield bundle.look(config, {name: rates_hz[name] for name, source in config.sources.items() if source.bundle == path})
+    learned = {name: LearnedCheck(name) for name, source in config.sources.items() if source.bundle is None}
+    for one in learned.values():
+        yield one.look(config)
     yield examined("broker", lambda: check_broker(config.mqtt, config.node))
     yield examined("outbox", lambda: check_outbox(config.outbox_path, config.outbox.capacity_mb))
     if config.clips.enabled:
@@ -87,8 +91,9 @@ def examine_config(config: Config) -> Iterator[Finding]:
         from edge.doctor.metrics import check_metrics
 
         yield examined("metrics", lambda: check_metrics(listen))
-    pairs = known_models({name: bundles[source.bundle].model for name, source in config.sources.items()}, rates_hz)
+    models = {name: (learned[name] if source.bundle is None else bundles[source.bundle]).model for name, source in config.sources.items()}
+    pairs = known_models(models, rates_hz)
     if pairs:
         yield examined(CHECK, lambda: check_headroom(pairs))
     else:
-        yield warn(CHECK, "not measured: no bundle can be used")
+        yield warn(CHECK, "not measured: there is no bundle yet" if learned else "not measured: no bundle can be used")

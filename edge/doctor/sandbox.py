@@ -96,7 +96,8 @@ def take_state_folder() -> None:
 
 def _read(config: Config) -> Iterator[tuple[str, Path]]:
     for name, source in config.sources.items():
-        yield f"sources.{name}.bundle", source.bundle
+        if source.bundle is not None:
+            yield f"sources.{name}.bundle", source.bundle
         if source.files is not None:
             yield from ((f"sources.{name}.files.paths", path) for path in source.files.paths)
         if source.url is not None:

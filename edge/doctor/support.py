@@ -126,7 +126,7 @@ def _bundles(config: Path) -> list[tuple[str, Path]]:
     try:
         from edge.config.load import load_config
 
-        return [(name, source.bundle) for name, source in load_config(config).sources.items()]
+        return [(name, source.bundle) for name, source in load_config(config).sources.items() if source.bundle is not None]
     except (AuscultError, ImportError):
         return []
 

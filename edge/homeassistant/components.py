@@ -30,6 +30,11 @@ KINDS = {
 }
 LAST_COMMAND = "last_command"
 
+# Why a source is offline, or else that it has no bundle yet.
+_HEALTH = "value_json.sources.get('{source}', {{}})"
+_LISTENS = f"({_HEALTH}.get('learning') or {{{{}}}}).get('state') == 'listening'"
+_STATUS = f"({_HEALTH}.get('reason') or ('listening, no alarms yet' if {_LISTENS} else 'ok'))[:250]"
+
 
 def device_payload(
     topics: Topics, sources: Sequence[str], gone: Collection[str], verbs: Collection[Verb], has_board: bool
@@ -101,7 +106,7 @@ def _source(topics: Topics, source: str, verbs: Collection[Verb]) -> dict[str, C
             "icon": "mdi:microphone-question",
             "entity_category": "diagnostic",
             "state_topic": topics.health,
-            "value_template": _expression(f"(value_json.sources.get('{source}', {{}}).get('reason') or 'ok')[:250]"),
+            "value_template": _expression(_STATUS.format(source=source)),
         },
     }
     if "snooze" in verbs:

@@ -27,6 +27,11 @@ class Picture:
     regions: tuple[Region, ...]
 
 
+def blank_picture(span: Span) -> Picture:
+    """That of a window that nobody judges."""
+    return Picture(np.full((span.last - span.first, 1), np.nan, np.float32), ())
+
+
 class Painter:
     """Shows windows of one model."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+WINDOW_S, HOP_S = 10.0, 0.5  # unless a bundle says otherwise
 ALARM = 1.0  # scores are in units of the alarm threshold
 
 

@@ -15,7 +15,9 @@ from typing import IO
 from edge.bundles.bundle import Bundle
 from edge.bundles.manifest import Manifest
 from edge.errors import BundleError
+from edge.learning.starter import starter_path
 from edge.learning.versions import Versions
+from edge.private_files import make_folder
 
 LOG = logging.getLogger("auscult.learning")
 
@@ -24,10 +26,12 @@ AT_LEAST_EVERY_S = 86_400.0  # and before that, whenever the store has become tw
 LONGEST_S = 1800.0  # that a process may take
 RETRY_FIRST_S, RETRY_LONGEST_S = 600.0, 21_600.0
 
+Take = Callable[[Bundle], str]  # makes a bundle that was made count; returns what to log
 
-def due_s(last_learned_s: float) -> float:
+
+def due_s(last_learned_s: float, first_s: float = FIRST_AFTER_S) -> float:
     """At how many seconds of learned sound the next bundle is made; the last one was at so many, 0 for none."""
-    return max(FIRST_AFTER_S, min(2.0 * last_learned_s, last_learned_s + AT_LEAST_EVERY_S))
+    return max(first_s, min(2.0 * last_learned_s, last_learned_s + AT_LEAST_EVERY_S))
 
 
 def options_of(manifest: Manifest) -> list[str]:
@@ -53,8 +57,8 @@ class Fitting:
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         self._began_s = 0.0
-        self._learned_s = 0.0
-        self._base = ""
+        self._take: Take = lambda bundle: ""
+        self._what = ""  # the bundle is made of
 
     @property
     def is_busy(self) -> bool:
@@ -63,13 +67,31 @@ class Fitting:
 
     def begin(self, learned_s: float, base: str, manifest: Manifest) -> None:
         """Make a bundle of what was learned by now, to stand for the bundle `base`, but not while one is made, or soon after a failure."""
+
+        def take(bundle: Bundle) -> str:
+            supported = bundle.manifest.threshold.supported_false_alarms_per_week
+            version = Versions(self._store).take(bundle.sha256, learned_s, supported, base)
+            return f"version {version.number} was made of {learned_s / 3600.0:.1f} h of learned sound"
+
+        self._begin(str(self._store), ["--store", str(self._store), *options_of(manifest)], take)
+
+    def begin_starter(self, sound: str) -> None:
+        """Make the starter of the file with the first minutes; see `begin`."""
+
+        def take(bundle: Bundle) -> str:
+            bundle.path.replace(starter_path(self._store))
+            return f"listening by a bundle of the first {bundle.manifest.data.seconds / 60.0:.0f} min, which gives no alarms"
+
+        self._begin("the first minutes of sound", ["--recordings", sound], take)
+
+    def _begin(self, what: str, options: Sequence[str], take: Take) -> None:
         if self.is_busy or self._clock() < self._not_before_s:
             return
-        self._learned_s, self._base, self._began_s = learned_s, base, self._clock()
+        self._what, self._take, self._began_s = what, take, self._clock()
         candidate = Versions(self._store).candidate
-        command = [*self._command, "--store", str(self._store), "--output", str(candidate), "--format", "json", *options_of(manifest)]
+        command = [*self._command, *options, "--output", str(candidate), "--format", "json"]
         try:
-            candidate.parent.mkdir(mode=0o700, exist_ok=True)
+            make_folder(candidate.parent)
             with tempfile.TemporaryFile() as log:
                 self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
                 self._log = os.fdopen(os.dup(log.fileno()), "rb")
@@ -77,7 +99,7 @@ class Fitting:
             self._fail(f"cannot be begun ({error.strerror or error})")
 
     def poll(self) -> bool:
-        """Look after the process; whether a version has just come into force."""
+        """Look after the process; whether a version, or the starter, has just come into force."""
         process = self._process
         if process is None:
             return False
@@ -91,7 +113,7 @@ class Fitting:
         if process.returncode != 0:
             self._fail(told or f"ended with {process.returncode}")
             return False
-        return self._take()
+        return self._took()
 
     def stop(self) -> None:
         """End the process, if there is one."""
@@ -101,16 +123,13 @@ class Fitting:
             self._process = None
             self._last_line()
 
-    def _take(self) -> bool:
-        versions = Versions(self._store)
+    def _took(self) -> bool:
         try:
-            bundle = Bundle.read(versions.candidate)
-            supported = bundle.manifest.threshold.supported_false_alarms_per_week
-            version = versions.take(bundle.sha256, self._learned_s, supported, self._base)
+            told = self._take(Bundle.read(Versions(self._store).candidate))
         except (BundleError, OSError) as error:
             self._fail(str(error))
             return False
-        LOG.info("%s: version %d was made of %.1f h of learned sound", self._source, version.number, self._learned_s / 3600.0)
+        LOG.info("%s: %s", self._source, told)
         self.problem, self._not_before_s = None, -1.0
         self._wait_s = RETRY_FIRST_S
         return True
@@ -119,7 +138,7 @@ class Fitting:
         self._process = None
         wait_s, self._wait_s = self._wait_s, min(2.0 * self._wait_s, RETRY_LONGEST_S)
         self._not_before_s = self._clock() + wait_s
-        self.problem = f"no bundle could be made of {self._store}: {problem}"
+        self.problem = f"no bundle could be made of {self._what}: {problem}"
         LOG.error("%s: %s; trying again in %.0f min", self._source, self.problem, wait_s / 60.0)
 
     def _last_line(self) -> str:

@@ -8,6 +8,9 @@ from typing import Literal
 # over: as much was learned as was wanted; failing: the reason is to be mended.
 LearningState = Literal["waiting", "learning", "frozen", "over", "failing"]
 
+# What a source is told by: listening, when nothing is judged yet; watching, by a bundle that gets better; settled, by the last one.
+SourceState = Literal["listening", "watching", "settled"]
+
 
 @dataclass(frozen=True, slots=True)
 class LearningReport:

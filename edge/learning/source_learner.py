@@ -17,9 +17,9 @@ from edge.detectors.patchcore import PatchCore
 from edge.errors import AuscultError
 from edge.judgement.overhearing import HeardWindow
 from edge.learning.head_values import head_values, value_names
-from edge.learning.learning_report import LearningReport, LearningState
+from edge.learning.learning_report import LearningReport, LearningState, SourceState
 from edge.learning.open_stretch import OpenStretch
-from edge.learning.store import Store, StoreKind
+from edge.learning.store import STORE, Store, StoreKind
 from edge.learning.stretch import Stretch
 from edge.model import Model
 from edge.remote.background_writer import Problem, Write, at_once
@@ -30,6 +30,11 @@ Float32 = NDArray[np.float32]
 VALUES_EVERY_S = 5.0  # a moment is in two of the windows whose values are kept
 MOST_WAITING = 3  # stretches that a slow disk has not taken yet
 DAY_S = 86_400.0
+GATHERING = LearningReport("waiting", "the first minutes of sound are gathered")
+
+
+class _ForgottenError(Exception):
+    """The store was deleted, and with it the bundle in force; another projection will be that of the next."""
 
 
 class SourceLearner:
@@ -40,6 +45,8 @@ class SourceLearner:
     ) -> None:
         """The store lies in `folder`; `write` has it written. `days` of learned sound are enough; None learns nothing."""
         self.days = days
+        self.waits: Callable[[], bool] = lambda: False  # whether a file should be played on later, by the bundle that is being made
+        self.is_listening = False  # nothing is judged yet
         self._source = source
         self._folder = folder
         self._have_written = write
@@ -62,6 +69,11 @@ class SourceLearner:
         if self.days is not None:
             self._ask(lambda: self._look(model))
 
+    def end(self) -> None:
+        """Nobody listens with a model any more."""
+        self.model = None
+        self._open.clear()
+
     @property
     def learned_s(self) -> float:
         """Seconds of normal sound in the store, as far as is known."""
@@ -70,7 +82,16 @@ class SourceLearner:
     @property
     def report(self) -> LearningReport | None:
         """How learning fares; None when it is off."""
+        if self.model is None and self.is_listening and self.days is not None:
+            return GATHERING
         return None if self.days is None else self._report
+
+    @property
+    def state(self) -> SourceState:
+        """How far the source is."""
+        if self.is_listening:
+            return "listening"
+        return "settled" if self._report.state in ("over", "frozen") else "watching"
 
     def patches(self, first_cell: int, patches: Mapping[str, Float32]) -> None:
         """See `Overhearing.patches`."""
@@ -154,8 +175,9 @@ class SourceLearner:
     def _look(self, model: Model) -> LearningReport:
         """In the writer's thread: open the store, or make one."""
         try:
-            self._store = self._opened(model)
-            return self._reported(self._store)
+            return self._reported(self._opened(model))
+        except _ForgottenError:
+            return LearningReport("waiting", "forgotten; it begins anew")
         except OSError as error:
             return self._failed(f"{self._folder}: cannot be written ({error.strerror or error})")
         except AuscultError as error:
@@ -168,6 +190,8 @@ class SourceLearner:
             if self._reported(store).is_learning:
                 store.add(stretch)
             return self._reported(store)
+        except _ForgottenError:
+            return LearningReport("waiting", "forgotten; it begins anew")
         except OSError as error:
             self._store = None  # what is in the file is looked at before more is added
             return self._failed(f"{self._folder}: cannot be written ({error.strerror or error})")
@@ -177,6 +201,8 @@ class SourceLearner:
     def _opened(self, model: Model) -> Store:
         kind, projection = _kind_of(model)
         if self._store is None or not self._store.is_there or self._store.description.kind != kind:
+            if not (self._folder / STORE).exists() and not model.bundle.path.exists():
+                raise _ForgottenError
             self._store = Store.opened(self._folder, self._source, kind, projection)
         return self._store
 

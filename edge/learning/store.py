@@ -39,8 +39,13 @@ Float32 = NDArray[np.float32]
 
 
 def forget(folder: Path) -> None:
-    """Delete a store, damaged or not; the description goes first, so that a daemon which learns begins anew. OSError when that fails."""
-    (folder / STORE).unlink()
+    """Delete a store, damaged or not, and the bundles that were made of it. OSError when that fails.
+
+    The bundles go first: a daemon that learns by one of them makes no store anew. Then the description, so that there is no store any more.
+    """
+    for bundle in folder.rglob("*.auscult"):
+        bundle.unlink()
+    (folder / STORE).unlink(missing_ok=True)
     shutil.rmtree(folder)
 
 

@@ -144,14 +144,15 @@ def _sources_bundles(info: InfoPayload) -> Iterator[Metric]:
     """What listens."""
     bundle = InfoMetricFamily("auscult_source", "What listens to the machine.", labels=["source"])
     for name, source in info.sources.items():
-        told = {"device": source.device, "bundle": source.bundle, "detector": source.detector, "backbone": source.backbone}
-        bundle.add_metric([name], {**told, "calibrated_at": source.calibrated_at})
+        told = {"bundle": source.bundle, "detector": source.detector, "backbone": source.backbone, "calibrated_at": source.calibrated_at}
+        bundle.add_metric([name], {"device": source.device, **{label: value or "" for label, value in told.items()}})
     yield bundle
     sources = [({"source": name}, source) for name, source in info.sources.items()]
     factors = [(by, source.threshold_factor) for by, source in sources]
     yield gauge("auscult_source_threshold_factor", "1 for the threshold of the bundle; commands move it.", factors)
     text = "False alarms per week that the threshold is set for."
-    yield gauge("auscult_source_false_alarms_per_week", text, [(by, source.threshold.false_alarms_per_week) for by, source in sources])
+    rates = [(by, source.threshold.false_alarms_per_week) for by, source in sources if source.threshold is not None]
+    yield gauge("auscult_source_false_alarms_per_week", text, rates)
 
 
 def _epoch_s(timestamp: str) -> float:

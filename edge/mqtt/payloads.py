@@ -56,14 +56,18 @@ class LocalizationPayload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScorePayload(msgspec.Struct, frozen=True, kw_only=True):
-    """One window: `<source>/score`. The score is null if too much audio was lost; 1.0 is the alarm threshold."""
+    """One window: `<source>/score`. Without a score if too much audio was lost, or while the source only listens; 1.0 is the threshold."""
 
     schema: Annotated[Schema, Meta(description="version of this schema")]
     source: Annotated[str, Meta(description="name of the source")]
     t_start: Annotated[Timestamp, Meta(description="start of the window")]
     t_end: Annotated[Timestamp, Meta(description="end of the window")]
     score: Annotated[
-        float | None, Meta(description="1.0 is the alarm threshold, higher is more anomalous; null when too much audio was lost")
+        float | None,
+        Meta(
+            description="1.0 is the alarm threshold, higher is more anomalous; null when too much audio was lost, and while the source has "
+            "no bundle yet"
+        ),
     ]
     p_value: Annotated[Fraction | None, Meta(description="probability of such a score in normal sound")]
     anomalous: Annotated[bool, Meta(description="whether the score is above the threshold")]
@@ -161,11 +165,13 @@ class SourceInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     device: Annotated[str, Meta(description="the microphone, file or stream")]
     rate_hz: Annotated[Count, Meta(description="sample rate of the device")]
-    bundle: Annotated[Sha256, Meta(description="SHA-256 of the bundle")]
-    detector: Annotated[str, Meta(description="detector of the bundle")]
-    backbone: Annotated[str, Meta(description="backbone of the bundle")]
-    calibrated_at: Annotated[str, Meta(description="when the bundle was made")]
-    threshold: Annotated[ThresholdPayload, Meta(description="what score 1.0 promises")]
+    bundle: Annotated[
+        Sha256 | None, Meta(description="SHA-256 of the bundle; null, as what follows from it, while the source only listens")
+    ]
+    detector: Annotated[str | None, Meta(description="detector of the bundle")]
+    backbone: Annotated[str | None, Meta(description="backbone of the bundle")]
+    calibrated_at: Annotated[str | None, Meta(description="when the bundle was made")]
+    threshold: Annotated[ThresholdPayload | None, Meta(description="what score 1.0 promises")]
     threshold_factor: Annotated[float, Meta(description="1 for the bundle's own threshold; `recalibrate-threshold` changes it")]
     snoozed_until: Annotated[Timestamp | None, Meta(description="no event is published before this time; null without a snooze")]
 
@@ -257,15 +263,26 @@ class LearningPayload(msgspec.Struct, frozen=True, kw_only=True):
     source: Annotated[str, Meta(description="name of the source")]
     t: Annotated[Timestamp, Meta(description="time of the report")]
     state: Annotated[
-        Literal["watching", "settled"], Meta(description="`watching`: better bundles are to come; `settled`: learning is over or frozen")
+        Literal["listening", "watching", "settled"],
+        Meta(
+            description="`listening`: there is no bundle yet, and no alarm; `watching`: better bundles are to come; `settled`: learning is "
+            "over or frozen"
+        ),
+    ]
+    first_in_s: Annotated[
+        float | None, Meta(description="about how many seconds of sound are wanting for the first bundle; null when it is there")
     ]
     reason: Annotated[str | None, Meta(description="why nothing is learned now; null while normal sound is kept")]
     problem: Annotated[str | None, Meta(description="why the last bundle could not be made")]
     learned_s: Annotated[float, Meta(description="seconds of normal sound in the store")]
     days: Annotated[float, Meta(description="days of it after which learning ends")]
     next_at_learned_s: Annotated[float | None, Meta(description="seconds of it at which the next bundle is made; null when it is over")]
-    bundle: Annotated[Sha256, Meta(description="SHA-256 of the bundle in force")]
-    version: Annotated[Count | None, Meta(description="its version; null for the bundle of the configuration")]
+    supported_false_alarms_per_week: Annotated[
+        float | None, Meta(description="false alarms per week that the bundle in force supports without extrapolation")
+    ]
+    supported_at_end_per_week: Annotated[float | None, Meta(description="the same of the last bundle, after `days`")]
+    bundle: Annotated[Sha256 | None, Meta(description="SHA-256 of the bundle in force; null while it listens")]
+    version: Annotated[Count | None, Meta(description="its version; null for the bundle of the configuration, and for none")]
     versions: Annotated[list[LearnedVersion], Meta(description="the versions that are kept, the oldest first")]
 
 
@@ -326,6 +343,7 @@ class DriftPayload(msgspec.Struct, frozen=True, kw_only=True):
 class LearningHealth(msgspec.Struct, frozen=True, kw_only=True):
     """Learning in place from one source."""
 
+    state: Annotated[Literal["listening", "watching", "settled"], Meta(description="as in the topic `learning`")]
     learning: Annotated[bool, Meta(description="whether normal sound is kept; false also when it is over")]
     reason: Annotated[str | None, Meta(description="why it is not")]
     learned_s: Annotated[float, Meta(description="seconds of normal sound in the store")]

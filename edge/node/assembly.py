@@ -17,6 +17,7 @@ from edge.node.daemon import Daemon
 from edge.node.discovery_like import DiscoveryLike
 from edge.node.health import HealthReporter, InferenceTimes
 from edge.node.known_sources import KnownSources
+from edge.node.listener_like import ListenerLike
 from edge.node.plan import Plan
 from edge.node.reload import Reloader
 from edge.node.source_publisher import SourcePublisher
@@ -56,13 +57,14 @@ class Assembly:
         self.inference = InferenceTimes()
         self.drifts = Drifts(config.state_folder)
         self.learning = Learning(config.state_folder)
-        self.learning.adopt(config.sources, plan.bases)
+        self._learn(plan)
 
     def daemon(self, path: Path) -> Daemon:
         """The daemon, which reads `path` again on a reload."""
         config = self.plan.config
         workers = {name: self.worker(name, self.plan) for name in config.sources}
-        disk = next(iter(config.sources.values())).bundle.absolute().parent
+        bundle = next((source.bundle for source in config.sources.values() if source.bundle is not None), None)
+        disk = config.outbox_path.absolute().parent if bundle is None else bundle.absolute().parent
         commands = None if self.remote is None else self.remote.health
         clips = None if self.clip_writer is None else self.clip_writer.report
         daemon = Daemon(
@@ -88,29 +90,34 @@ class Assembly:
     def adopt(self, plan: Plan) -> None:
         """From now on the node does this. TLS files that have changed hold from the next connection on, as a password does."""
         self.plan = plan
-        self.learning.adopt(plan.config.sources, plan.bases)
+        self._learn(plan)
         self.publisher.renew(plan.tls)
 
     def worker(self, name: str, plan: Plan) -> SourceWorker:
         """The worker of one source of a plan."""
-        bundle = plan.models[name].bundle
         control = None if self.remote is None else self.remote.control(name)
         clips = None
         if self.clip_writer is not None:
             clips = SourceClips(name, plan.config.clips.before_s, plan.config.clips.after_s, self.clip_writer)
         publisher = SourcePublisher(name, self.publisher, self.topics, control, clips)
         source, learner = make_source(name, plan.config.sources[name]), self.learning.learner(name)
-        return SourceWorker(source, bundle, self.make_listener(name, plan), publisher, self.inference, learner, self.drifts.of(name))
+        drift = self.drifts.of(name)
+        return SourceWorker(source, plan.bundle(name), self.make_listener(name, plan), publisher, self.inference, learner, drift)
 
     def make_listener(self, name: str, plan: Plan) -> MakeListener:
         """What makes a listener for one source of a plan; its events follow the rules of the time at which it is called."""
-        model = plan.models[name]
+        model, is_judging = plan.models.get(name), plan.judges(name)
 
-        def make(rate_hz: int) -> Listener:
+        def make(rate_hz: int) -> ListenerLike:
+            if model is None:
+                return self.learning.gathering(name, rate_hz)
             moved = None if self.remote is None else self.remote.moved(name, model.bundle.sha256)
-            return Listener(model, rate_hz, self.plan.events, moved=moved)
+            return Listener(model, rate_hz, self.plan.events, moved=moved, is_judging=is_judging)
 
         return make
+
+    def _learn(self, plan: Plan) -> None:
+        self.learning.adopt(plan.config.sources, plan.bases, {name: model.bundle.sha256 for name, model in plan.models.items()})
 
 
 def _discovery(config: Config, topics: Topics) -> DiscoveryLike | None:

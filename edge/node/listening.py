@@ -14,7 +14,7 @@ from edge.bundles.bundle import Bundle
 from edge.judgement.event import Event
 from edge.judgement.event_tracker import EventSettings
 from edge.judgement.threshold import Moved
-from edge.judgement.window import Window
+from edge.judgement.window import HOP_S, WINDOW_S, Window
 from edge.node.health import InferenceTimes
 from edge.node.listener_like import ListenerLike
 from edge.node.source_publisher import SourcePublisher
@@ -22,13 +22,14 @@ from edge.node.standby_listener import StandbyListener
 from edge.pipeline import Overhearing
 
 WARM_UP_S = 30.0  # before the oldest window that a standby publishes: sound for its slow level (10 s)
-WINDOW_S, HOP_S = 10.0, 0.5  # of a bundle that does not say
 
 
 class Listening:
     """Feeds one listener, which a standby may replace in the middle of the stream."""
 
-    def __init__(self, listener: ListenerLike, bundle: Bundle, rate_hz: int, publisher: SourcePublisher, inference: InferenceTimes) -> None:
+    def __init__(
+        self, listener: ListenerLike, bundle: Bundle | None, rate_hz: int, publisher: SourcePublisher, inference: InferenceTimes
+    ) -> None:
         self.is_working = False  # the listener has been called and has not come back
         self._listener = listener
         self._rate_hz = rate_hz
@@ -43,8 +44,8 @@ class Listening:
         self.recent = Recent(0)
         self._hear_with(bundle)
 
-    def _hear_with(self, bundle: Bundle) -> None:
-        parameters = bundle.manifest.detector.parameters
+    def _hear_with(self, bundle: Bundle | None) -> None:
+        parameters = {} if bundle is None else bundle.manifest.detector.parameters
         self._window_s = float(parameters.get("window_s", WINDOW_S))
         self.hop_s = float(parameters.get("hop_s", HOP_S))
         self.recent.capacity = round(max(self._window_s + WARM_UP_S, self._publisher.remembered_s) * self._rate_hz)

@@ -17,6 +17,7 @@ from edge.errors import BundleError, ConfigError
 from edge.judgement.event_tracker import EventSettings
 from edge.learning.learning import store_folder
 from edge.learning.source_learner import unlearnable
+from edge.learning.starter import starter_path
 from edge.learning.versions import Versions
 from edge.model import Model
 from edge.mqtt.settings import BrokerSettings
@@ -32,8 +33,9 @@ class Plan:
     """What the daemon is to do."""
 
     config: Config
-    models: Mapping[str, Model]  # by source; sources of equal bundles share one
-    bases: Mapping[str, str]  # by source: SHA-256 of the bundle that the configuration names; one that was learned may stand for it
+    models: Mapping[str, Model]  # by source; sources of equal bundles share one. One that learns by itself has none at first
+    # By source: SHA-256 of the bundle that the configuration names, or else of the starter; one that was learned may stand for it.
+    bases: Mapping[str, str]
     broker: BrokerSettings
     tls: ssl.SSLContext | None
     events: EventSettings
@@ -56,25 +58,52 @@ class Plan:
                 known[bundle.sha256] = Model(bundle, config.inference.providers, config.inference.threads)
             return known[bundle.sha256]
 
-        named = {path: Bundle.read(path, trust) for path in dict.fromkeys(source.bundle for source in config.sources.values())}
-        models = {}
+        paths = dict.fromkeys(source.bundle for source in config.sources.values() if source.bundle is not None)
+        named = {path: Bundle.read(path, trust) for path in paths}
+        models, bases = {}, {}
         for name, source in config.sources.items():
-            models[name] = model_of(named[source.bundle])
+            folder = store_folder(config.state_folder, name)
+            base = _starter(name, folder) if source.bundle is None else named[source.bundle]
+            if base is None:
+                continue
+            models[name] = model_of(base)
+            bases[name] = base.sha256
             if source.learn is None:
                 continue
             if problem := unlearnable(models[name]):
-                raise BundleError(source.bundle, f"{problem}, or leave out sources.{name}.learn")
-            versions = Versions(store_folder(config.state_folder, name))
-            if (chosen := versions.chosen(named[source.bundle].sha256)) is not None:
+                raise BundleError(base.path, f"{problem}, or leave out sources.{name}.learn")
+            versions = Versions(folder)
+            if (chosen := versions.chosen(base.sha256)) is not None:
                 try:
                     models[name] = model_of(Bundle.read(versions.path(chosen)))
                 except BundleError as error:
-                    LOG.error("%s: %s; %s is in force instead", name, error, source.bundle)
-        bases = {name: named[source.bundle].sha256 for name, source in config.sources.items()}
+                    LOG.error("%s: %s; %s is in force instead", name, error, base.path)
         broker = BrokerSettings.from_config(config.mqtt)
         tls = broker.tls.context() if broker.tls is not None else None
         events = EventSettings(**msgspec.structs.asdict(config.events))
         return cls(config, models, bases, broker, tls, events)
+
+    def judges(self, name: str) -> bool:
+        """Whether a source has more to listen with than its starter, which judges nothing."""
+        is_named = self.config.sources[name].bundle is not None
+        return is_named or (name in self.models and self.models[name].bundle.sha256 != self.bases[name])
+
+    def bundle(self, name: str) -> Bundle | None:
+        """What judges a source; None while it only listens."""
+        return self.models[name].bundle if self.judges(name) else None
+
+
+def _starter(name: str, store: Path) -> Bundle | None:
+    """What a source begins with that has no bundle; None when that is not made yet."""
+    path = starter_path(store)
+    if not path.exists():
+        return None
+    try:
+        return Bundle.read(path)
+    except BundleError as error:
+        LOG.error("%s: %s; it is made anew", name, error)
+        path.unlink(missing_ok=True)
+        return None
 
 
 def check_live(before: Config, after: Config, subject: Path) -> None:

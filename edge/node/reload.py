@@ -143,9 +143,9 @@ class Reloader:
                 if device is None:
                     change.prepared.add(name)
                     worker.prepare()
-                elif device.rate_hz is not None:
+                elif device.rate_hz is not None and name in plan.models:
                     plan.models[name].check_rate(device.rate_hz, worker.source.device)
-            elif plan.models[name] is not before.models[name]:
+            elif plan.models.get(name) is not before.models.get(name) or plan.judges(name) != before.judges(name):
                 workers[name].is_held = not workers[name].source.live
                 change.standbys[name] = self._standby(name, plan, workers[name])
         standbys = [standby for standby in change.standbys.values() if standby is not None]
@@ -164,7 +164,7 @@ class Reloader:
         if listening is None:
             return None
         listener = self._parts.make_listener(name, plan)(worker.rate_hz)
-        return StandbyListener(listener, plan.models[name].bundle, worker.rate_hz, listening.recent, self._check_cancelled)
+        return StandbyListener(listener, plan.bundle(name), worker.rate_hz, listening.recent, self._check_cancelled)
 
     def _apply(self, change: _Change, workers: Mapping[str, SourceWorker], between: Callable[[], None]) -> dict[str, SourceWorker]:
         """Between two turns: nothing here fails, or takes long but on a board that is too slow for two listeners."""
@@ -175,10 +175,9 @@ class Reloader:
             if name not in kept:
                 worker.finish("its input has changed" if name in config.sources else "no longer in the configuration")
         for name, standby in change.standbys.items():
-            model = change.plan.models[name]
             if standby is not None:
                 standby.between = between
-            kept[name].change_bundle(model.bundle, self._parts.make_listener(name, change.plan), standby)
+            kept[name].change_bundle(change.plan.bundle(name), self._parts.make_listener(name, change.plan), standby)
         for worker in kept.values():
             if worker.listening is not None:
                 worker.listening.set_events(change.plan.events)
@@ -224,7 +223,8 @@ def _follows(worker: SourceWorker, standby: StandbyListener | None) -> bool:
 
 
 def _told(change: _Change, workers: Mapping[str, SourceWorker], config: Config) -> str:
-    what = [f"; {name}: bundle {change.plan.models[name].bundle.path}" for name in change.standbys]
+    bundles = {name: change.plan.bundle(name) for name in change.standbys}
+    what = [f"; {name}: {'listening without one' if bundle is None else f'bundle {bundle.path}'}" for name, bundle in bundles.items()]
     what += [f"; {name}: {'another input' if name in workers else 'new'}" for name in change.fresh]
     what += [f"; {name}: removed" for name in workers if name not in config.sources]
     return "".join(what)

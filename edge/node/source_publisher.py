@@ -67,14 +67,16 @@ class SourcePublisher:
         self._open: Event | None = None  # the open event as it was last published
         self.lag_s = 0.0
 
-    def speak_for(self, bundle: Bundle) -> None:
-        """This bundle listens from now on; events that another one has opened are closed already."""
+    def speak_for(self, bundle: Bundle | None) -> None:
+        """This bundle judges from now on, None for nothing; events that another one has opened are closed already."""
+        if bundle is None:
+            return
         self._detector = bundle.manifest.detector.name
         self._bundle_sha256 = bundle.sha256
         if self.control is not None:
             self.control.use(bundle)
 
-    def start(self, clock: StreamClock, bundle: Bundle) -> None:
+    def start(self, clock: StreamClock, bundle: Bundle | None) -> None:
         """The stream begins: no sound and no event yet; replaces the retained messages of an earlier run."""
         self._clock = clock
         self.speak_for(bundle)

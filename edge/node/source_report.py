@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge.bundles.manifest import ThresholdSummary
 from edge.mqtt.encoding import rounded
 from edge.mqtt.payloads import LearningHealth, SourceHealth, SourceInfo, ThresholdPayload
 from edge.node.source_worker import SourceWorker
@@ -11,21 +12,26 @@ DRIFT_WARNING = 0.001  # ten times what a crystal may be off
 
 def source_info(worker: SourceWorker) -> SourceInfo:
     """What listens to the machine."""
-    manifest = worker.bundle.manifest
+    bundle, control = worker.bundle, worker.publisher.control
+    manifest = None if bundle is None else bundle.manifest
     return SourceInfo(
         device=worker.source.device,
         rate_hz=worker.rate_hz,
-        bundle=f"sha256:{worker.bundle.sha256}",
-        detector=manifest.detector.name,
-        backbone=manifest.backbone.name,
-        calibrated_at=manifest.created_at,
-        threshold=ThresholdPayload(
-            false_alarms_per_week=rounded(manifest.threshold.set_for, 4),
-            supported_false_alarms_per_week=rounded(manifest.threshold.supported_false_alarms_per_week, 4),
-            note=manifest.threshold.note,
-        ),
-        threshold_factor=1.0 if worker.publisher.control is None else round(worker.publisher.control.threshold_factor, 4),
-        snoozed_until=None if worker.publisher.control is None else worker.publisher.control.snoozed_until,
+        bundle=None if bundle is None else f"sha256:{bundle.sha256}",
+        detector=None if manifest is None else manifest.detector.name,
+        backbone=None if manifest is None else manifest.backbone.name,
+        calibrated_at=None if manifest is None else manifest.created_at,
+        threshold=None if manifest is None else _threshold(manifest.threshold),
+        threshold_factor=1.0 if control is None or bundle is None else round(control.threshold_factor, 4),
+        snoozed_until=None if control is None else control.snoozed_until,
+    )
+
+
+def _threshold(threshold: ThresholdSummary) -> ThresholdPayload:
+    return ThresholdPayload(
+        false_alarms_per_week=rounded(threshold.set_for, 4),
+        supported_false_alarms_per_week=rounded(threshold.supported_false_alarms_per_week, 4),
+        note=threshold.note,
     )
 
 
@@ -52,9 +58,10 @@ def source_health(worker: SourceWorker) -> SourceHealth:
 
 def _learning_health(worker: SourceWorker) -> LearningHealth | None:
     report = None if worker.learner is None else worker.learner.report
-    if report is None:
+    if worker.learner is None or report is None:
         return None
     return LearningHealth(
+        state=worker.learner.state,
         learning=report.is_learning,
         reason=report.reason,
         learned_s=round(report.learned_s, 1),

@@ -42,7 +42,7 @@ class SourceWorker:
     def __init__(
         self,
         source: Source,
-        bundle: Bundle,
+        bundle: Bundle | None,
         make_listener: MakeListener,
         publisher: SourcePublisher,
         inference: InferenceTimes,
@@ -51,7 +51,7 @@ class SourceWorker:
     ) -> None:
         """`make_listener(rate_hz)` is called once the source's rate is known, and again should the rate change.
 
-        A `learner` learns from what is heard, and `drift` measures how it changes.
+        Without a `bundle` it listens, and judges nothing. A `learner` learns from what is heard, and `drift` measures how it changes.
         """
         self.learner = learner
         self.drift = drift
@@ -99,7 +99,7 @@ class SourceWorker:
 
     def step(self) -> bool:
         """Take one block and deal with it; False when there was nothing to do. Never waits."""
-        if self.finished or self.is_held:
+        if self.finished or self.is_held or (self.learner is not None and self.learner.waits()):
             return False
         with self.contained():
             return self._step()
@@ -149,7 +149,7 @@ class SourceWorker:
         """Close what `prepare` opened, when it is not to begin after all."""
         self.keeper.close()
 
-    def change_bundle(self, bundle: Bundle, make_listener: MakeListener, standby: StandbyListener | None) -> None:
+    def change_bundle(self, bundle: Bundle | None, make_listener: MakeListener, standby: StandbyListener | None) -> None:
         """Go on with another bundle in the middle of the stream: an open event is closed, each hop has one score.
 
         `standby` follows the present stream, and has caught up but for a moment; None when there is no stream yet.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from edge.audio.recent import Recent
 from edge.bundles.bundle import Bundle
-from edge.features.frontend import BLOCK_FRAMES, front_end_named
+from edge.features.frontend import BLOCK_FRAMES, PANNS, front_end_named
 from edge.judgement.event import Event
 from edge.judgement.window import Window
 from edge.node.listener_like import ListenerLike
@@ -23,7 +23,7 @@ class StandbyListener:
     """
 
     def __init__(
-        self, listener: ListenerLike, bundle: Bundle, rate_hz: int, recent: Recent, between: Callable[[], None] = lambda: None
+        self, listener: ListenerLike, bundle: Bundle | None, rate_hz: int, recent: Recent, between: Callable[[], None] = lambda: None
     ) -> None:
         """`between` is called before each piece that it hears while it catches up; what it raises ends that."""
         self.between = between
@@ -31,7 +31,7 @@ class StandbyListener:
         self.bundle = bundle
         self.recent = recent
         self.windows: list[Window] = []  # its results for the sound that the other has received
-        front_end = front_end_named(bundle.manifest.front_end, bundle.path)
+        front_end = PANNS if bundle is None else front_end_named(bundle.manifest.front_end, bundle.path)
         self._block_s = BLOCK_FRAMES * front_end.frame_s
         self._rate_hz = rate_hz
         self._piece = max(1, round(PIECE_S * rate_hz))

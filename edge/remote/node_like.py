@@ -31,8 +31,8 @@ class SourceLike(Protocol):
     """What is needed of `edge.node.source_worker.SourceWorker`."""
 
     @property
-    def bundle(self) -> Bundle:
-        """What listens."""
+    def bundle(self) -> Bundle | None:
+        """What judges; None while nothing does."""
 
     @property
     def publisher(self) -> PublisherLike:

@@ -86,7 +86,9 @@ class RollbackResponse(Response, frozen=True, kw_only=True):
     """The answer to `rollback`; `learning` tells when the bundle is in force."""
 
     source: Annotated[str | None, Meta(description="name of the source")]
-    version: Annotated[Count | None, Meta(description="version that is taken over now; null for the bundle of the configuration")]
+    version: Annotated[
+        Count | None, Meta(description="version that is taken over now; null for the bundle of the configuration, or for none")
+    ]
 
 
 class InfoResponse(Response, frozen=True, kw_only=True):

@@ -134,6 +134,8 @@ class Verbs:
         if self._node.is_reloading:  # it may be about to replace the listener
             raise CommandError("the configuration is being read again; send it again in a minute")
         bundle, before = worker.bundle, control.threshold_factor
+        if bundle is None:
+            raise CommandError(f"{request.source} is still listening and has no threshold; `auscult learn --status` says for how long")
         told: dict[str, Any] = dict.fromkeys(set(RecalibrateResponse.__struct_fields__) - set(Response.__struct_fields__))
         told.update(source=request.source, threshold_factor_before=rounded(before, 4))
 

@@ -18,7 +18,7 @@ HEAD = """\
 COMMENTS = {
     "node": "topics begin with auscult/ and this",
     "mqtt": "the broker",
-    "sources": "one machine each, with the bundle that `auscult calibrate` writes",
+    "sources": "one machine each, with what it learns in place, or the bundle that `auscult calibrate` writes",
     "outbox": "events that wait for the broker",
 }
 
@@ -30,7 +30,7 @@ class Answers:
     node: str
     broker: MqttConfig
     source: str
-    sound: SourceConfig  # its bundle is in `keep`
+    sound: SourceConfig  # its bundle is in `keep`, if it has one
     keep: Path
     is_default_place: bool  # the state folder, which need not be named
     secrets: Mapping[Path, str] = field(default_factory=dict)  # to be written: what each file is to hold
@@ -40,7 +40,7 @@ class Answers:
         config: dict[str, object] = {
             "node": self.node,
             "mqtt": _given(self.broker),
-            "sources": {self.source: _given(self.sound)},
+            "sources": {self.source: self._source()},
         }
         if not self.is_default_place:
             config["outbox"] = {"path": str(self.keep / "outbox.sqlite")}
@@ -49,6 +49,10 @@ class Answers:
             for key, value in config.items()
         )
         return HEAD + "".join(sections)
+
+    def _source(self) -> dict[str, object]:
+        learn = self.sound.learn
+        return _given(self.sound) | ({} if learn is None else {"learn": {"days": learn.days}})  # said although it is the default
 
 
 def default_place(node: str, service_state: Path | None) -> Path:

@@ -11,6 +11,8 @@ from edge.config.schema import FilesConfig, MicrophoneConfig, MqttConfig, TlsCon
 from edge.errors import UserError
 from edge.setup.broker_answer import parse_broker
 
+DAYS = 7  # that a source without a bundle learns for
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -31,6 +33,7 @@ class Options:
     allow_plaintext: bool
     node: str | None
     source: str | None
+    learn: bool | None
     keep: Path | None
 
     @classmethod
@@ -90,5 +93,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument_group("3. the node").add_argument("--node", metavar="NAME", help="its name in topics (default: the host's name)")
     source = parser.add_argument_group("4. the machine that it listens to")
     source.add_argument("--source", metavar="NAME", help="its name in topics (default: machine1)")
+    source.add_argument(
+        "--learn",
+        action=argparse.BooleanOptionalAction,
+        help=f"learn the machine in place, for {DAYS} days, or make a bundle of recordings first (default: --learn)",
+    )
     keep = parser.add_argument_group("5. where to keep things")
     keep.add_argument("--keep", type=Path, metavar="FOLDER", help="bundles, recordings and waiting events (default: the state folder)")

@@ -8,18 +8,19 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from edge.config.address import is_this_device
-from edge.config.schema import FilesConfig, MicrophoneConfig, MqttConfig, SourceConfig, TlsConfig, UrlConfig
+from edge.config.schema import FilesConfig, LearnConfig, MicrophoneConfig, MqttConfig, SourceConfig, TlsConfig, UrlConfig
 from edge.config.section import NAME_PATTERN, NAME_RULE
 from edge.doctor.broker import check_broker
 from edge.doctor.finding import examined
 from edge.errors import UserError
 from edge.setup.answers import Answers, default_place
 from edge.setup.broker_answer import parse_broker
-from edge.setup.options import Options
+from edge.setup.options import DAYS, Options
 from edge.setup.sound_question import Sound, ask_sound
 from edge.setup.terminal import Terminal
 
@@ -44,6 +45,9 @@ def ask_all(options: Options, terminal: Terminal | None, service_state: Path | N
     broker, password = _broker(options, terminal, folder)
     node = _name(options.node, "--node", "3/5  Name of this node", _host_name(), terminal)
     source = _name(options.source, "--source", "4/5  Name of the machine that it listens to", SOURCE, terminal)
+    learns = options.learn is not False
+    if options.learn is None and terminal is not None:
+        learns = terminal.confirm(f"Let it learn the machine by itself, for {DAYS} days? Otherwise you record it first.", default=True)
     place = default_place(node, service_state)
     keep = options.keep or place
     if options.keep is None and terminal is not None:
@@ -53,7 +57,8 @@ def ask_all(options: Options, terminal: Terminal | None, service_state: Path | N
         secrets[broker.password_file] = password
     if isinstance(sound, UrlConfig) and sound.credentials_file is None and terminal is not None and options.url is None:
         sound = _login(sound, folder / f"{source}-login", secrets, terminal)
-    return Answers(node, broker, source, _with_bundle(sound, keep / f"{source}.auscult"), keep, keep == place.absolute(), secrets)
+    learned: dict[str, Any] = {"learn": LearnConfig(days=DAYS)} if learns else {"bundle": keep / f"{source}.auscult"}
+    return Answers(node, broker, source, SourceConfig(**learned, **_input(sound)), keep, keep == place.absolute(), secrets)
 
 
 def _headline(terminal: Terminal | None, option: str, text: str) -> None:
@@ -63,12 +68,8 @@ def _headline(terminal: Terminal | None, option: str, text: str) -> None:
     terminal.say(text)
 
 
-def _with_bundle(sound: Sound, bundle: Path) -> SourceConfig:
-    if isinstance(sound, MicrophoneConfig):
-        return SourceConfig(bundle=bundle, microphone=sound)
-    if isinstance(sound, FilesConfig):
-        return SourceConfig(bundle=bundle, files=sound)
-    return SourceConfig(bundle=bundle, url=sound)
+def _input(sound: Sound) -> dict[str, Any]:
+    return {"microphone" if isinstance(sound, MicrophoneConfig) else "files" if isinstance(sound, FilesConfig) else "url": sound}
 
 
 def _name(given: str | None, option: str, question: str, default: str, terminal: Terminal | None) -> str:

@@ -88,3 +88,22 @@ def test_daemon_that_fails_is_reported_in_its_own_words(tmp_path: Path) -> None:
     write_config(config, tmp_path / "machine.auscult", tmp_path / "stream.flac", "127.0.0.1", 1)
     with pytest.raises(AuscultError, match=r"the daemon ended with exit code 2: .*stream\.flac"):
         run_daemon(config, 60.0)
+
+
+@pytest.mark.slow
+def test_demo_learns_a_machine_without_a_recording_and_hears_its_fault(tmp_path: Path) -> None:
+    done = demo("--learn", "--output", str(tmp_path), "--format", "json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert found["failures"] == []
+    assert 60.0 * 10 < found["first_score_s"] < 60.0 * 15
+    told = [one["what"] for one in found["happenings"]]
+    assert told[0].startswith("listening, the first minutes of sound are gathered; no alarms for about 15 min")
+    assert [one.split(":")[0] for one in told if one.startswith("event")] == ["event opened", "event closed"]
+    assert told[-3:-1] == ["marked as real: ok", "rolled back: ok"]
+    assert told[-1].startswith("listening")
+
+
+def test_demo_that_learns_is_not_watched(tmp_path: Path) -> None:
+    done = demo("--learn", "--watch", "--output", str(tmp_path / "none"))
+    assert (done.returncode, done.stderr) == (2, "auscult: --learn: goes without --watch; leave one of them out\n")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,14 @@ from edge.errors import BundleError
 from edge.features.backbone import BUILT_IN, DEFAULT_BACKBONE
 from edge.judgement.event import Event
 from edge.judgement.head_names import head_names
+from edge.judgement.overhearing import HeardWindow
 from edge.judgement.steady import STEADY_HEADS
 from edge.judgement.threshold import Moved
 from edge.judgement.window import Window
 from edge.model import Model
 from edge.pipeline import Listener
 from export.synthesis import inject, tone_fault
-from tests.bundles import RATE_HZ, CalibratedMachine, resampled
+from tests.bundles import HEARD_S, MACHINE_S, RATE_HZ, CalibratedMachine, resampled
 
 Float32 = NDArray[np.float32]
 
@@ -363,3 +364,39 @@ def test_listener_counts_the_time_of_each_stage(machine: CalibratedMachine) -> N
     listener.push(seconds(machine, 0, 11))
     assert set(listener.timings_s) == {"resample", "log_mel", "level", "backbone", "detector", "averages", "window"}
     assert listener.heard_s == pytest.approx(11.0)
+
+
+class Heard:
+    """An `Overhearing` that remembers."""
+
+    def __init__(self) -> None:
+        self.windows: list[HeardWindow] = []
+        self.cells = 0
+
+    def begin(self, model: Model) -> None:
+        """Nothing."""
+
+    def patches(self, first_cell: int, patches: Mapping[str, Float32]) -> None:
+        self.cells += len(next(iter(patches.values())))
+
+    def window(self, heard: HeardWindow) -> None:
+        self.windows.append(heard)
+
+
+def test_listener_that_judges_nothing_is_overheard_all_the_same(machine: CalibratedMachine) -> None:
+    fault = tone_fault(RATE_HZ, 1, seconds=3.0, frequency_hz=3150.0, level_dbfs=-20.0)
+    sound = inject(machine.samples, fault, 12.0)
+    assert any(isinstance(result, Event) for result in listened(machine, [sound]))
+    heard = Heard()
+    listener = Listener(machine.model, RATE_HZ, is_judging=False)
+    listener.overhear(heard)
+    results = [*listener.push(sound), *listener.finish()]
+    assert results
+    for window in results:
+        assert isinstance(window, Window)
+        assert (window.score, window.p_value, window.surprise, window.heads, window.anomalous) == (None, None, None, {}, False)
+        assert np.isnan(window.localization.time_scores).all()
+    assert len(heard.windows) >= 2 * (MACHINE_S - HEARD_S - 10.0) - 3
+    assert not any(one.is_anomalous for one in heard.windows)
+    assert any(one.steady_nats > 0.0 for one in heard.windows)
+    assert heard.cells > 600

@@ -148,6 +148,14 @@ function list(title, rows) {
 
 function calibration({ info, learning, version }) {
   if (!info) return null;
+  if (!info.bundle) {
+    return list('Calibration', [
+      ['bundle', 'none yet'],
+      ['learning', learning?.state],
+      ['alarms', typeof learning?.first_in_s === 'number' ? `in about ${duration(learning.first_in_s)} of sound` : null],
+      ['Auscult', version],
+    ]);
+  }
   const { threshold } = info;
   const made = Date.parse(info.calibrated_at);
   const promise = threshold.false_alarms_per_week === null ? null : `${number(threshold.false_alarms_per_week, 1)} false alarms a week`;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,12 @@ import soundfile
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from edge.config.load import load_config
 from edge.console.cli import run_command
 from edge.doctor import examination, headroom, sandbox
+from edge.learning.learning import store_folder
+from edge.learning.starter import starter_path
+from edge.learning.versions import Versions
 from tests.broker import Broker, free_port
 from tests.bundles import RATE_HZ, CalibratedMachine
 
@@ -159,3 +164,29 @@ def test_doctor_without_a_package_says_what_to_install(
     assert code == 1
     assert "faiss-cpu" in findings["software"]["found"]
     assert list(findings) == CHECKS[:3]
+
+
+def test_doctor_of_a_source_that_learns_by_itself_says_what_listens(
+    broker: Broker, machine: CalibratedMachine, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(headroom, "cost_per_second", lambda *_: 0.02)
+    config = write_config(tmp_path, broker.port, machine.bundle, machine.recordings[0])
+    config.write_text(config.read_text().replace(f"bundle: {machine.bundle}", "learn: {days: 7}"))
+    code, findings = examined(capsys, config)
+    assert (code, findings["bundle pump1"]["verdict"], findings["processor"]["verdict"]) == (0, "OK", "WARN")
+    assert "alarms begin after about 30 min of sound" in findings["bundle pump1"]["found"]
+    starter = starter_path(store_folder(load_config(config).state_folder, "pump1"))
+    starter.parent.mkdir(parents=True)
+    shutil.copy(machine.bundle, starter)
+    code, findings = examined(capsys, config)
+    assert findings["bundle pump1"]["found"].startswith("none yet")
+    assert (code, findings["processor"]["verdict"]) == (0, "OK")
+    versions = Versions(starter.parent)
+    versions.folder.mkdir()
+    shutil.copy(machine.bundle, versions.candidate)
+    versions.take(machine.model.bundle.sha256, 5400.0, 336.0, machine.model.bundle.sha256)
+    _, findings = examined(capsys, config)
+    assert "version 1, of 1.5 h of learned sound; verified" in findings["bundle pump1"]["found"]
+    starter.write_text("no bundle")
+    code, findings = examined(capsys, config)
+    assert (code, findings["bundle pump1"]["verdict"]) == (1, "FAIL")

@@ -10,6 +10,7 @@ import yaml
 
 from edge.config.load import load_config
 from edge.console.cli import run_command
+from edge.learning.starter import starter_path
 from edge.learning.store import Store
 from tests.edge.learning.stores import filled
 
@@ -42,7 +43,7 @@ def status(config: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, o
 
 def test_learn_status_before_anything_was_learned(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (one,) = status(config, capsys)
-    assert one == {"source": "pump1", "state": "nothing learned", "days": 3, "store": str(folder(config))}
+    assert one == {"source": "pump1", "state": "nothing learned", "days": 3, "first_minutes": None, "store": str(folder(config))}
 
 
 def test_learn_status_tells_how_far_it_has_come_and_where(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,3 +107,29 @@ def test_learn_of_a_damaged_store_exits_2_and_forget_still_works(config: Path, c
     assert "auscult learn --forget" in capsys.readouterr().err
     assert learn(config, "--forget") == 0
     assert not folder(config).exists()
+
+
+def without_bundle(config: Path) -> None:
+    told = yaml.safe_load(config.read_text())
+    del told["sources"]["pump1"]["bundle"]
+    config.write_text(yaml.safe_dump(told))
+
+
+def test_learn_status_of_a_source_without_a_bundle_is_that_it_listens(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    without_bundle(config)
+    (one,) = status(config, capsys)
+    assert (one["state"], one["first_minutes"]) == ("listening", 30.0)
+    filled(folder(config), 12)
+    (one,) = status(config, capsys)
+    assert (one["state"], one["learned_hours"]) == ("listening", 0.1)
+    assert learn(config, "--rollback") == 2
+    assert "pump1: is still listening and has no bundle yet" in capsys.readouterr().err
+
+
+def test_learn_forgets_what_a_source_listens_with_before_it_has_a_store(config: Path) -> None:
+    without_bundle(config)
+    starter = starter_path(folder(config))
+    starter.parent.mkdir(parents=True)
+    starter.write_text("of the first minutes")
+    assert learn(config, "--forget") == 0
+    assert not starter.parent.exists()

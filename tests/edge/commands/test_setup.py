@@ -86,6 +86,7 @@ def test_setup_at_a_terminal_hears_the_microphone_and_its_configuration_runs(
     assert "OK    broker" in person.answer("3/5  Name of this node [", "work shop")
     assert "It needs a name of letters" in person.answer("3/5  Name of this node [", "workshop")
     person.answer("4/5  Name of the machine that it listens to [machine1]:", "pump1")
+    person.answer("Let it learn the machine by itself, for 7 days?", "n")
     person.answer("5/5  Where to keep", str(keep))
     assert person.leave() == 0, person.screen
     assert PASSWORD not in person.screen
@@ -142,6 +143,7 @@ def test_setup_without_a_microphone_offers_a_file(
     assert "no microphone" in person.answer("A file or folder, or the address of a stream:", "/nowhere").lower()
     person.answer("A file or folder, or the address of a stream:", "gopher://x/")
     assert "begins with http://" in person.answer("A file or folder, or the address of a stream:", str(sound))
+    person.answer("Let it learn the machine by itself, for 7 days?", "")
     person.answer("5/5", "")
     assert person.leave() == 0, person.screen
     files = load_config(tmp_path / "config.yaml").sources["s"].files
@@ -152,6 +154,7 @@ def test_setup_without_a_microphone_offers_a_file(
 def test_setup_stream_with_a_login_keeps_it_in_a_file_of_its_own(people: list[Person], broker: Broker, tmp_path: Path) -> None:
     person = sit_down(people, "--config", tmp_path / "config.yaml", "--broker", f"{HOST}:{broker.port}", "--node", "n", "--source", "cam")
     person.answer("address of a stream", "rtsp://127.0.0.1:1/x")
+    person.answer("Let it learn the machine by itself, for 7 days?", "y")
     person.answer("5/5", "")
     person.answer("User name at the stream, or nothing:", "watcher")
     person.answer("Its password (not shown):", "s3cret")
@@ -166,7 +169,9 @@ def test_setup_stream_with_a_login_keeps_it_in_a_file_of_its_own(people: list[Pe
 
 
 def test_setup_password_to_another_host_wants_tls_or_a_clear_yes(people: list[Person], sound: Path, tmp_path: Path) -> None:
-    person = sit_down(people, "--config", tmp_path / "config.yaml", "--files", sound, "--node", "n", "--source", "s", "--keep", tmp_path)
+    person = sit_down(
+        people, "--config", tmp_path / "config.yaml", "--files", sound, "--node", "n", "--source", "s", "--keep", tmp_path, "--learn"
+    )
     for wants_plain_text in ("n", "y"):
         person.answer("[localhost]:", "192.0.2.1:1")
         person.answer("User name at the broker, or nothing:", "somebody")
@@ -186,12 +191,17 @@ def test_setup_with_options_asks_nothing(broker: Broker, sound: Path, tmp_path: 
     assert yaml.safe_load(config.read_text()) == {
         "node": "n1",
         "mqtt": {"host": HOST, "port": broker.port},
-        "sources": {"machine1": {"bundle": f"{keep}/machine1.auscult", "files": {"paths": [str(sound)], "realtime": True, "loop": True}}},
+        "sources": {"machine1": {"learn": {"days": 7}, "files": {"paths": [str(sound)], "realtime": True, "loop": True}}},
         "outbox": {"path": f"{keep}/outbox.sqlite"},
     }
     told = capsys.readouterr()
     assert "OK    broker" in told.out
     assert "FAIL" not in told.out
+    assert "bundle machine1     none yet: it learns by itself, and alarms begin after about 30 min of sound" in told.out
+    assert "It listens for 30 minutes, then watches" in told.err
+    assert run_setup("--yes", "--force", "--no-learn", *options) == 0
+    assert yaml.safe_load(config.read_text())["sources"]["machine1"]["bundle"] == f"{keep}/machine1.auscult"
+    told = capsys.readouterr()
     assert "calibrate record" not in told.err  # nothing is to be recorded
     assert f"auscult calibrate --recordings {sound} --output {keep}/machine1.auscult" in told.err
 
@@ -308,7 +318,7 @@ def test_setup_as_root_for_the_service_gives_its_group_the_secrets_and_its_user_
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=":")
     config, keep = tmp_path / "config.yaml", tmp_path / "keep"
-    assert run_setup("--yes", "--config", config, "--files", sound, "--broker", "h", "--keep", keep) == 0
+    assert run_setup("--yes", "--config", config, "--files", sound, "--broker", "h", "--keep", keep, "--no-learn") == 0
     told = capsys.readouterr()
     assert told.out == "OK    broker              as nobody\n"
     assert "sudo -u auscult auscult calibrate --recordings" in told.err

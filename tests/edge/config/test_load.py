@@ -156,7 +156,8 @@ MISTAKES = [  # (config, line, what is said of it)
     (
         PLAIN.replace("    bundle: pump1.auscult\n", ""),
         5,
-        "sources.pump1: the key 'bundle' is missing; add `bundle:` with the file that `auscult calibrate` wrote",
+        "sources.pump1: the key 'bundle' is missing; add `bundle:` with the file that `auscult calibrate` wrote, or `learn: {days: 7}` "
+        "for a source that learns by itself",
     ),
     (
         PLAIN.replace("node: workshop\n", ""),
@@ -487,3 +488,12 @@ def test_load_config_names_of_digits_are_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("written", "meant"), [("yes", True), ("no", False), ("On", True), ("off", False)])
 def test_load_config_yes_and_no_are_true_and_false(tmp_path: Path, written: str, meant: bool) -> None:
     assert _load(tmp_path, f"{PLAIN}clips:\n  enabled: {written}\n").clips.enabled is meant
+
+
+def test_load_source_without_a_bundle_learns_by_itself(tmp_path: Path) -> None:
+    source = _load(tmp_path, PLAIN.replace("bundle: pump1.auscult", "learn: {days: 7}")).sources["pump1"]
+    assert source.bundle is None
+    assert source.learn is not None
+    assert (source.learn.days, source.learn.first_minutes) == (7.0, 30.0)
+    problem = _problem(tmp_path, PLAIN.replace("bundle: pump1.auscult", "learn: {first_minutes: 10}"))
+    assert "sources.pump1.learn.first_minutes: expected minutes, from 15 to 1440" in problem

@@ -73,6 +73,8 @@ def test_learning_until_it_is_settled() -> None:
     learning = machine(learning=Learning(state="watching", learned_s=5400.0, days=7.0, reason="an event is open"))
     assert judge(learning, node(), None, NOW_S).need == "learning"
     assert judge(learning, node(), None, NOW_S).reason == "1.5 h learned of 7 days, not now: an event is open"
+    listening = machine(learning=Learning(state="listening", first_in_s=1490.0))
+    assert judge(listening, node(), None, NOW_S).reason == "listening, no alarms for about 25 min of sound"
     assert judge(machine(learning=Learning(state="settled")), node(), None, NOW_S).need == "fine"
     failed = judge(machine(learning=Learning(state="watching", problem="the disk is full")), node(), None, NOW_S)
     assert (failed.need, failed.reason) == ("check", "the disk is full")

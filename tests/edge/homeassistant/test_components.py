@@ -137,9 +137,17 @@ def test_event_is_told_by_its_type_and_what_matters_of_it() -> None:
     assert "bundle" not in made
 
 
+LISTENING = {"fan-2": {"reason": None, "learning": {"state": "listening"}}}
+
+
 @pytest.mark.parametrize(
     ("sources", "expected"),
-    [({"fan-2": {"reason": None}}, "ok"), ({"fan-2": {"reason": "x" * 300}}, "x" * 250), ({}, "ok")],
+    [
+        ({"fan-2": {"reason": None}}, "ok"),
+        ({"fan-2": {"reason": "x" * 300}}, "x" * 250),
+        ({}, "ok"),
+        (LISTENING, "listening, no alarms yet"),
+    ],
 )
 def test_status_is_the_reason_or_ok(sources: dict[str, Any], expected: str) -> None:
     template = payload()["components"]["fan-2.reason"]["value_template"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,12 +31,18 @@ class Node:
         self.learning = Learning(folder, (sys.executable, "-c", COPY.format(bundle=str(copied))), self.clock)
         self.learning.reload = self._reload
         self.source = SourceConfig(bundle=machine.bundle, files=FilesConfig(paths=(folder,)), learn=LearnConfig(days=7))
-        self.learning.adopt({"pump1": self.source}, {"pump1": self.base})
+        self.adopt(self.base)
         self.learner = self.learning.learner("pump1")
         self.learner.model = machine.model
 
-    def _reload(self) -> None:
+    def adopt(self, in_force: str | None, source: SourceConfig | None = None, base: str | None = None) -> None:
+        """A reload is over, and this listens."""
+        bases, heard = {"pump1": base or self.base}, {} if in_force is None else {"pump1": in_force}
+        self.learning.adopt({"pump1": source or self.source}, bases, heard)
+
+    def _reload(self, on_done: Callable[[str | None], None]) -> None:
         self.reloads += 1
+        self.on_reloaded = on_done
 
     def learned(self, hours: float, **what: object) -> None:
         """So much is in the store now."""
@@ -97,7 +104,7 @@ def test_learning_asks_once_for_a_bundle_to_be_taken_over_and_again_when_it_is_r
 
 def test_learning_that_is_switched_off_makes_none(node: Node) -> None:
     node.learned(5.0)
-    node.learning.adopt({"pump1": msgspec.structs.replace(node.source, learn=None)}, {"pump1": node.base})
+    node.adopt(node.base, msgspec.structs.replace(node.source, learn=None))
     assert node.settle() == 0
 
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import logging
+import resource
+import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +14,8 @@ from edge.features.feature_extractor import FeatureExtractor, PlacedBlock
 from edge.judgement.window import Window
 from edge.learning.packed import unpack
 from edge.learning.source_learner import DAY_S, SourceLearner, unlearnable
-from edge.learning.store import Store
+from edge.learning.starter import starter_path
+from edge.learning.store import Store, forget
 from edge.learning.stretch import APART_CELLS, HALF, LONE_COLUMNS, WINDOW_COLUMNS, Stretch
 from edge.model import Model
 from edge.pipeline import Listener
@@ -189,6 +193,31 @@ def test_learner_whose_disk_fails_pauses_and_says_so_and_goes_on_later(
     assert Store(tmp_path / "learning" / "pump1").count == 1
 
 
+def test_learner_on_a_full_disk_keeps_whole_records_and_goes_on_when_there_is_room(
+    machine: CalibratedMachine, sound: Float32, tmp_path: Path
+) -> None:
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails instead, after as much as there is room for
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    folder = tmp_path / "pump1"
+    learner = SourceLearner("pump1", folder, 7.0)
+    try:
+        learn(machine.model, sound[: 41 * RATE_HZ], learner)
+        (segment,) = Store(folder).segments
+        size = segment.stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 1000, before[1]))
+        assert len(learn(machine.model, sound[: 41 * RATE_HZ], learner)) > 60
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert learner.report is not None
+    assert learner.report.is_trouble
+    assert "cannot be written (" in str(learner.report.reason)
+    assert segment.stat().st_size == size
+    learn(machine.model, sound[: 41 * RATE_HZ], learner)
+    assert learner.report.is_learning
+    assert [one.number for one in Store(folder).stretches()] == [0, 1]
+
+
 def test_learner_that_fails_unexpectedly_keeps_no_window_from_being_scored(
     machine: CalibratedMachine, sound: Float32, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,3 +240,23 @@ def test_learner_that_is_off_touches_nothing(machine: CalibratedMachine, sound: 
 
 def test_learner_is_told_of_bundles_that_it_cannot_learn_with(machine: CalibratedMachine) -> None:
     assert unlearnable(machine.model) is None
+
+
+def test_learner_makes_no_store_anew_by_a_bundle_that_was_forgotten_with_the_last_one(
+    machine: CalibratedMachine, sound: Float32, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pump1"
+    folder.mkdir()
+    starter = starter_path(folder)
+    shutil.copy(machine.bundle, starter)
+    model = Model.load(starter)
+    learner = SourceLearner("pump1", folder, 7.0)
+    listener = Listener(model, RATE_HZ)
+    listener.overhear(learner)
+    listener.push(sound[: 45 * RATE_HZ])
+    assert Store(folder).count == 1
+    forget(folder)
+    listener.push(sound[: 45 * RATE_HZ])
+    assert not folder.exists()
+    assert learner.report is not None
+    assert (learner.report.state, learner.report.reason) == ("waiting", "forgotten; it begins anew")

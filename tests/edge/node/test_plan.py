@@ -7,9 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
+from edge.bundles.bundle import Bundle
 from edge.config.load import load_config
 from edge.config.schema import Config
 from edge.errors import BrokerError, BundleError, ConfigError
+from edge.learning.learning import store_folder
+from edge.learning.starter import starter_path
+from edge.learning.versions import Versions
 from edge.mqtt.topics import Topics
 from edge.node.known_sources import KnownSources
 from edge.node.plan import Plan, check_live
@@ -83,3 +87,40 @@ def test_known_sources_are_those_of_all_runs_of_the_node(tmp_path: Path) -> None
     (tmp_path / "outbox.sqlite.sources").write_text("damaged")
     assert KnownSources(outbox, Topics("test")).gone(["line3"]) == []
     assert KnownSources(tmp_path / "none" / "outbox.sqlite", Topics("test")).gone(["line3"]) == []  # cannot be written
+
+
+def self_taught(machine: CalibratedMachine, folder: Path) -> tuple[Config, Path]:
+    """A source without a bundle, and where its starter would be."""
+    config = config_of(folder, machine.bundle, sources={"pump1": {"microphone": {"device": "usb"}, "learn": {"days": 2}}})
+    starter = starter_path(store_folder(config.state_folder, "pump1"))
+    starter.parent.mkdir(parents=True)
+    return config, starter
+
+
+def test_plan_of_a_source_without_a_bundle_judges_by_what_was_learned_and_never_by_the_starter(
+    machine: CalibratedMachine, tmp_path: Path
+) -> None:
+    config, starter = self_taught(machine, tmp_path)
+    nothing = Plan.of(config)
+    assert (nothing.models, nothing.bases, nothing.bundle("pump1")) == ({}, {}, None)
+    shutil.copy(machine.bundle, starter)
+    listening = Plan.of(config, nothing)
+    assert listening.bases["pump1"] == listening.models["pump1"].bundle.sha256 == machine.model.bundle.sha256
+    assert listening.bundle("pump1") is None
+    versions = Versions(starter.parent)
+    versions.folder.mkdir()
+    tampered(machine.bundle, versions.candidate, lambda manifest, *_: manifest.update(created_at="2026-11-29T00:00:00Z"))
+    taken = versions.take(Bundle.read(versions.candidate).sha256, 1500.0, 1210.0, machine.model.bundle.sha256)
+    watching = Plan.of(config, listening)
+    bundle = watching.bundle("pump1")
+    assert bundle is not None
+    assert bundle.sha256 == taken.sha256
+    assert watching.judges("pump1")
+
+
+def test_plan_makes_a_damaged_starter_anew(machine: CalibratedMachine, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    config, starter = self_taught(machine, tmp_path)
+    starter.write_text("no bundle")
+    assert Plan.of(config).models == {}
+    assert not starter.exists()
+    assert "made anew" in caplog.text

@@ -101,6 +101,7 @@ def test_worker_that_changes_its_bundle_has_heard_what_came_while_the_successor_
     worker.step()  # an event opens
     worker.step()
     assert standby.behind_s == pytest.approx(1.8)
+    assert worker.bundle is not None
     other = replace(worker.bundle, sha256="1" * 64)
     worker.change_bundle(other, LoudnessListener, standby)
     worker.step()
@@ -113,6 +114,7 @@ def test_worker_that_changes_its_bundle_has_heard_what_came_while_the_successor_
     assert [window["score"] for window in said.of("score")] == [window["score"] for window in expected.of("score")]
     assert len(said.of("score")) == 10
     events = said.of("event")
+    assert whole.bundle is not None
     assert [(event["type"], event["seq"], event["bundle"][7:9]) for event in events[:2]] == [
         ("opened", 1, whole.bundle.sha256[:2]),
         ("closed", 2, whole.bundle.sha256[:2]),

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from edge.config.load import load_config
-from edge.config.schema import FilesConfig, MicrophoneConfig, MqttConfig, SourceConfig, TlsConfig, UrlConfig
+from edge.config.schema import FilesConfig, LearnConfig, MicrophoneConfig, MqttConfig, SourceConfig, TlsConfig, UrlConfig
 from edge.setup.answers import Answers
 
 
@@ -39,3 +39,12 @@ def test_answers_whatever_they_are_make_a_configuration_that_says_the_same(
     config = load_config(path)
     assert (config.node, config.mqtt.host, config.mqtt.username, config.mqtt.uses_tls) == ("123", "::1", "null", True)
     assert config.outbox_path == tmp_path / "outbox.sqlite"
+
+
+def test_answers_without_a_bundle_say_for_how_long_the_source_learns(tmp_path: Path) -> None:
+    source = SourceConfig(learn=LearnConfig(), microphone=MicrophoneConfig(device="usb"))
+    text = Answers("n", MqttConfig(host="h"), "pump1", source, tmp_path, True).text()
+    assert yaml.safe_load(text)["sources"]["pump1"] == {"microphone": {"device": "usb"}, "learn": {"days": 7.0}}
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    assert load_config(path).sources["pump1"] == source
