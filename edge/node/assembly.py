@@ -105,7 +105,10 @@ class Assembly:
 
         def make(rate_hz: int) -> Listener:
             moved = None if self.remote is None else self.remote.moved(name, model.bundle.sha256)
-            return Listener(model, rate_hz, self.plan.events, moved=moved)
+            listener = Listener(model, rate_hz, self.plan.events, moved=moved)
+            if self.remote is not None:
+                listener.teach(*self.remote.taught(name))
+            return listener
 
         return make
 

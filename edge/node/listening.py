@@ -42,6 +42,7 @@ class Listening:
         self._overhearing: Overhearing | None = None
         self.recent = Recent(0)
         self._hear_with(bundle)
+        self.teach()
 
     def _hear_with(self, bundle: Bundle) -> None:
         parameters = bundle.manifest.detector.parameters
@@ -90,9 +91,14 @@ class Listening:
             self._listener.overhear(None)
             standby.listener.overhear(self._overhearing)
         self._listener = standby.listener
+        self.teach()
         self._is_watched = False  # the new listener does not know yet
         self._silent_until_s = self._told_s + self.hop_s / 2
         self._tell(standby.windows)
+
+    def teach(self) -> None:
+        """Leave out from now on what the verdicts on events say."""
+        self._listener.teach(*self._publisher.taught)
 
     def overhear(self, overhearing: Overhearing) -> None:
         """Let somebody learn from what is heard from now on, whichever listener hears it."""
@@ -122,6 +128,9 @@ class Listening:
             self._work_s = 0.0
             self._unscored = 0
         self._tell(results)
+        for sound in self._listener.event_sounds():
+            self._publisher.sound(sound)
+            self.teach()  # who has marked an event before it was over
         if self._is_watched:
             for cells in self._listener.seen():
                 self._publisher.cells(cells)

@@ -38,6 +38,9 @@ class SourceLike(Protocol):
     def publisher(self) -> PublisherLike:
         """What publishes."""
 
+    def teach(self) -> None:
+        """The verdicts on its events have changed."""
+
     def move_threshold(self, moved: Moved | None) -> None:
         """Judge by another threshold from now on, None for the bundle's own."""
 

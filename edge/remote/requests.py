@@ -50,10 +50,12 @@ class SnoozeRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class MarkRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Record that an event was a false alarm or a real fault. Kept in `marks.jsonl`."""
+    """Say what an event was: sound like that of a false alarm does not alarm again. Kept in `marks.jsonl`."""
 
     event: Annotated[EventId, Meta(description="id of the event")]
-    verdict: Annotated[Literal["false_alarm", "real"], Meta(description="what you found at the machine")]
+    verdict: Annotated[
+        Literal["false_alarm", "real", "clear"], Meta(description="what you found at the machine; `clear` takes back what was said before")
+    ]
     note: Annotated[Note, Meta(description="your remark")] = ""
 
 

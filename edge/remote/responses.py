@@ -34,7 +34,8 @@ class MarkResponse(Response, frozen=True, kw_only=True):
     """The answer to `mark`: what is known of the event."""
 
     event: Annotated[EventId | None, Meta(description="id of the event")]
-    verdict: Annotated[Literal["false_alarm", "real"] | None, Meta(description="the verdict that was kept")]
+    verdict: Annotated[Literal["false_alarm", "real", "clear"] | None, Meta(description="the verdict that was kept")]
+    taught: Annotated[bool | None, Meta(description="whether what stood out in the event is known, and the verdict holds for its like")]
     source: Annotated[str | None, Meta(description="name of the source")]
     t_start: Annotated[Timestamp | None, Meta(description="start of the event")]
     peak_score: Annotated[float | None, Meta(description="highest score of the event")]

@@ -83,15 +83,25 @@ class Verbs:
             worker.publisher.snooze()
 
     def mark(self, request: MarkRequest, reply: Reply) -> None:
-        """Keep a verdict on an event."""
+        """Keep a verdict on an event, and teach it to the listener."""
         known = self._events.find(request.event)
 
         def kept(problem: Problem) -> None:
             if problem is not None:
                 reply.error(problem)
                 return
-            peak_score = rounded(known.peak_score, 4)
-            reply.ok(event=request.event, verdict=request.verdict, source=known.source, t_start=known.t_start, peak_score=peak_score)
+            worker = self._node.workers.get(known.source)
+            control = None if worker is None else worker.publisher.control
+            if worker is not None:
+                worker.teach()
+            reply.ok(
+                event=request.event,
+                verdict=request.verdict,
+                taught=control is not None and request.verdict != "clear" and control.teaches(request.event),
+                source=known.source,
+                t_start=known.t_start,
+                peak_score=rounded(known.peak_score, 4),
+            )
 
         mark = Mark(
             t=timestamp(time.time()),
