@@ -213,13 +213,20 @@ class Listener:
                 span = span.without(left_out)
             steady = self._steady(span)
             window = self._score(span, steady)
-        if self._overhearing is not None and self._long_average is not None and cells == self.model.window_cells:
-            with self.stopwatch.stage("learning"):
-                nats = math.fsum(steady.nats.values()) if steady else 0.0
-                self._overhearing.window(HeardWindow(span, window.anomalous, nats, self._long_average, left_out))
         if window.anomalous and self._ear is not None and self.model.steady is not None:
             self._ear.hear(span.first, self.model.steady.sound.decibels(span.deviations[AVERAGES]))
-        return [window, *self._heard(self._events.push(window))]
+        events = self._heard(self._events.push(window))
+        if self._overhearing is not None and self._long_average is not None and cells == self.model.window_cells:
+            with self.stopwatch.stage("learning"):
+                self._overhearing.window(self._overheard(span, window, steady, left_out, self._long_average))
+        return [window, *events]
+
+    def _overheard(
+        self, span: Span, window: Window, steady: WindowEvidence | None, left_out: NDArray[np.bool_], long_average: LongAverage
+    ) -> HeardWindow:
+        is_doubtful = window.anomalous or self._events.is_under_way or (self._recogniser is not None and self._recogniser.hears_real)
+        nats = math.fsum(steady.nats.values()) if steady else 0.0
+        return HeardWindow(span, window.anomalous, nats, long_average, is_doubtful, left_out)
 
     def _heard(self, events: list[Event]) -> list[Window | Event]:
         """Let the ear know of the ends of events."""

@@ -93,6 +93,8 @@ class Recogniser:
         self._cells = np.full(window_cells, UNKNOWN)  # (cell modulo window,) which absolute cell is there
         self._stands = np.zeros(window_cells, np.float32)  # dB of all bands; 0 where it does not stand out
         self._alike = np.zeros((window_cells, taught.moments), np.bool_)
+        self._real = np.zeros(window_cells, np.bool_)
+        self.hears_real = False  # whether the latest window has a sound like that of a real fault
         self._left_out = np.zeros((1 + WINDOWS) * window_cells, np.bool_)  # (cell modulo length,) as the latest window has it
         self._told = 0  # absolute cell up to which that is known
 
@@ -111,8 +113,10 @@ class Recogniser:
         allowed = alike.sum(axis=0) <= self.taught.most_alike
         known = (alike & allowed).any(axis=1)
         explained = np.zeros(len(cells), np.bool_)
+        self.hears_real = False
         for sound in sounds(stands > 0.0):
             own = stands[sound]
+            self.hears_real |= bool(own[self._real[rows][sound]].sum() >= MOST * own.sum())
             if own[known[sound]].sum() >= MOST * own.sum():
                 explained[max(0, sound.start - BEFORE_CELLS) : sound.stop + AFTER_CELLS] = True
         begun = cells[: min(AFTER_CELLS, max(0, self._told - first_cell))]  # their sound may have been before this window
@@ -129,8 +133,8 @@ class Recogniser:
 
     def _hear(self, cells: Int64, rows: Int64, decibels: Float32) -> None:
         new = np.flatnonzero((self._cells[rows] != cells) & ~np.isnan(decibels[:, 0]))
-        self._stands[rows[self._cells[rows] != cells]] = 0.0
-        self._alike[rows[self._cells[rows] != cells]] = False
+        others = rows[self._cells[rows] != cells]
+        self._stands[others], self._alike[others], self._real[others] = 0.0, False, False
         self._cells[rows] = cells
         if not len(new):
             return
@@ -140,6 +144,7 @@ class Recogniser:
         self._stands[rows[new[loud]]] = stands[loud]
         if loud.any():
             self._alike[rows[new[loud]]] = self.taught.alike(moments[loud])
+            self._real[rows[new[loud]]] = self.taught.is_real(moments[loud])
 
 
 def sounds(stands_out: Bools) -> Iterator[slice]:

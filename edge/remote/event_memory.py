@@ -34,6 +34,7 @@ class KnownEvent(msgspec.Struct, frozen=True, kw_only=True):
     first_bin: int  # of the source's `ScoreRecord`
     last_bin: int | None  # null while it is open
     told: bool = True  # False: it was within a snooze
+    peak_surprise: float | None = None  # what its peak score was, in the bundle's own unit; null in lines of earlier versions
 
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,6 +138,10 @@ class EventMemory:
     def is_false_alarm(self, event_id: str) -> bool:
         """Whether the latest verdict on an event is a false alarm."""
         return event_id in self._verdicts and self._verdicts[event_id].verdict == "false_alarm"
+
+    def is_real(self, event_id: str) -> bool:
+        """Whether the latest verdict on an event is a real fault."""
+        return event_id in self._verdicts and self._verdicts[event_id].verdict == "real"
 
     def judged(self, source: str, verdict: Verdict) -> list[str]:
         """The latest events of a source with this verdict, the oldest mark first."""

@@ -51,10 +51,6 @@ class EventSounds:
         """Those of some events, as far as they are known."""
         return [self._known[event] for event in events if event in self._known]
 
-    def knows(self, event: str) -> bool:
-        """Whether there is one of an event."""
-        return event in self._known
-
     def _path(self, event: str) -> Path:
         return self._folder / f"{event}{SUFFIX}"
 

@@ -57,6 +57,7 @@ class SourceControl:
         self._filter = SnoozeFilter(lambda: snoozes.is_snoozed(source))
         self._record: ScoreRecord | None = None
         self._bundle_sha256 = ""
+        self._own_surprise = 0.0  # at the bundle's own threshold
         self._window_s = 0.0
 
     def use(self, bundle: Bundle) -> None:
@@ -70,6 +71,7 @@ class SourceControl:
         first_bin = self._record.bin_of(0.0)
         self._events.end(self.source, bundle.sha256, first_bin - 1)  # an event that is open still is one that an earlier run was killed in
         self._events.watch(self.source, bundle.sha256, first_bin)
+        self._own_surprise = bundle.manifest.threshold.score_scale
         self._window_s = float(bundle.manifest.detector.parameters.get("window_s", 10.0))
 
     @property
@@ -127,8 +129,8 @@ class SourceControl:
         return taught(self.source, self._events, self._sounds)
 
     def teaches(self, event: str) -> bool:
-        """Whether something is known of the sound of an event."""
-        return self._sounds.knows(event)
+        """Whether what stood out in an event is known, and its verdict in force."""
+        return any(event == sound.event for sounds in self.taught for sound in sounds)
 
     def snooze(self) -> Event | None:
         """A snooze begins: the end of the event that is open, to be published; None without one."""
@@ -154,6 +156,7 @@ class SourceControl:
             peak_score=round(event.peak_score, 4),
             first_bin=record.bin_of(event.t_start_s),
             last_bin=self._last_bin(event) if event.type == "closed" else None,
+            peak_surprise=event.peak_score * self.threshold_factor * self._own_surprise,
             told=told is not None or self._events.was_told(event.id),
         )
         self._events.add(known)

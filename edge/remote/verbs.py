@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from edge.remote.background_writer import Problem
 from edge.remote.commands import Handler, Reply
 from edge.remote.event_memory import NO_BIN, EventMemory, Mark
 from edge.remote.node_like import NodeLike, SourceLike
-from edge.remote.recalibration import LEAST_FACTOR, MOST_FACTOR, recalibrate
+from edge.remote.recalibration import LEAST_FACTOR, MOST_FACTOR, Recalibration, recalibrate
 from edge.remote.requests import (
     CommandError,
     InfoRequest,
@@ -97,7 +98,7 @@ class Verbs:
             reply.ok(
                 event=request.event,
                 verdict=request.verdict,
-                taught=control is not None and request.verdict != "clear" and control.teaches(request.event),
+                taught=control is not None and control.teaches(request.event),
                 source=known.source,
                 t_start=known.t_start,
                 peak_score=rounded(known.peak_score, 4),
@@ -157,12 +158,13 @@ class Verbs:
             return
         rate = request.false_alarms_per_week or bundle.manifest.threshold.false_alarms_per_week
         events = self._events.of(request.source, bundle.sha256)
-        others = [event for event in events if not self._events.is_false_alarm(event.event)]
+        others = [event for event in events if not self._events.is_false_alarm(event.event) or control.teaches(event.event)]
+        real = [event.peak_surprise for event in events if event.peak_surprise is not None and self._events.is_real(event.event)]
         left_out = [(event.first_bin, NO_BIN if event.last_bin is None else event.last_bin) for event in others]
         known_from = self._events.complete_from(request.source, bundle.sha256)
         left_out.append((0, known_from - 1))
         bins = control.record.bins()
-        found = recalibrate(bins, left_out, bundle.manifest.threshold.score_scale, rate)
+        found = recalibrate(bins, left_out, bundle.manifest.threshold.score_scale, rate, min(real, default=math.inf))
         moved = found.moved
         told.update(
             threshold_factor=rounded(moved.factor, 4),
@@ -173,7 +175,7 @@ class Verbs:
             hours_used=round(found.used_s / 3600.0, 3),
             false_alarms=len(events) - len(others),
             events_left_out=len(others),
-            note=_note(len(others), bool(bins[0][0] < known_from), found.clipped),
+            note=_note(len(others), bool(bins[0][0] < known_from), found),
         )
         made_at = timestamp(time.time())
         adjustment = Adjustment(
@@ -224,14 +226,16 @@ class Verbs:
         return worker, worker.publisher.control
 
 
-def _note(events_left_out: int, is_older_unknown: bool, clipped: bool) -> str | None:
+def _note(events_left_out: int, is_older_unknown: bool, found: Recalibration) -> str | None:
     """What whoever asked should know besides the numbers."""
     notes = []
     if events_left_out:
-        notes.append("the sound of events that are not marked as false alarms does not count as normal")
+        notes.append("the sound of events does not count as normal, unless they are marked as false alarms and could not be taught")
     if is_older_unknown:
         notes.append("older sound does not count, because the node does not know its events")
-    if clipped:
+    if found.is_held:
+        notes.append("the sound asks for a higher threshold, which would not hear an event that is marked as real")
+    if found.clipped:
         bounds = f"a threshold is moved to between {LEAST_FACTOR:g} and {MOST_FACTOR:g} times the bundle's own only"
         notes.append(f"{bounds}: what the sound asks for is beyond, so calibrate again")
     return "; ".join(notes) or None
