@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from random import Random
 from typing import Protocol
 
 import numpy as np
@@ -82,7 +83,7 @@ class Listener:
         self._overhearing: Overhearing | None = None
         self._painter = Painter(model.heads, model.steady, model.front_end)
         self._recogniser: Recogniser | None = None  # while there is something to recognise
-        self._ear = EventEar(model.steady.spread_db, model.window_cells, np.random.default_rng()) if model.steady else None
+        self._ear = EventEar(model.steady.spread_db, model.window_cells, Random()) if model.steady else None
         self._events = EventTracker(settings or EventSettings(), new_id)
         self._windows = 0  # passed on the regular grid
         self._last_window_end = 0  # absolute cell

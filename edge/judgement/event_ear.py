@@ -6,6 +6,8 @@ said it: it has a tenth of a second's picture here and there, and nothing tells 
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +26,7 @@ APART_CELLS = 2  # so that no two are of one syllable's beginning and middle
 class EventEar:
     """Of one stream."""
 
-    def __init__(self, spread_db: Float64, window_cells: int, rng: np.random.Generator) -> None:
+    def __init__(self, spread_db: Float64, window_cells: int, rng: Random) -> None:
         """`spread_db`, shape = (band,), is how much frames of the machine's sound vary."""
         self._spread_db = spread_db
         self._window_cells = window_cells
@@ -45,9 +47,10 @@ class EventEar:
     def end(self, event: str) -> None:
         """The event with this id is over."""
         cells = np.array(sorted(self._moments), np.int64)
-        drawn = self._rng.permutation(cells[:: APART_CELLS if len(cells) > MOST_MOMENTS else 1])[:MOST_MOMENTS]
-        if len(drawn):
-            beyond, all_of_it = (np.stack([self._moments[int(cell)] for cell in own]) for own in (drawn, cells))
+        among = cells[:: APART_CELLS if len(cells) > MOST_MOMENTS else 1].tolist()
+        drawn = self._rng.sample(among, min(len(among), MOST_MOMENTS))
+        if drawn:
+            beyond, all_of_it = (np.stack([self._moments[cell] for cell in own]) for own in (drawn, cells.tolist()))
             beyond = beyond.astype(np.float16).astype(np.float32)  # as it is on disk
             self._heard.append(EventSound(event, beyond, self._common(beyond, cells, all_of_it)))
         self.forget()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,16 +11,22 @@ from pathlib import Path
 from edge.config.schema import SourceConfig
 from edge.errors import StoreError
 from edge.learning.fitting import Fitting, due_s
+from edge.learning.guard import LASTS_S
 from edge.learning.source_learner import SourceLearner
 from edge.learning.versions import Version, Versions
 from edge.model import BACKBONE_MEMBER
+from edge.private_files import make_folder
 from edge.remote.background_writer import BackgroundWriter, Problem
 
 FOLDER = "learning"
 LOOK_EVERY_S = 2.0
 LAST_WORTH_S = 600.0  # when learning is over, so much more than the last bundle knows is worth another
 
+QUESTION = "question"  # a file in the store while somebody is asked; whoever deletes it says yes
+ANSWER = "`auscult learn --accept`, or the command accept"
+
 Reload = Callable[[], object]
+LOG = logging.getLogger("auscult.learning")
 
 
 def store_folder(state_folder: Path, source: str) -> Path:
@@ -48,6 +55,7 @@ class Learning:
         self._writer = BackgroundWriter()
         self._sources: dict[str, _Source] = {}
         self._bases: Mapping[str, str] = {}
+        self._questions: dict[str, bool] = {}  # the sources of which somebody is asked, and whether that is on disk
         self._asked: dict[str, str] = {}  # the bundle of each source for which a reload was asked
         self._look_at_s = 0.0
 
@@ -96,6 +104,16 @@ class Learning:
 
         self._writer.write(job, then)
 
+    def accept(self, source: str) -> str | None:
+        """What lasts is the new normal of a source; why that cannot be said, in one line, or None."""
+        learner = self.learner(source)
+        if learner.days is None:
+            return f"{source} does not learn; add `learn: {{days: 7}}` to sources.{source} in the configuration"
+        if not learner.guard.accept():
+            return f"{source} has not alarmed for {LASTS_S / 60.0:.0f} minutes without an end: there is nothing to accept"
+        LOG.info("%s: what lasts is its new normal, and is learned", source)
+        return None
+
     def poll(self) -> None:
         """Do what follows from what is written, make bundles when it is time, and have a bundle taken over when another is chosen."""
         self._writer.poll()
@@ -115,9 +133,11 @@ class Learning:
     def _look(self, name: str, source: _Source) -> None:
         base, model = self._bases[name], source.learner.model
         assert model is not None
+        self._ask(name, source)
         source.fitting.poll()
         if not source.fitting.is_busy and self._is_due(name, source):
             source.fitting.begin(source.learner.learned_s, base, model.bundle.manifest)
+            source.learner.guard.accepted_s = 0.0
         chosen = source.versions.chosen(base)
         wanted = base if chosen is None else chosen.sha256
         if wanted != model.bundle.sha256 and self._asked.get(name) != wanted:
@@ -125,6 +145,19 @@ class Learning:
             self.reload()
         elif wanted == model.bundle.sha256:
             self._asked.pop(name, None)
+
+    def _ask(self, name: str, source: _Source) -> None:
+        """Ask whether what lasts is the new normal, and hear the answer of `auscult learn --accept`."""
+        guard, question = source.learner.guard, store_folder(self._state_folder, name) / QUESTION
+        if guard.asks and name not in self._questions:
+            LOG.warning("%s: has alarmed for %.0f min without an end; if this is its new normal: %s", name, LASTS_S / 60.0, ANSWER)
+            self._questions[name] = False
+            self._writer.write(lambda: _put(question), lambda problem: self._questions.update({name: problem is None}))
+        elif not guard.asks and name in self._questions:
+            del self._questions[name]
+            self._writer.write(lambda: _take_away(question))
+        elif self._questions.get(name) and not question.exists():
+            self.accept(name)
 
     def _is_due(self, name: str, source: _Source) -> bool:
         report, model = source.learner.report, source.learner.model
@@ -134,7 +167,7 @@ class Learning:
             return False  # whoever has the backbone's file makes the bundles
         last_s = max((one.learned_s for one in self.versions(name)), default=0.0)
         is_last = report.state == "over" and report.learned_s >= max(LAST_WORTH_S, last_s + LAST_WORTH_S)
-        return report.learned_s >= due_s(last_s) or is_last
+        return report.learned_s >= due_s(last_s) or is_last or source.learner.guard.is_due
 
     def _source(self, name: str) -> _Source:
         if name not in self._sources:
@@ -142,3 +175,20 @@ class Learning:
             learner = SourceLearner(name, folder, None, self._writer.write)
             self._sources[name] = _Source(learner, Fitting(name, folder, self._fit_command, self._clock), Versions(folder))
         return self._sources[name]
+
+
+def _put(question: Path) -> Problem:
+    try:
+        make_folder(question.parent)
+        question.touch()
+    except OSError as error:
+        return str(error)
+    return None
+
+
+def _take_away(question: Path) -> Problem:
+    try:
+        question.unlink(missing_ok=True)
+    except OSError as error:
+        return str(error)
+    return None

@@ -267,6 +267,7 @@ class LearningPayload(msgspec.Struct, frozen=True, kw_only=True):
     bundle: Annotated[Sha256, Meta(description="SHA-256 of the bundle in force")]
     version: Annotated[Count | None, Meta(description="its version; null for the bundle of the configuration")]
     versions: Annotated[list[LearnedVersion], Meta(description="the versions that are kept, the oldest first")]
+    asks: Annotated[bool, Meta(description="whether it has alarmed for so long that somebody should say if this is its new normal")] = False
 
 
 class LearningHealth(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ def learning_payload(learning: Learning, source: str) -> LearningPayload | None:
         next_at_learned_s=None if is_over else round(learning.next_due_s(source), 1),
         bundle=f"sha256:{model.bundle.sha256}",
         version=next((one.number for one in versions if one.sha256 == model.bundle.sha256), None),
+        asks=learner.guard.asks,
         versions=[_told(one) for one in versions],
     )
 

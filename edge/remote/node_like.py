@@ -62,5 +62,8 @@ class NodeLike(Protocol):
     def roll_back(self, source: str, on_done: Callable[[int | None, str | None], None]) -> None:
         """Go back to the learned bundle before the one in force; `on_done` hears its version, or why that cannot be."""
 
+    def accept(self, source: str) -> str | None:
+        """What a source alarms at without an end is its new normal; why that cannot be said, in one line, or None."""
+
     def request_reload(self, on_done: Callable[[str | None], None]) -> None:
         """Read the configuration again."""

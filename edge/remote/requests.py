@@ -91,6 +91,12 @@ class RollbackRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=
     source: Source
 
 
+class AcceptRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Say that what a source has alarmed at for a quarter of an hour or longer is its new normal sound. Needs `learn` for the source."""
+
+    source: Source
+
+
 class InfoRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Ask what runs on the node: version, uptime, path of `config.yaml` and the sources."""
 
@@ -103,6 +109,7 @@ REQUESTS: Final[dict[Verb, type[Request]]] = {
     "snapshot": SnapshotRequest,
     "watch": WatchRequest,
     "rollback": RollbackRequest,
+    "accept": AcceptRequest,
     "info": InfoRequest,
 }
 
@@ -114,6 +121,7 @@ _EXAMPLES: Final[dict[Verb, str]] = {
     "snapshot": '{"source": "pump1", "seconds": 10}',
     "watch": '{"source": "pump1", "seconds": 60}',
     "rollback": '{"source": "pump1"}',
+    "accept": '{"source": "pump1"}',
     "info": "{}",
 }
 

@@ -90,6 +90,12 @@ class RollbackResponse(Response, frozen=True, kw_only=True):
     version: Annotated[Count | None, Meta(description="version that is taken over now; null for the bundle of the configuration")]
 
 
+class AcceptResponse(Response, frozen=True, kw_only=True):
+    """The answer to `accept`: it is learned from now on, and does not alarm any more when the next bundle knows it."""
+
+    source: Annotated[str | None, Meta(description="name of the source")]
+
+
 class InfoResponse(Response, frozen=True, kw_only=True):
     """The answer to `info`."""
 
@@ -108,6 +114,7 @@ RESPONSES: Final[dict[Verb, type[Response]]] = {
     "snapshot": SnapshotResponse,
     "watch": WatchResponse,
     "rollback": RollbackResponse,
+    "accept": AcceptResponse,
     "info": InfoResponse,
 }
 

@@ -18,6 +18,7 @@ from edge.remote.event_memory import NO_BIN, EventMemory, Mark
 from edge.remote.node_like import NodeLike, SourceLike
 from edge.remote.recalibration import LEAST_FACTOR, MOST_FACTOR, Recalibration, recalibrate
 from edge.remote.requests import (
+    AcceptRequest,
     CommandError,
     InfoRequest,
     MarkRequest,
@@ -69,6 +70,7 @@ class Verbs:
             "snapshot": self.snapshot,
             "watch": self.watch,
             "rollback": self.rollback,
+            "accept": self.accept,
             "info": self.info,
         }
 
@@ -138,6 +140,14 @@ class Verbs:
                 reply.error(problem)
 
         self._node.roll_back(request.source, chosen)
+
+    def accept(self, request: AcceptRequest, reply: Reply) -> None:
+        """What lasts is the new normal."""
+        self._source(request.source)
+        problem = self._node.accept(request.source)
+        if problem is not None:
+            raise CommandError(problem)
+        reply.ok(source=request.source)
 
     def recalibrate_threshold(self, request: RecalibrateRequest, reply: Reply) -> None:
         """Set the threshold so that recent sound exceeds it as often as it may."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -34,7 +36,7 @@ def with_sound(rows: Float32, at: int, cells: int, shape: NDArray[np.float64], p
 
 
 def heard(rows: Float32, event: str = "E") -> EventSound:
-    ear = EventEar(SPREAD_DB, WINDOW, np.random.default_rng(0))
+    ear = EventEar(SPREAD_DB, WINDOW, Random(0))
     ear.hear(0, rows)
     ear.end(event)
     (sound,) = ear.take()
@@ -109,7 +111,7 @@ def test_recogniser_lost_cells_are_passed_over(thud: EventSound) -> None:
 
 
 def test_event_ear_keeps_a_bounded_part_without_order_and_as_it_is_on_disk() -> None:
-    ear = EventEar(SPREAD_DB, WINDOW, np.random.default_rng(0))
+    ear = EventEar(SPREAD_DB, WINDOW, Random(0))
     rows = with_sound(machine(1000), 100, 800, THUD, 20.0)
     rows[:, 0] = np.where(np.arange(1000) % 2, rows[:, 0], rows[:, 0] + 1.0)
     for first in range(0, 750, 125):
@@ -123,7 +125,7 @@ def test_event_ear_keeps_a_bounded_part_without_order_and_as_it_is_on_disk() -> 
 
 
 def test_event_ear_event_of_which_nothing_stood_out_has_no_sound() -> None:
-    ear = EventEar(SPREAD_DB, WINDOW, np.random.default_rng(0))
+    ear = EventEar(SPREAD_DB, WINDOW, Random(0))
     ear.hear(0, machine())
     ear.end("E")
     assert ear.take() == []

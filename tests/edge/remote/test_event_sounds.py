@@ -11,7 +11,7 @@ from edge.remote.event_sounds import REMEMBERED, EventSounds
 
 def sound(event: str, moments: int = 3) -> EventSound:
     rng = np.random.default_rng(len(event))
-    return EventSound(event, rng.integers(0, 40, (moments, 64)).astype(np.float32) / 4, np.arange(1, moments + 1))
+    return EventSound(event, rng.integers(0, 40, (moments, 64)).astype(np.float32), np.arange(1, moments + 1))
 
 
 def test_event_sounds_after_a_restart_are_the_same_numbers(tmp_path: Path) -> None:

@@ -57,6 +57,10 @@ class Site:
         self.version = None if self.version is None else self.version - 1 or None
         on_done(self.version, None if source == "pump1" else "no such version")
 
+    def accept(self, source: str) -> str | None:
+        """As the daemon's, when something lasts in one source."""
+        return None if source == "pump1" else "nothing to accept"
+
     def request_reload(self, on_done: Callable[[str | None], None]) -> None:
         """As the daemon's."""
         self.on_done.append(on_done)
@@ -191,6 +195,12 @@ def test_snooze_event_within_it_ends_under_the_id_that_was_published(site: Site)
     assert told[0][1] == told[1][1] != told[2][1] == told[3][1]
     assert [seq for _, _, seq in told] == [1, 2, 3, 4]
     assert site.said.of("state") == ["OFF", "ON", "OFF", "ON", "OFF"]
+
+
+def test_accept_answers_or_says_why_not(site: Site) -> None:
+    answer = site.ask("accept", source="pump1")
+    assert (answer["status"], answer["source"]) == ("ok", "pump1")
+    assert site.ask("accept", source="pump2")["status"] == "error"
 
 
 def test_rollback_answers_with_the_version_that_is_taken_over(site: Site) -> None:
