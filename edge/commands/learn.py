@@ -15,6 +15,7 @@ from edge.learning.learning import FOLDER, QUESTION
 from edge.learning.store import STORE, Store, forget
 from edge.learning.versions import Versions
 from edge.mqtt.timestamp import timestamp
+from edge.remote.source_control import marks_in_force
 
 EXAMPLE = """examples, for a source with `learn:` in config.yaml:
   auscult learn --status
@@ -122,6 +123,7 @@ def _told(name: str, folder: Path, config: Config) -> dict[str, object]:
         "last": timestamp(store.last_wall_s) if store.last_wall_s else None,
         "megabytes": round(store.stored_bytes / 1e6, 1),
         **_versions(name, folder, config),
+        "marks": [sound.event for sounds in marks_in_force(config.state_folder, name) for sound in sounds],
         "store": str(folder),
     }
 

@@ -268,6 +268,7 @@ class LearningPayload(msgspec.Struct, frozen=True, kw_only=True):
     version: Annotated[Count | None, Meta(description="its version; null for the bundle of the configuration")]
     versions: Annotated[list[LearnedVersion], Meta(description="the versions that are kept, the oldest first")]
     asks: Annotated[bool, Meta(description="whether it has alarmed for so long that somebody should say if this is its new normal")] = False
+    marks: Annotated[list[EventId], Meta(description="the marked events that teach, whichever version is in force")] = []
 
 
 class LearningHealth(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,8 +11,8 @@ from edge.mqtt.payloads import SCHEMA_VERSION, LearnedVersion, LearningPayload
 from edge.mqtt.timestamp import timestamp
 
 
-def learning_payload(learning: Learning, source: str) -> LearningPayload | None:
-    """How far learning from a source has come; None when it is off, or nothing was heard yet."""
+def learning_payload(learning: Learning, source: str, marks: list[str]) -> LearningPayload | None:
+    """How far learning from a source has come; None when it is off, or nothing was heard yet. `marks` are the events that teach."""
     learner = learning.learner(source)
     report, model = learner.report, learner.model
     if report is None or model is None or learner.days is None:
@@ -32,6 +32,7 @@ def learning_payload(learning: Learning, source: str) -> LearningPayload | None:
         bundle=f"sha256:{model.bundle.sha256}",
         version=next((one.number for one in versions if one.sha256 == model.bundle.sha256), None),
         asks=learner.guard.asks,
+        marks=marks,
         versions=[_told(one) for one in versions],
     )
 

@@ -30,6 +30,11 @@ def taught(source: str, events: EventMemory, sounds: EventSounds) -> Taught:
     return sounds.of(events.judged(source, "false_alarm")), sounds.of(events.judged(source, "real"))
 
 
+def marks_in_force(state_folder: Path, source: str) -> Taught:
+    """The same, as it is on disk."""
+    return taught(source, EventMemory(state_folder), EventSounds(state_folder / FOLDER / source))
+
+
 class SourceControl:
     """Of one source. Used by the worker's thread alone."""
 
