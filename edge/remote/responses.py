@@ -60,9 +60,7 @@ class RecalibrateResponse(Response, frozen=True, kw_only=True):
     ]
     hours_heard: Annotated[float | None, Meta(description="hours of sound with this bundle in the last week")]
     hours_used: Annotated[float | None, Meta(description="hours of it that were used")]
-    false_alarms: Annotated[
-        Count | None, Meta(description="false alarms that could not be taught: their sound counts as normal")
-    ]
+    false_alarms: Annotated[Count | None, Meta(description="false alarms that could not be taught: their sound counts as normal")]
     events_left_out: Annotated[Count | None, Meta(description="all other events: their sound does not count")]
     note: Annotated[str | None, Meta(description="the same in words")]
     warning: NotKept
