@@ -9,7 +9,8 @@ Nothing here touches a clock, socket or device: the daemon, `auscult score`, cal
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ from edge.features.feature_extractor import FeatureExtractor, Gap, PlacedBlock
 from edge.features.frontend import mels_below
 from edge.judgement.cells import CellRecorder, Cells
 from edge.judgement.event import Event
+from edge.judgement.event_ear import EventEar
 from edge.judgement.event_tracker import EventSettings, EventTracker
 from edge.judgement.fusion import fuse
 from edge.judgement.judge import AVERAGES, Judge
@@ -26,6 +28,7 @@ from edge.judgement.long_average import LongAverage
 from edge.judgement.overhearing import HeardWindow, PatchHearing
 from edge.judgement.painter import Painter, blank_picture
 from edge.judgement.steady import WindowEvidence
+from edge.judgement.taught import EventSound, Recogniser, Taught
 from edge.judgement.threshold import Moved
 from edge.judgement.timeline import Span, Timeline
 from edge.judgement.ulid import new_ulid
@@ -83,6 +86,8 @@ class Listener:
         self._overhearing: tuple[Overhearing, ...] = ()
         self._is_judging = is_judging
         self._painter = Painter(model.heads, model.steady, model.front_end)
+        self._recogniser: Recogniser | None = None  # while there is something to recognise
+        self._ear = EventEar(model.steady.spread_db, model.window_cells, Random()) if model.steady else None
         self._events = EventTracker(settings or EventSettings(), new_id)
         self._windows = 0  # passed on the regular grid
         self._last_window_end = 0  # absolute cell
@@ -105,11 +110,11 @@ class Listener:
         end = self._timeline.cells
         if end > self._last_window_end:
             results += self._window(end, min(self.model.window_cells, end))
-        return [*results, *self._events.finish()]
+        return [*results, *self._heard(self._events.finish())]
 
     def end_event(self) -> list[Window | Event]:
         """Close the open event, if there is one, and continue to listen."""
-        return [*self._events.finish()]
+        return self._heard(self._events.finish())
 
     def set_events(self, settings: EventSettings) -> None:
         """Use other rules from now on for opening and closing events; an open event continues."""
@@ -119,6 +124,23 @@ class Listener:
         """Judge by another threshold from now on, None for the bundle's own. An open event is closed: no event has scores in two units."""
         self._threshold = self.model.threshold.moved(moved)
         return self.end_event()
+
+    def teach(self, false_alarms: Sequence[EventSound], real: Sequence[EventSound] = ()) -> None:
+        """Leave out sounds like those of false alarms from the next window on, but none like a real fault's. Nothing else changes.
+
+        What was heard with another front end or bandwidth is passed over.
+        """
+        if self.model.steady is None:
+            return
+        spread_db = self.model.steady.spread_db
+        ours, others = ([sound for sound in sounds if sound.beyond.shape[1:] == spread_db.shape] for sounds in (false_alarms, real))
+        taught = Taught(ours, others, spread_db)
+        if self._recogniser is None or self._recogniser.taught.events != taught.events:
+            self._recogniser = None if taught.is_empty else Recogniser(taught, self.model.window_cells)
+
+    def event_sounds(self) -> list[EventSound]:
+        """What stood out in the events that ended since the last call."""
+        return [] if self._ear is None else self._ear.take()
 
     def watch(self, is_watched: bool) -> None:
         """Start or stop collecting what `seen` returns."""
@@ -173,7 +195,7 @@ class Listener:
             while self._next_window_end() <= until_cell:
                 self._windows += 1
         # Whatever holds sound again ends after the gap.
-        yield from self._events.pass_over(until_cell * self._front_end.cell_s - self.model.window_s)
+        yield from self._heard(self._events.pass_over(until_cell * self._front_end.cell_s - self.model.window_s))
 
     def _due(self) -> Iterator[Window | Event]:
         """Windows on the regular grid that are complete: window k ends on the last whole cell before k hops have passed."""
@@ -192,15 +214,37 @@ class Listener:
             span = self._timeline.read(end, cells)
             if span.lost_cells == cells:
                 return []
+            left_out = self._left_out(span)
+            if left_out.any():
+                span = span.without(left_out)
             steady = self._steady(span)
             window = self._score(span, steady)
+        if window.anomalous and self._ear is not None and self.model.steady is not None:
+            self._ear.hear(span.first, self.model.steady.sound.decibels(span.deviations[AVERAGES]))
+        events = self._heard(self._events.push(window))
         if self._overhearing and self._long_average is not None and cells == self.model.window_cells:
             with self.stopwatch.stage("learning"):
-                nats = math.fsum(steady.nats.values()) if steady else 0.0
-                heard = HeardWindow(span, window.anomalous, nats, self._long_average, window)
+                heard = self._overheard(span, window, steady, left_out, self._long_average)
                 for one in self._overhearing:
                     one.window(heard)
-        return [window, *self._events.push(window)]
+        return [window, *events]
+
+    def _overheard(
+        self, span: Span, window: Window, steady: WindowEvidence | None, left_out: NDArray[np.bool_], long_average: LongAverage
+    ) -> HeardWindow:
+        is_doubtful = window.anomalous or self._events.is_under_way or (self._recogniser is not None and self._recogniser.hears_real)
+        nats = math.fsum(steady.nats.values()) if steady else 0.0
+        return HeardWindow(span, window.anomalous, nats, long_average, window, is_doubtful, left_out)
+
+    def _heard(self, events: list[Event]) -> list[Window | Event]:
+        """Let the ear know of the ends of events."""
+        if self._ear is not None:
+            for event in events:
+                if event.type == "closed":
+                    self._ear.end(event.id)
+            if not self._events.is_under_way:
+                self._ear.forget()
+        return [*events]
 
     def _score(self, span: Span, steady: WindowEvidence | None) -> Window:
         """The window score is the surprise of all its heads together, in units of the alarm threshold."""
@@ -240,4 +284,11 @@ class Listener:
         """What the heads of steady sound make of a window; None when the bundle has none."""
         if self.model.steady is None or self._long_average is None:
             return None
-        return self.model.steady.strongest_evidence(span.deviations[AVERAGES], self._long_average.mean(span.last))
+        left_out = self._recogniser.left_out_before(span.last) if self._recogniser is not None else None
+        return self.model.steady.strongest_evidence(span.deviations[AVERAGES], self._long_average.mean(span.last, left_out=left_out))
+
+    def _left_out(self, span: Span) -> NDArray[np.bool_]:
+        """The cells of taught sounds, shape = (time,)."""
+        if self._recogniser is None or self.model.steady is None:
+            return np.zeros(span.last - span.first, np.bool_)
+        return self._recogniser.explained(span.first, self.model.steady.sound.decibels(span.deviations[AVERAGES]))

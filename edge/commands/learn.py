@@ -11,15 +11,17 @@ from edge.config.schema import Config
 from edge.console.output import print_result
 from edge.doctor.sandbox import take_state_folder
 from edge.errors import StoreError, UserError
-from edge.learning.learning import FOLDER
+from edge.learning.learning import FOLDER, QUESTION
 from edge.learning.starter import starter_path
 from edge.learning.store import STORE, Store, forget
 from edge.learning.versions import Versions
 from edge.mqtt.timestamp import timestamp
+from edge.remote.source_control import marks_in_force
 
 EXAMPLE = """examples, for a source with `learn:` in config.yaml:
   auscult learn --status
   auscult learn --rollback --source pump1
+  auscult learn --accept --source pump1
   auscult learn --freeze --source pump1
   auscult calibrate --store /var/lib/auscult/learning/pump1 --output pump1.auscult
 
@@ -34,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--status", action="store_true", help="say how much was learned, and where it is kept")
     what.add_argument("--rollback", action="store_true", help="go back to the bundle before the one in force")
+    what.add_argument("--accept", action="store_true", help="what a source alarms at for long is its new normal: learn it")
     what.add_argument("--freeze", action="store_true", help="learn nothing more, and keep what was learned")
     what.add_argument("--resume", action="store_true", help="go on after --freeze")
     what.add_argument("--forget", action="store_true", help="delete what was learned; a source that learns begins anew")
@@ -79,6 +82,8 @@ def _change(name: str, folder: Path, config: Config, args: argparse.Namespace) -
     try:
         if args.rollback:
             Versions(folder).roll_back(_base(name, config))
+        elif args.accept:
+            _accept(name, folder / QUESTION)
         elif args.forget and folder.exists():
             forget(folder)
         elif args.freeze:
@@ -87,6 +92,13 @@ def _change(name: str, folder: Path, config: Config, args: argparse.Namespace) -
             Store(folder).thaw()
     except OSError as error:
         raise StoreError(folder, f"cannot be changed: {error.strerror or error}; call it as the daemon's user: sudo -u auscult") from error
+
+
+def _accept(name: str, question: Path) -> None:
+    try:
+        question.unlink()
+    except FileNotFoundError:
+        raise UserError(name, "asks nothing: it has not alarmed for so long without an end that it may be a new normal") from None
 
 
 def _base(name: str, config: Config) -> str:
@@ -123,6 +135,7 @@ def _told(name: str, folder: Path, config: Config) -> dict[str, object]:
         "last": timestamp(store.last_wall_s) if store.last_wall_s else None,
         "megabytes": round(store.stored_bytes / 1e6, 1),
         **_versions(name, folder, config),
+        "marks": [sound.event for sounds in marks_in_force(config.state_folder, name) for sound in sounds],
         "store": str(folder),
     }
 

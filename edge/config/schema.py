@@ -50,7 +50,7 @@ __all__ = [
     "state_folder",
 ]
 
-Verb = Literal["snooze", "mark", "reload", "recalibrate-threshold", "snapshot", "watch", "rollback", "info"]
+Verb = Literal["snooze", "mark", "reload", "recalibrate-threshold", "snapshot", "watch", "rollback", "accept", "info"]
 VERBS: tuple[Verb, ...] = get_args(Verb)
 
 

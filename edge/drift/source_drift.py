@@ -89,7 +89,7 @@ class SourceDrift:
             self._hour = None
         if self._hour is None:
             self._hour, self._offset_s = OpenHour(at, model.bundle.sha256), offset_s
-        if heard.is_anomalous or span.lost_cells or window.score is None:
+        if heard.is_doubtful or span.lost_cells or window.score is None:
             return
         assert model.steady is not None
         layout = model.steady.sound.layout

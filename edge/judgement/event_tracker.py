@@ -56,6 +56,11 @@ class EventTracker:
         """Whether an announced event is going on."""
         return self._open is not None and self._open.told_s is not None
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether an event is observed, announced or not."""
+        return self._open is not None
+
     def push(self, window: Window) -> list[Event]:
         """Take the next window; return the messages it causes."""
         if window.score is None:  # too much was lost to say: neither better nor worse

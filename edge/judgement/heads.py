@@ -174,9 +174,9 @@ def _moment(feature: str, scale: HeadScale, heard: Float64, known: Float64) -> F
     return scale.surprise(moments(contrast(heard, feature, known)).max(), 1)
 
 
-def _sustained(feature: str, scale: HeadScale, heard: Float64, _: Float64) -> Float64:
+def _sustained(feature: str, scale: HeadScale, heard: Float64, known: Float64) -> Float64:
     return scale.surprise(heard.mean(), len(heard))
 
 
-def _largest(feature: str, scale: HeadScale, heard: Float64, _: Float64) -> Float64:
+def _largest(feature: str, scale: HeadScale, heard: Float64, known: Float64) -> Float64:
     return scale.surprise(heard.max(), 1)

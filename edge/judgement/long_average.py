@@ -38,13 +38,19 @@ class LongAverage:
         self._ends[self._next] = first_cell + len(rows)
         self._next = (self._next + 1) % len(self._ends)
 
-    def mean(self, last_cell: int, cells: int | None = None) -> tuple[Float64, int]:
+    def mean(self, last_cell: int, cells: int | None = None, left_out: NDArray[np.bool_] | None = None) -> tuple[Float64, int]:
         """The mean of the cells of blocks that end by the absolute cell `last_cell`, shape = (column,), and how many these are.
 
-        Of blocks that end among the last `cells`, those of three windows if None.
+        Of blocks that end among the last `cells`, those of three windows if None; without those that hold a cell which is left out, of
+        the cells before `last_cell`, shape = (time,).
         """
         first_cell = last_cell - (self._cells if cells is None else cells)
-        within = ((self._ends <= last_cell) & (self._ends > first_cell)).astype(np.float32)
+        wanted = (self._ends <= last_cell) & (self._ends > first_cell)
+        if left_out is not None and left_out.any():
+            before = np.concatenate([[0], np.cumsum(left_out)])  # (time + 1,)
+            ends, starts = (np.clip(end - last_cell + len(left_out), 0, len(left_out)) for end in (self._ends, self._ends - self._heard))
+            wanted &= before[ends] == before[starts]
+        within = wanted.astype(np.float32)
         heard = int(within @ self._heard)
         with np.errstate(invalid="ignore", divide="ignore"):
             means: Float64 = ((within @ self._sums) / (within @ self._counts)).astype(np.float64)

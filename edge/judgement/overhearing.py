@@ -25,6 +25,8 @@ class HeardWindow:
     steady_nats: float  # of the heads of steady sound
     long_average: LongAverage
     judged: Window
+    is_doubtful: bool  # anomalous, or of an event, or like a real fault: not to be taken for normal
+    left_out: NDArray[np.bool_]  # (time,) cells of taught sounds, which no head has judged
 
 
 @runtime_checkable

@@ -35,6 +35,7 @@ STEADY_HEADS = (LEVEL, PROFILE, DYNAMICS)
 LOOKS_NATS = 6.0
 USUAL_NATS = 3.0  # that a window has of normal sound; what it has beyond them may last
 EITHER = frozenset({LEVEL})  # heads whose statistics measure the same: the farthest counts, not their sum
+USUAL_SPREAD_DB = 4.0  # of the frames of noise
 LONGER = 1.25  # times a window; what is hardly longer says the same
 
 # Relative: how loud the machine is does not count, for its microphone's gain drifts.
@@ -120,6 +121,13 @@ class Steady:
         if any(statistic.kind == "whitened" and normal[asked[name].vector].whitening is None for name, statistic in statistics.items()):
             raise ValueError("steady has no covariance")
         return cls(sound, normal, statistics)
+
+    @property
+    def spread_db(self) -> Float64:
+        """How much frames vary within normal windows, shape = (band,) dB; a usual number where no head knows it."""
+        bands = self.sound.layout.bands
+        known = self._normal.get(DYNAMICS)
+        return np.full(bands, USUAL_SPREAD_DB) if known is None else known.centre[:bands]
 
     def evidence(self, rows: Float32) -> dict[str, float]:
         """The evidence of each head, in nats, from the averages of a window's cells, shape = (time, column); NaN without sound."""

@@ -22,6 +22,11 @@ class Span:
     deviations: Mapping[str, Float32]  # feature -> (time, band) float32; NaN where audio was lost
     lost_cells: int
 
+    def without(self, left_out: NDArray[np.bool_]) -> Span:
+        """The same as if some of its cells, shape = (time,), had not been heard; `lost_cells` stays."""
+        deviations = {feature: np.where(left_out[:, None], np.float32(np.nan), values) for feature, values in self.deviations.items()}
+        return Span(self.first, self.last, deviations, self.lost_cells)
+
 
 class Timeline:
     """Collects deviations by absolute cell, for one source."""

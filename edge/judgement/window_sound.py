@@ -43,6 +43,10 @@ class WindowSound:
         low = self._columns["low"]
         return {"level": 2, "profile": 3 * layout.bands, "shape": layout.bands, "low": low.stop - low.start, "dynamics": dynamics}
 
+    def decibels(self, rows: Float32) -> Float32:
+        """How loud each band of each cell is, shape = (time, band) dB, of the averages of cells, (time, column)."""
+        return rows[:, self._columns["decibels"]]
+
     def mean(self, rows: Float32) -> Float64:
         """The mean of a window's cells, shape = (column,); NaN where there is none."""
         means = (np.ones(len(rows), np.float32) @ rows).astype(np.float64) / len(rows)

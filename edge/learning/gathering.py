@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from edge.features.frontend import PANNS
 from edge.judgement.cells import Cells
 from edge.judgement.event import Event
 from edge.judgement.event_tracker import EventSettings
+from edge.judgement.taught import EventSound
 from edge.judgement.threshold import Moved
 from edge.judgement.window import HOP_S, WINDOW_S, Localization, Window
 from edge.learning.starting_sound import StartingSound
@@ -54,6 +56,13 @@ class Gathering:
 
     def set_events(self, settings: EventSettings) -> None:
         """There will be none."""
+
+    def teach(self, false_alarms: Sequence[EventSound], real: Sequence[EventSound] = ()) -> None:
+        """Nothing is judged."""
+
+    def event_sounds(self) -> Sequence[EventSound]:
+        """Of none."""
+        return []
 
     def overhear(self, *overhearing: Overhearing) -> None:
         """There is nothing to hear but the sound itself."""

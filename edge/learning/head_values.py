@@ -2,7 +2,7 @@
 
 Of each feature with a moment head: the moment of the window, of some blocks of eight cells, and of one cell of each of these blocks. Of
 each with a sustained head: its mean. For the map: the highest cell of a block, one cell, and the highest second of a block. Then the nats
-of the heads of steady sound, and whether the window was anomalous.
+of the heads of steady sound, and whether the window was doubtful.
 """
 
 from __future__ import annotations
@@ -79,4 +79,4 @@ def head_values(features: Mapping[str, int], heard: HeardWindow) -> NDArray[np.f
     for feature in drawn_features(features):
         highest = shown(deviations[feature], feature, "stream").max(axis=1)
         values += [highest[block].max(), highest[block.start], over_a_second(deviations[feature])[block].max()]
-    return np.array([*values, heard.steady_nats, float(heard.is_anomalous)])
+    return np.array([*values, heard.steady_nats, float(heard.is_doubtful)])

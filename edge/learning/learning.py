@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,17 +12,23 @@ from edge.config.schema import SourceConfig
 from edge.errors import StoreError
 from edge.learning.fitting import FIRST_AFTER_S, Fitting, due_s
 from edge.learning.gathering import Gathering
+from edge.learning.guard import LASTS_S
 from edge.learning.source_learner import SourceLearner
 from edge.learning.starter import MAKING_S, first_due_s, starter_path
 from edge.learning.starting_sound import StartingSound
 from edge.learning.versions import Version, Versions
 from edge.model import BACKBONE_MEMBER
+from edge.private_files import make_folder
 from edge.remote.background_writer import BackgroundWriter, Problem
 
 FOLDER = "learning"
 LOOK_EVERY_S, LOOK_PLAYING_S = 2.0, 0.2  # the latter where a file is played as fast as can be
 ASK_AGAIN_S = 60.0  # after a reload that was refused
 LAST_WORTH_S = 600.0  # when learning is over, so much more than the last bundle knows is worth another
+
+QUESTION = "question"  # a file in the store while somebody is asked; whoever deletes it says yes
+ANSWER = "`auscult learn --accept`, or the command accept"
+LOG = logging.getLogger("auscult.learning")
 
 Reload = Callable[[Callable[[str | None], None]], object]  # hears when it is over, and why not
 
@@ -101,6 +108,7 @@ class Learning:
         self._clock = clock
         self._writer = BackgroundWriter()
         self._sources: dict[str, _Source] = {}
+        self._questions: dict[str, bool] = {}  # the sources of which somebody is asked, and whether that is on disk
         self._look_at_s = 0.0
 
     def learner(self, source: str) -> SourceLearner:
@@ -177,6 +185,16 @@ class Learning:
 
         self._writer.write(job, then)
 
+    def accept(self, source: str) -> str | None:
+        """What lasts is the new normal of a source; why that cannot be said, in one line, or None."""
+        learner = self.learner(source)
+        if learner.days is None:
+            return f"{source} does not learn; add `learn: {{days: 7}}` to sources.{source} in the configuration"
+        if not learner.guard.accept():
+            return f"{source} has not alarmed for {LASTS_S / 60.0:.0f} minutes without an end: there is nothing to accept"
+        LOG.info("%s: what lasts is its new normal, and is learned", source)
+        return None
+
     def poll(self) -> None:
         """Do what follows from what is written, make bundles when it is time, and have a bundle taken over when another is chosen."""
         self._writer.poll()
@@ -184,9 +202,9 @@ class Learning:
             return
         is_playing = any(own.is_player for own in self._sources.values())
         self._look_at_s = self._clock() + (LOOK_PLAYING_S if is_playing else LOOK_EVERY_S)
-        for own in self._sources.values():
+        for name, own in self._sources.items():
             if own.learner.days is not None:
-                self._look(own)
+                self._look(name, own)
 
     def close(self) -> None:
         """Write what waits; not for long. Bundles that are being made are given up."""
@@ -195,7 +213,8 @@ class Learning:
             own.drop_sound()
         self._writer.close()
 
-    def _look(self, own: _Source) -> None:
+    def _look(self, name: str, own: _Source) -> None:
+        self._ask(name, own)
         was_busy = own.fitting.is_busy
         is_made = own.fitting.poll()
         if own.sound is not None and own.starter.exists():
@@ -204,7 +223,7 @@ class Learning:
             own.sound.begin_anew()  # there is nothing in it that a second try would find
         if not own.fitting.is_busy:
             self._make(own)
-        self._ask(own)
+        self._take_over(own)
 
     def _make(self, own: _Source) -> None:
         """Begin to make a bundle, if one is due."""
@@ -213,8 +232,9 @@ class Learning:
                 own.fitting.begin_starter(own.sound.path)
         elif own.learner.model is not None and self._is_due(own):
             own.fitting.begin(own.learner.learned_s, own.base, own.learner.model.bundle.manifest)
+            own.learner.guard.accepted_s = 0.0
 
-    def _ask(self, own: _Source) -> None:
+    def _take_over(self, own: _Source) -> None:
         """Have another bundle taken over, if another should listen; once, but again a minute after that was refused."""
         wanted = own.wanted
         if wanted is None:
@@ -229,6 +249,19 @@ class Learning:
 
             self.reload(done)
 
+    def _ask(self, name: str, own: _Source) -> None:
+        """Ask whether what lasts is the new normal, and hear the answer of `auscult learn --accept`."""
+        guard, question = own.learner.guard, store_folder(self._state_folder, name) / QUESTION
+        if guard.asks and name not in self._questions:
+            LOG.warning("%s: has alarmed for %.0f min without an end; if this is its new normal: %s", name, LASTS_S / 60.0, ANSWER)
+            self._questions[name] = False
+            self._writer.write(lambda: _put(question), lambda problem: self._questions.update({name: problem is None}))
+        elif not guard.asks and name in self._questions:
+            del self._questions[name]
+            self._writer.write(lambda: _take_away(question))
+        elif self._questions.get(name) and not question.exists():
+            self.accept(name)
+
     def _is_due(self, own: _Source) -> bool:
         report, model = own.learner.report, own.learner.model
         if report is None or report.state not in ("learning", "over"):
@@ -237,7 +270,7 @@ class Learning:
             return False  # whoever has the backbone's file makes the bundles
         last_s = max((one.learned_s for one in own.versions.kept(own.base or "")), default=0.0)
         is_last = report.state == "over" and report.learned_s >= max(LAST_WORTH_S, last_s + LAST_WORTH_S)
-        return report.learned_s >= due_s(last_s, own.first_s) or is_last
+        return report.learned_s >= due_s(last_s, own.first_s) or is_last or own.learner.guard.is_due
 
     def _source(self, name: str) -> _Source:
         if name not in self._sources:
@@ -247,3 +280,20 @@ class Learning:
             own = self._sources[name] = _Source(learner, fitting, Versions(folder), starter_path(folder))
             learner.waits = lambda: own.waits
         return self._sources[name]
+
+
+def _put(question: Path) -> Problem:
+    try:
+        make_folder(question.parent)
+        question.touch()
+    except OSError as error:
+        return str(error)
+    return None
+
+
+def _take_away(question: Path) -> Problem:
+    try:
+        question.unlink(missing_ok=True)
+    except OSError as error:
+        return str(error)
+    return None

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edge.detectors.patchcore import PatchCore
 from edge.errors import AuscultError
 from edge.judgement.overhearing import HeardWindow
+from edge.learning.guard import Guard
 from edge.learning.head_values import head_values, value_names
 from edge.learning.learning_report import LearningReport, LearningState, SourceState
 from edge.learning.open_stretch import OpenStretch
@@ -54,6 +55,7 @@ class SourceLearner:
         self._store: Store | None = None  # touched by the writer's thread alone
         self._report = LearningReport()
         self.model: Model | None = None  # that is overheard
+        self.guard = Guard()
         self._open: list[OpenStretch] = []
         self._next_cell = -1
         self._run = 0
@@ -64,6 +66,7 @@ class SourceLearner:
         """Another listener is overheard from now on. What was not kept yet of the one before is forgotten."""
         self.model = model
         self._open.clear()
+        self.guard.begin(model.bundle.sha256)
         self._next_cell = -1
         self._hops = 0
         if self.days is not None:
@@ -119,14 +122,16 @@ class SourceLearner:
 
     def _window(self, heard: HeardWindow, model: Model) -> None:
         span = heard.span
+        self.guard.hear(heard, model.hop_s)
         is_due = self._hops % max(1, round(VALUES_EVERY_S / model.hop_s)) == 0
         self._hops += 1
         for stretch in self._open:
-            if heard.is_anomalous and span.first < stretch.last_cell and span.last > stretch.first_cell:
-                stretch.avoid(span.first, span.last)
+            if span.first < stretch.last_cell and span.last > stretch.first_cell:
+                for first, last in self.guard.forbidden(heard):
+                    stretch.avoid(first, last)
             if stretch.last_cell <= span.last:
                 stretch.average(heard.long_average)
-            if is_due and not span.lost_cells and stretch.first_cell < span.last <= stretch.last_cell:
+            if is_due and not span.lost_cells and not heard.left_out.any() and stretch.first_cell < span.last <= stretch.last_cell:
                 stretch.add_values(head_values(model.detector.features, heard))
         while self._open and self._open[0].last_cell <= span.first:
             self._close(self._open.pop(0), model)

@@ -112,7 +112,10 @@ class Assembly:
             if model is None:
                 return self.learning.gathering(name, rate_hz)
             moved = None if self.remote is None else self.remote.moved(name, model.bundle.sha256)
-            return Listener(model, rate_hz, self.plan.events, moved=moved, is_judging=is_judging)
+            listener = Listener(model, rate_hz, self.plan.events, moved=moved, is_judging=is_judging)
+            if self.remote is not None:
+                listener.teach(*self.remote.taught(name))
+            return listener
 
         return make
 

@@ -160,6 +160,10 @@ class Daemon:
         else:
             self._learning.roll_back(source, on_done)
 
+    def accept(self, source: str) -> str | None:
+        """What a source alarms at without an end is its new normal; why that cannot be said, in one line, or None."""
+        return f"{source} does not learn" if self._learning is None else self._learning.accept(source)
+
     def request_reload(self, on_done: Callable[[str | None], None] = lambda _problem: None) -> None:
         """Ask for what SIGHUP asks for: read the configuration again, and take all of it over, or nothing. Returns at once.
 

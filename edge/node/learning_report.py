@@ -13,8 +13,8 @@ from edge.mqtt.payloads import SCHEMA_VERSION, LearnedVersion, LearningPayload
 from edge.mqtt.timestamp import timestamp
 
 
-def learning_payload(learning: Learning, source: str) -> LearningPayload | None:
-    """How far learning from a source has come; None when it is off, or nothing was heard yet."""
+def learning_payload(learning: Learning, source: str, marks: list[str]) -> LearningPayload | None:
+    """How far learning from a source has come; None when it is off, or nothing was heard yet. `marks` are the events that teach."""
     learner = learning.learner(source)
     report, model = learner.report, learner.model
     is_listening = learner.state == "listening"
@@ -40,6 +40,8 @@ def learning_payload(learning: Learning, source: str) -> LearningPayload | None:
         supported_at_end_per_week=rounded(supported_false_alarms_per_week(DAY_S * learner.days), 4),
         bundle=None if in_force is None else f"sha256:{in_force.sha256}",
         version=None if in_force is None else next((one.number for one in versions if one.sha256 == in_force.sha256), None),
+        asks=learner.guard.asks,
+        marks=marks,
         versions=[_told(one) for one in versions],
     )
 

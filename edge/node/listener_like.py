@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge.judgement.cells import Cells
 from edge.judgement.event import Event
 from edge.judgement.event_tracker import EventSettings
+from edge.judgement.taught import EventSound
 from edge.judgement.threshold import Moved
 from edge.judgement.window import Window
 from edge.pipeline import Overhearing
@@ -39,6 +40,12 @@ class ListenerLike(Protocol):
 
     def move_threshold(self, moved: Moved | None) -> Sequence[Window | Event]:
         """Judge by another threshold from now on; return the end of the event that is open."""
+
+    def teach(self, false_alarms: Sequence[EventSound], real: Sequence[EventSound] = ()) -> None:
+        """Leave out from now on what is like a false alarm's sound, and unlike a real fault's."""
+
+    def event_sounds(self) -> Sequence[EventSound]:
+        """What stood out in the events that ended since the last call."""
 
     def watch(self, is_watched: bool) -> None:
         """Start or stop collecting what `seen` returns."""

@@ -43,6 +43,7 @@ class Listening:
         self._overhearing: tuple[Overhearing, ...] = ()
         self.recent = Recent(0)
         self._hear_with(bundle)
+        self.teach()
 
     def _hear_with(self, bundle: Bundle | None) -> None:
         parameters = {} if bundle is None else bundle.manifest.detector.parameters
@@ -91,9 +92,14 @@ class Listening:
             self._listener.overhear()
             standby.listener.overhear(*self._overhearing)
         self._listener = standby.listener
+        self.teach()
         self._is_watched = False  # the new listener does not know yet
         self._silent_until_s = self._told_s + self.hop_s / 2
         self._tell(standby.windows)
+
+    def teach(self) -> None:
+        """Leave out from now on what the verdicts on events say."""
+        self._listener.teach(*self._publisher.taught)
 
     def overhear(self, *overhearing: Overhearing) -> None:
         """Let these learn from what is heard from now on, whichever listener hears it."""
@@ -123,6 +129,9 @@ class Listening:
             self._work_s = 0.0
             self._unscored = 0
         self._tell(results)
+        for sound in self._listener.event_sounds():
+            self._publisher.sound(sound)
+            self.teach()  # who has marked an event before it was over
         if self._is_watched:
             for cells in self._listener.seen():
                 self._publisher.cells(cells)

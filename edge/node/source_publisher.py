@@ -15,6 +15,7 @@ from edge.clips.source_clips import REMEMBERED_S, SourceClips
 from edge.device_health import clock_synced
 from edge.judgement.cells import Cells
 from edge.judgement.event import Event
+from edge.judgement.taught import EventSound
 from edge.judgement.window import Window
 from edge.mqtt.encoding import Stamp, cells_payload, encode, event_payload, rounded, score_payload
 from edge.mqtt.payloads import SCHEMA_VERSION, LevelPayload, State, Status
@@ -23,7 +24,7 @@ from edge.mqtt.topics import Topics
 from edge.node.shared import SharedError, shared
 from edge.node.stream_clock import StreamClock
 from edge.node.tally import Tally
-from edge.remote.source_control import SourceControl
+from edge.remote.source_control import SourceControl, Taught
 
 LOG = logging.getLogger("auscult.source")
 
@@ -124,6 +125,16 @@ class SourcePublisher:
             self._tell(told)
         if event.type == "closed":
             self._stamps.pop(event.id, None)
+
+    def sound(self, sound: EventSound) -> None:
+        """Keep what stood out in an event that is over, for whoever says later what it was."""
+        if self.control is not None:
+            self.control.sound(sound)
+
+    @property
+    def taught(self) -> Taught:
+        """What the verdicts on earlier events teach."""
+        return ([], []) if self.control is None else self.control.taught
 
     def snooze(self) -> None:
         """A snooze begins: the event that is open ends here."""

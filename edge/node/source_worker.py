@@ -171,6 +171,12 @@ class SourceWorker:
             if self._stream is not None:  # a device that is away has no listener yet, which will begin with it
                 self._stream.listening.move_threshold(moved)
 
+    def teach(self) -> None:
+        """The verdicts on its events have changed: they hold from the next window on."""
+        with self.contained():
+            if self._stream is not None:
+                self._stream.listening.teach()
+
     @contextmanager
     def contained(self, *expected: type[Exception]) -> Iterator[None]:
         """An unexpected error in here interrupts this source and no other; those `expected`, and SharedError, are raised."""

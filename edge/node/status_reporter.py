@@ -81,7 +81,7 @@ class StatusReporter:
         if self._learning is None:
             return
         for name in workers:
-            payload = learning_payload(self._learning, name)
+            payload = learning_payload(self._learning, name, [sound.event for sounds in workers[name].publisher.taught for sound in sounds])
             if payload is not None:
                 self._learns.add(name)
                 self._publisher.retain(self._topics.learning(name), encode(payload))

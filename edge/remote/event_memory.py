@@ -18,7 +18,8 @@ LOG = logging.getLogger("auscult.remote")
 REMEMBERED = 300  # of each source
 NO_BIN = 2**32  # beyond all bins of a `ScoreRecord`
 
-Verdict = Literal["false_alarm", "real"]
+Verdict = Literal["false_alarm", "real", "clear"]  # clear takes back what was said before
+MOST_JUDGED = 24  # events of a source with a verdict whose sound is in force
 
 
 class KnownEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +34,7 @@ class KnownEvent(msgspec.Struct, frozen=True, kw_only=True):
     first_bin: int  # of the source's `ScoreRecord`
     last_bin: int | None  # null while it is open
     told: bool = True  # False: it was within a snooze
+    peak_surprise: float | None = None  # what its peak score was, in the bundle's own unit; null in lines of earlier versions
 
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +77,9 @@ class EventMemory:
                 self._remember(line)
         if self._events.damaged:  # some are not known any more: the sound of one must not count as normal
             self._since_bin.clear()
-        self._verdicts = {mark.event: mark.verdict for mark in self._marks.read()}
+        self._verdicts: dict[str, Mark] = {}  # by event, the latest mark last
+        for mark in self._marks.read():
+            self._judge(mark)
 
     def add(self, event: KnownEvent) -> None:
         """An event was opened, or is over. A disk failure is logged once."""
@@ -107,7 +111,7 @@ class EventMemory:
 
         def finish(problem: Problem) -> None:
             if problem is None:
-                self._verdicts[mark.event] = mark.verdict
+                self._judge(mark)
             then(problem)
 
         self._have_written(job, finish)
@@ -133,7 +137,21 @@ class EventMemory:
 
     def is_false_alarm(self, event_id: str) -> bool:
         """Whether the latest verdict on an event is a false alarm."""
-        return self._verdicts.get(event_id) == "false_alarm"
+        return event_id in self._verdicts and self._verdicts[event_id].verdict == "false_alarm"
+
+    def is_real(self, event_id: str) -> bool:
+        """Whether the latest verdict on an event is a real fault."""
+        return event_id in self._verdicts and self._verdicts[event_id].verdict == "real"
+
+    def judged(self, source: str, verdict: Verdict) -> list[str]:
+        """The latest events of a source with this verdict, the oldest mark first."""
+        events = [mark.event for mark in self._verdicts.values() if mark.source == source and mark.verdict == verdict]
+        return events[-MOST_JUDGED:]
+
+    def _judge(self, mark: Mark) -> None:
+        self._verdicts.pop(mark.event, None)
+        if mark.verdict != "clear":
+            self._verdicts[mark.event] = mark
 
     def _remember(self, event: KnownEvent) -> None:
         with self._lock:

@@ -38,6 +38,9 @@ class SourceLike(Protocol):
     def publisher(self) -> PublisherLike:
         """What publishes."""
 
+    def teach(self) -> None:
+        """The verdicts on its events have changed."""
+
     def move_threshold(self, moved: Moved | None) -> None:
         """Judge by another threshold from now on, None for the bundle's own."""
 
@@ -58,6 +61,9 @@ class NodeLike(Protocol):
 
     def roll_back(self, source: str, on_done: Callable[[int | None, str | None], None]) -> None:
         """Go back to the learned bundle before the one in force; `on_done` hears its version, or why that cannot be."""
+
+    def accept(self, source: str) -> str | None:
+        """What a source alarms at without an end is its new normal; why that cannot be said, in one line, or None."""
 
     def request_reload(self, on_done: Callable[[str | None], None]) -> None:
         """Read the configuration again."""

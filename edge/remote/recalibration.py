@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ class Recalibration:
 
     moved: Moved
     clipped: bool
+    is_held: bool  # lower than the sound asks for, because of an event that was real
     heard_s: float
     used_s: float
 
@@ -35,7 +37,9 @@ class Recalibration:
         return supported_false_alarms_per_week(self.used_s)
 
 
-def recalibrate(bins: Bins, left_out: Sequence[Span], own_surprise: float, false_alarms_per_week: float) -> Recalibration:
+def recalibrate(
+    bins: Bins, left_out: Sequence[Span], own_surprise: float, false_alarms_per_week: float, highest: float = math.inf
+) -> Recalibration:
     """Fit the tail of recent scores and set the threshold so that it is exceeded so many times a week.
 
     Parameters
@@ -46,6 +50,8 @@ def recalibrate(bins: Bins, left_out: Sequence[Span], own_surprise: float, false
         Bins whose sound does not count as normal.
     own_surprise
         At the bundle's own threshold.
+    highest
+        Surprise that the threshold may not exceed: that of the faintest event that was real.
 
     Raises
     ------
@@ -71,7 +77,8 @@ def recalibrate(bins: Bins, left_out: Sequence[Span], own_surprise: float, false
     tail = fit_tail(_stretches(numbers[is_normal], surprise[is_normal]), BIN_S)
     wanted = tail.surprise_at(false_alarms_per_week) / own_surprise
     factor = min(max(wanted, LEAST_FACTOR), MOST_FACTOR)
-    return Recalibration(Moved(factor, tail), factor != wanted, BIN_S * len(numbers), used_s)
+    allowed = min(factor, max(LEAST_FACTOR, highest / own_surprise))
+    return Recalibration(Moved(allowed, tail), factor != wanted, allowed < factor, BIN_S * len(numbers), used_s)
 
 
 def _stretches(numbers: NDArray[np.int64], surprise: NDArray[np.float64]) -> list[NDArray[np.float64]]:

@@ -16,10 +16,11 @@ from edge.remote.adjustments import Adjustments
 from edge.remote.background_writer import BackgroundWriter
 from edge.remote.commands import Commands
 from edge.remote.event_memory import EventMemory
+from edge.remote.event_sounds import FOLDER, EventSounds
 from edge.remote.inbox import Inbox
 from edge.remote.node_like import NodeLike
 from edge.remote.snoozes import Snoozes
-from edge.remote.source_control import SourceControl
+from edge.remote.source_control import SourceControl, Taught, taught
 from edge.remote.verbs import Verbs
 from edge.remote.watches import Watches
 
@@ -29,7 +30,7 @@ LOG = logging.getLogger("auscult.remote")
 class Remote:
     """Made when commands are allowed; without it nothing is subscribed, kept or applied.
 
-    What is kept lies in the state folder: snoozes.json, thresholds.json, events.jsonl, marks.jsonl and scores/.
+    What is kept lies in the state folder: snoozes.json, thresholds.json, events.jsonl, marks.jsonl, scores/ and sounds/.
     """
 
     def __init__(self, config: CommandsConfig, folder: Path, topics: Topics, clip_writer: ClipWriter | None) -> None:
@@ -41,6 +42,7 @@ class Remote:
         self._snoozes = Snoozes(folder / "snoozes.json", write=self._writer.write)
         self._watches = Watches()
         self._events = EventMemory(folder, self._writer.write)
+        self._sounds: dict[str, EventSounds] = {}  # by source
         self._adjustments = Adjustments(folder / "thresholds.json", self._writer.write)
         self._inbox = Inbox()
         self._commands: Commands | None = None
@@ -48,11 +50,21 @@ class Remote:
 
     def control(self, source: str) -> SourceControl:
         """What a source needs."""
-        return SourceControl(source, self._folder, self._snoozes, self._watches, self._events, self._adjustments, self._writer.write)
+        parts = self._snoozes, self._watches, self._events, self._adjustments
+        return SourceControl(source, self._folder, *parts, self._writer.write, self._sounds_of(source))
 
     def moved(self, source: str, bundle_sha256: str) -> Moved | None:
         """How the threshold of a source with a bundle was moved; None for not at all."""
         return self._adjustments.moved(source, bundle_sha256)
+
+    def taught(self, source: str) -> Taught:
+        """What the marks on a source's events teach."""
+        return taught(source, self._events, self._sounds_of(source))
+
+    def _sounds_of(self, source: str) -> EventSounds:
+        if source not in self._sounds:
+            self._sounds[source] = EventSounds(self._folder / FOLDER / source, self._writer.write)
+        return self._sounds[source]
 
     def serve(self, node: NodeLike, name: str, config_path: Path, answer: Callable[[str, bytes], None]) -> None:
         """Commands are for this node from now on; `answer(topic, payload)` publishes."""

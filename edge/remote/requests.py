@@ -50,10 +50,12 @@ class SnoozeRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class MarkRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Record that an event was a false alarm or a real fault. Kept in `marks.jsonl`."""
+    """Say what an event was: sound like that of a false alarm does not alarm again. Kept in `marks.jsonl`."""
 
     event: Annotated[EventId, Meta(description="id of the event")]
-    verdict: Annotated[Literal["false_alarm", "real"], Meta(description="what you found at the machine")]
+    verdict: Annotated[
+        Literal["false_alarm", "real", "clear"], Meta(description="what you found at the machine; `clear` takes back what was said before")
+    ]
     note: Annotated[Note, Meta(description="your remark")] = ""
 
 
@@ -89,6 +91,12 @@ class RollbackRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=
     source: Source
 
 
+class AcceptRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Say that what a source has alarmed at for a quarter of an hour or longer is its new normal sound. Needs `learn` for the source."""
+
+    source: Source
+
+
 class InfoRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Ask what runs on the node: version, uptime, path of `config.yaml` and the sources."""
 
@@ -101,6 +109,7 @@ REQUESTS: Final[dict[Verb, type[Request]]] = {
     "snapshot": SnapshotRequest,
     "watch": WatchRequest,
     "rollback": RollbackRequest,
+    "accept": AcceptRequest,
     "info": InfoRequest,
 }
 
@@ -112,6 +121,7 @@ _EXAMPLES: Final[dict[Verb, str]] = {
     "snapshot": '{"source": "pump1", "seconds": 10}',
     "watch": '{"source": "pump1", "seconds": 60}',
     "rollback": '{"source": "pump1"}',
+    "accept": '{"source": "pump1"}',
     "info": "{}",
 }
 

@@ -34,7 +34,8 @@ class MarkResponse(Response, frozen=True, kw_only=True):
     """The answer to `mark`: what is known of the event."""
 
     event: Annotated[EventId | None, Meta(description="id of the event")]
-    verdict: Annotated[Literal["false_alarm", "real"] | None, Meta(description="the verdict that was kept")]
+    verdict: Annotated[Literal["false_alarm", "real", "clear"] | None, Meta(description="the verdict that was kept")]
+    taught: Annotated[bool | None, Meta(description="whether what stood out in the event is known, and the verdict holds for its like")]
     source: Annotated[str | None, Meta(description="name of the source")]
     t_start: Annotated[Timestamp | None, Meta(description="start of the event")]
     peak_score: Annotated[float | None, Meta(description="highest score of the event")]
@@ -59,7 +60,7 @@ class RecalibrateResponse(Response, frozen=True, kw_only=True):
     ]
     hours_heard: Annotated[float | None, Meta(description="hours of sound with this bundle in the last week")]
     hours_used: Annotated[float | None, Meta(description="hours of it that were used")]
-    false_alarms: Annotated[Count | None, Meta(description="events that were marked as false alarms: their sound counts as normal")]
+    false_alarms: Annotated[Count | None, Meta(description="false alarms that could not be taught: their sound counts as normal")]
     events_left_out: Annotated[Count | None, Meta(description="all other events: their sound does not count")]
     note: Annotated[str | None, Meta(description="the same in words")]
     warning: NotKept
@@ -91,6 +92,12 @@ class RollbackResponse(Response, frozen=True, kw_only=True):
     ]
 
 
+class AcceptResponse(Response, frozen=True, kw_only=True):
+    """The answer to `accept`: it is learned from now on, and does not alarm any more when the next bundle knows it."""
+
+    source: Annotated[str | None, Meta(description="name of the source")]
+
+
 class InfoResponse(Response, frozen=True, kw_only=True):
     """The answer to `info`."""
 
@@ -109,6 +116,7 @@ RESPONSES: Final[dict[Verb, type[Response]]] = {
     "snapshot": SnapshotResponse,
     "watch": WatchResponse,
     "rollback": RollbackResponse,
+    "accept": AcceptResponse,
     "info": InfoResponse,
 }
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from edge.bundles.bundle import Bundle
 from edge.judgement.event import Event
+from edge.judgement.taught import EventSound
 from edge.judgement.threshold import Moved
 from edge.judgement.window import Window
 from edge.mqtt.encoding import Stamp
@@ -13,10 +15,24 @@ from edge.mqtt.timestamp import timestamp
 from edge.remote.adjustments import Adjustments
 from edge.remote.background_writer import Write, at_once
 from edge.remote.event_memory import EventMemory, KnownEvent
+from edge.remote.event_sounds import FOLDER, EventSounds
 from edge.remote.score_record import ScoreRecord
 from edge.remote.snooze_filter import SnoozeFilter
 from edge.remote.snoozes import Snoozes
 from edge.remote.watches import Watches
+
+Taught = tuple[list[EventSound], list[EventSound]]
+"""What stood out in false alarms, and in real faults."""
+
+
+def taught(source: str, events: EventMemory, sounds: EventSounds) -> Taught:
+    """What the marks on a source's events teach."""
+    return sounds.of(events.judged(source, "false_alarm")), sounds.of(events.judged(source, "real"))
+
+
+def marks_in_force(state_folder: Path, source: str) -> Taught:
+    """The same, as it is on disk."""
+    return taught(source, EventMemory(state_folder), EventSounds(state_folder / FOLDER / source))
 
 
 class SourceControl:
@@ -31,8 +47,9 @@ class SourceControl:
         events: EventMemory,
         adjustments: Adjustments,
         write: Write = at_once,
+        sounds: EventSounds | None = None,
     ) -> None:
-        """`write` has the scores in `folder` written."""
+        """`write` has the scores in `folder` written. Of `sounds` those of marked events are in force."""
         self.source = source
         self._folder = folder
         self._write = write
@@ -40,9 +57,12 @@ class SourceControl:
         self._watches = watches
         self._events = events
         self._adjustments = adjustments
+        self._sounds = sounds or EventSounds(folder / FOLDER / source, write)
+        self._told_as: dict[str, str] = {}  # the id under which the latest event was published, by that of its tracker
         self._filter = SnoozeFilter(lambda: snoozes.is_snoozed(source))
         self._record: ScoreRecord | None = None
         self._bundle_sha256 = ""
+        self._own_surprise = 0.0  # at the bundle's own threshold
         self._window_s = 0.0
 
     def use(self, bundle: Bundle) -> None:
@@ -56,6 +76,7 @@ class SourceControl:
         first_bin = self._record.bin_of(0.0)
         self._events.end(self.source, bundle.sha256, first_bin - 1)  # an event that is open still is one that an earlier run was killed in
         self._events.watch(self.source, bundle.sha256, first_bin)
+        self._own_surprise = bundle.manifest.threshold.score_scale
         self._window_s = float(bundle.manifest.detector.parameters.get("window_s", 10.0))
 
     @property
@@ -96,9 +117,25 @@ class SourceControl:
         told = self._filter.pass_on(event)
         if event.type != "updated" or (told is not None and told.type == "opened"):
             self._remember(event, told, stamp)
+        if event.type == "closed" and told is not None and told.id != event.id:
+            self._told_as = {event.id: told.id}
         if event.type == "closed":  # it may have been published under two ids, before and after a snooze
             self._events.end(self.source, self._bundle_sha256, self._last_bin(event))
         return told
+
+    def sound(self, sound: EventSound) -> None:
+        """Keep what stood out in an event that is over."""
+        told = replace(sound, event=self._told_as.pop(sound.event, sound.event))
+        self._sounds.add(told, [event for verdict in ("false_alarm", "real") for event in self._events.judged(self.source, verdict)])
+
+    @property
+    def taught(self) -> Taught:
+        """What stood out in events that were false alarms, and in real ones."""
+        return taught(self.source, self._events, self._sounds)
+
+    def teaches(self, event: str) -> bool:
+        """Whether what stood out in an event is known, and its verdict in force."""
+        return any(event == sound.event for sounds in self.taught for sound in sounds)
 
     def snooze(self) -> Event | None:
         """A snooze begins: the end of the event that is open, to be published; None without one."""
@@ -124,6 +161,7 @@ class SourceControl:
             peak_score=round(event.peak_score, 4),
             first_bin=record.bin_of(event.t_start_s),
             last_bin=self._last_bin(event) if event.type == "closed" else None,
+            peak_surprise=event.peak_score * self.threshold_factor * self._own_surprise,
             told=told is not None or self._events.was_told(event.id),
         )
         self._events.add(known)

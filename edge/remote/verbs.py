@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from edge.remote.background_writer import Problem
 from edge.remote.commands import Handler, Reply
 from edge.remote.event_memory import NO_BIN, EventMemory, Mark
 from edge.remote.node_like import NodeLike, SourceLike
-from edge.remote.recalibration import LEAST_FACTOR, MOST_FACTOR, recalibrate
+from edge.remote.recalibration import LEAST_FACTOR, MOST_FACTOR, Recalibration, recalibrate
 from edge.remote.requests import (
+    AcceptRequest,
     CommandError,
     InfoRequest,
     MarkRequest,
@@ -68,6 +70,7 @@ class Verbs:
             "snapshot": self.snapshot,
             "watch": self.watch,
             "rollback": self.rollback,
+            "accept": self.accept,
             "info": self.info,
         }
 
@@ -83,15 +86,25 @@ class Verbs:
             worker.publisher.snooze()
 
     def mark(self, request: MarkRequest, reply: Reply) -> None:
-        """Keep a verdict on an event."""
+        """Keep a verdict on an event, and teach it to the listener."""
         known = self._events.find(request.event)
 
         def kept(problem: Problem) -> None:
             if problem is not None:
                 reply.error(problem)
                 return
-            peak_score = rounded(known.peak_score, 4)
-            reply.ok(event=request.event, verdict=request.verdict, source=known.source, t_start=known.t_start, peak_score=peak_score)
+            worker = self._node.workers.get(known.source)
+            control = None if worker is None else worker.publisher.control
+            if worker is not None:
+                worker.teach()
+            reply.ok(
+                event=request.event,
+                verdict=request.verdict,
+                taught=control is not None and control.teaches(request.event),
+                source=known.source,
+                t_start=known.t_start,
+                peak_score=rounded(known.peak_score, 4),
+            )
 
         mark = Mark(
             t=timestamp(time.time()),
@@ -128,6 +141,14 @@ class Verbs:
 
         self._node.roll_back(request.source, chosen)
 
+    def accept(self, request: AcceptRequest, reply: Reply) -> None:
+        """What lasts is the new normal."""
+        self._source(request.source)
+        problem = self._node.accept(request.source)
+        if problem is not None:
+            raise CommandError(problem)
+        reply.ok(source=request.source)
+
     def recalibrate_threshold(self, request: RecalibrateRequest, reply: Reply) -> None:
         """Set the threshold so that recent sound exceeds it as often as it may."""
         worker, control = self._source(request.source)
@@ -149,12 +170,13 @@ class Verbs:
             return
         rate = request.false_alarms_per_week or bundle.manifest.threshold.false_alarms_per_week
         events = self._events.of(request.source, bundle.sha256)
-        others = [event for event in events if not self._events.is_false_alarm(event.event)]
+        others = [event for event in events if not self._events.is_false_alarm(event.event) or control.teaches(event.event)]
+        real = [event.peak_surprise for event in events if event.peak_surprise is not None and self._events.is_real(event.event)]
         left_out = [(event.first_bin, NO_BIN if event.last_bin is None else event.last_bin) for event in others]
         known_from = self._events.complete_from(request.source, bundle.sha256)
         left_out.append((0, known_from - 1))
         bins = control.record.bins()
-        found = recalibrate(bins, left_out, bundle.manifest.threshold.score_scale, rate)
+        found = recalibrate(bins, left_out, bundle.manifest.threshold.score_scale, rate, min(real, default=math.inf))
         moved = found.moved
         told.update(
             threshold_factor=rounded(moved.factor, 4),
@@ -165,7 +187,7 @@ class Verbs:
             hours_used=round(found.used_s / 3600.0, 3),
             false_alarms=len(events) - len(others),
             events_left_out=len(others),
-            note=_note(len(others), bool(bins[0][0] < known_from), found.clipped),
+            note=_note(len(others), bool(bins[0][0] < known_from), found),
         )
         made_at = timestamp(time.time())
         adjustment = Adjustment(
@@ -216,14 +238,16 @@ class Verbs:
         return worker, worker.publisher.control
 
 
-def _note(events_left_out: int, is_older_unknown: bool, clipped: bool) -> str | None:
+def _note(events_left_out: int, is_older_unknown: bool, found: Recalibration) -> str | None:
     """What whoever asked should know besides the numbers."""
     notes = []
     if events_left_out:
-        notes.append("the sound of events that are not marked as false alarms does not count as normal")
+        notes.append("the sound of events does not count as normal, unless they are marked as false alarms and could not be taught")
     if is_older_unknown:
         notes.append("older sound does not count, because the node does not know its events")
-    if clipped:
+    if found.is_held:
+        notes.append("the sound asks for a higher threshold, which would not hear an event that is marked as real")
+    if found.clipped:
         bounds = f"a threshold is moved to between {LEAST_FACTOR:g} and {MOST_FACTOR:g} times the bundle's own only"
         notes.append(f"{bounds}: what the sound asks for is beyond, so calibrate again")
     return "; ".join(notes) or None

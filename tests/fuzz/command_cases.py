@@ -17,6 +17,7 @@ GOOD = {
     "snapshot": {"transaction": "b", "source": "pump1", "seconds": 10},
     "watch": {"transaction": "d", "source": "pump1", "seconds": 60},
     "rollback": {"transaction": "e", "source": "pump1"},
+    "accept": {"transaction": "h", "source": "pump1"},
     "info": {"transaction": "c"},
 }
 ODD_VERBS = ("", "Info", "reboot", "a" * 32, "a" * 33, "../info", "info/x", "+", "#", "\u202e", "in\x1b[2Jfo", "in fo")

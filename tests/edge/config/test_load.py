@@ -102,13 +102,13 @@ MISTAKES = [  # (config, line, what is said of it)
     (
         PLAIN + "commands: {enabled: true, allow: [snooze, snoze]}\n",
         9,
-        "commands.allow[1]: expected info, mark, recalibrate-threshold, reload, rollback, snapshot, snooze or watch, found text: snoze; "
-        "did you mean snooze?",
+        "commands.allow[1]: expected accept, info, mark, recalibrate-threshold, reload, rollback, snapshot, snooze or watch, "
+        "found text: snoze; did you mean snooze?",
     ),
     (
         PLAIN + "commands: {allow: []}\n",
         9,
-        "commands.allow: expected a list of snooze, mark, reload, recalibrate-threshold, snapshot, watch, rollback, info, "
+        "commands.allow: expected a list of snooze, mark, reload, recalibrate-threshold, snapshot, watch, rollback, accept, info, "
         "found an empty list",
     ),
     (PLAIN + "commands: {allow: [info, mark, info]}\n", 9, "commands.allow: names a command twice; keep each once"),
@@ -462,7 +462,7 @@ def test_state_folder_is_systemds_or_the_users_and_holds_the_clips(tmp_path: Pat
 def test_load_commands_and_clips_are_off_unless_asked_for(tmp_path: Path) -> None:
     config = _load(tmp_path, PLAIN + "commands:\nclips:\n")
     assert (config.commands.enabled, config.clips.enabled) == (False, False)
-    assert config.commands.allow == ("snooze", "mark", "reload", "recalibrate-threshold", "snapshot", "watch", "rollback", "info")
+    assert config.commands.allow == ("snooze", "mark", "reload", "recalibrate-threshold", "snapshot", "watch", "rollback", "accept", "info")
     assert _load(tmp_path, PLAIN + "commands: {enabled: true, allow: [info]}\n").commands.allow == ("info",)
 
 

@@ -160,7 +160,8 @@ def test_judge_lets_every_detector_be_overheard_that_has_patches(is_patchy: bool
     detector = PatchyDetector(1) if is_patchy else LateDetector(1)
     extractor = FeatureExtractor(LogMelBackbone(PANNS), PANNS.sample_rate_hz, 14000.0, lag_blocks=1)
     judge = Judge(detector, Timeline(detector.features, 250))
-    listening = judge.overhearing = Listening()
+    listening = Listening()
+    judge.overhearing = (listening,)
     for heard in [*extractor.lose(PANNS.cell_samples * 5), *extractor.push(noise(96000)), *extractor.finish()]:
         if isinstance(heard, PlacedBlock):
             judge.judge(heard)

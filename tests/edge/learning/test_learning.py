@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from edge.config.schema import FilesConfig, LearnConfig, SourceConfig
-from edge.learning.learning import LOOK_EVERY_S, Learning, store_folder
+from edge.learning.guard import LASTS_S, WORTH_S
+from edge.learning.learning import LOOK_EVERY_S, QUESTION, Learning, store_folder
 from edge.learning.learning_report import LearningReport
 from edge.learning.versions import Versions
 from tests.bundles import CalibratedMachine
@@ -58,6 +59,13 @@ class Node:
                 process.wait(60.0)
         kept = self.versions.kept(self.base)
         return kept[-1].number if kept else 0
+
+    def settle_until(self, is_so: Callable[[], bool]) -> None:
+        deadline_s = time.monotonic() + 20.0
+        while not is_so():
+            assert time.monotonic() < deadline_s
+            self.clock.now_s += LOOK_EVERY_S + 1.0
+            self.learning.poll()
 
 
 @pytest.fixture
@@ -128,3 +136,25 @@ def test_learning_rolls_back_and_says_why_it_cannot(node: Node) -> None:
     assert roll_back() == (None, None)
     assert "nothing to go back from" in str(roll_back()[1])
     assert "does not learn" in str(roll_back("pump2")[1])
+
+
+def test_learning_asks_whether_what_lasts_is_a_new_normal_and_hears_the_answer(node: Node) -> None:
+    question = store_folder(node.versions.folder.parents[2], "pump1") / QUESTION
+    assert node.learning.accept("pump1") == "pump1 has not alarmed for 15 minutes without an end: there is nothing to accept"
+    guard = node.learner.guard
+    guard.lasting_s = LASTS_S
+    node.settle_until(question.exists)
+    question.unlink()  # as `auscult learn --accept` does
+    node.settle_until(lambda: guard.is_accepted)
+    guard.accepted_s = WORTH_S
+    node.learned(0.1)
+    assert node.settle() == 1
+
+
+def test_learning_question_is_withdrawn_when_it_lasts_no_more(node: Node) -> None:
+    question = store_folder(node.versions.folder.parents[2], "pump1") / QUESTION
+    node.learner.guard.lasting_s = LASTS_S
+    node.settle_until(question.exists)
+    node.learner.guard.lasting_s = 0.0
+    node.settle_until(lambda: not question.exists())
+    assert not node.learner.guard.is_accepted

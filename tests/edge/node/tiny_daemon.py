@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from edge.console.log import configure_logging
 from edge.judgement.cells import Cells
 from edge.judgement.event import Event
 from edge.judgement.event_tracker import EventSettings
+from edge.judgement.taught import EventSound
 from edge.judgement.threshold import Moved
 from edge.judgement.ulid import new_ulid
 from edge.judgement.window import Localization, Region, Window
@@ -106,6 +108,12 @@ class LoudnessListener:
         """Another loudness is the alarm from now on."""
         self._loud = LOUD * (1.0 if moved is None else moved.factor)
         return self.end_event()
+
+    def teach(self, false_alarms: Sequence[EventSound], real: Sequence[EventSound] = ()) -> None:
+        """Nothing stands out in its events."""
+
+    def event_sounds(self) -> list[EventSound]:
+        return []
 
     def watch(self, is_watched: bool) -> None:
         """There is nothing to see."""

@@ -27,6 +27,7 @@ GOOD: list[tuple[Verb, str]] = [
     ("watch", '{"source": "pump1", "seconds": 300}'),
     ("watch", '{"source": "pump1", "seconds": 0}'),
     ("rollback", '{"source": "pump1"}'),
+    ("accept", '{"source": "pump1"}'),
     ("info", '{"transaction": null}'),
     ("info", '{"transaction": "a", "sent_at": "2026-11-20T10:00:00Z"}'),
     ("reload", '{"sent_at": "2026-11-20T12:00:00.5+02:00"}'),

@@ -57,6 +57,10 @@ class Site:
         self.version = None if self.version is None else self.version - 1 or None
         on_done(self.version, None if source == "pump1" else "no such version")
 
+    def accept(self, source: str) -> str | None:
+        """As the daemon's, when something lasts in one source."""
+        return None if source == "pump1" else "nothing to accept"
+
     def request_reload(self, on_done: Callable[[str | None], None]) -> None:
         """As the daemon's."""
         self.on_done.append(on_done)
@@ -104,7 +108,9 @@ def test_recalibrate_sound_of_events_counts_only_when_they_were_false_alarms(sit
     assert len(opened) == 3
     unmarked = site.ask("recalibrate-threshold", source="pump1")
     assert (unmarked["error"], unmarked["events_left_out"], unmarked["false_alarms"]) == (None, 3, 0)
-    assert unmarked["note"] == "the sound of events that are not marked as false alarms does not count as normal"
+    assert unmarked["note"] == (
+        "the sound of events does not count as normal, unless they are marked as false alarms and could not be taught"
+    )
     assert 40 < 3600 * (unmarked["hours_heard"] - unmarked["hours_used"]) < 130  # 2 s, and the windows around them, thrice
     site.ask("mark", event=opened[0], verdict="false_alarm")
     site.ask("mark", event=opened[1], verdict="false_alarm")
@@ -115,6 +121,28 @@ def test_recalibrate_sound_of_events_counts_only_when_they_were_false_alarms(sit
     assert marked["threshold_factor"] > 1.1 > unmarked["threshold_factor"]  # a peak of 0.6 has to be normal now
     site.ask("mark", event=opened[0], verdict="real")  # somebody has thought better of it
     assert site.ask("recalibrate-threshold", source="pump1")["false_alarms"] == 1
+
+
+def test_recalibrate_raises_no_threshold_above_an_event_that_was_real(site: Site) -> None:
+    site.hear([*normal(1600, 0), *[0.6] * 4, *normal(1600, 1), *[0.95] * 4, *normal(1600, 2)])
+    first, second = [event["id"] for event in site.said.of("event") if event["type"] == "opened"]
+    site.ask("mark", event=second, verdict="false_alarm")
+    assert site.ask("recalibrate-threshold", source="pump1")["threshold_factor"] > 1.6
+    site.ask("mark", event=first, verdict="real")
+    held = site.ask("recalibrate-threshold", source="pump1")
+    assert held["threshold_factor"] == pytest.approx(1.5, rel=1e-3)  # the peak of all events of this listener
+    assert "would not hear an event that is marked as real" in held["note"]
+
+
+def test_mark_that_is_cleared_counts_as_none(site: Site) -> None:
+    site.hear([*normal(1600, 0), *[0.6] * 4, *normal(3600, 1)])
+    (event,) = [event["id"] for event in site.said.of("event") if event["type"] == "opened"]
+    answer = site.ask("mark", event=event, verdict="false_alarm")
+    assert (answer["status"], answer["taught"]) == ("ok", False)  # this listener knows no sound of its events
+    assert site.ask("recalibrate-threshold", source="pump1")["false_alarms"] == 1
+    assert site.ask("mark", event=event, verdict="clear")["verdict"] == "clear"
+    cleared = site.ask("recalibrate-threshold", source="pump1")
+    assert (cleared["false_alarms"], cleared["events_left_out"]) == (0, 1)
 
 
 def test_recalibrate_moves_the_scores_at_once_and_closes_the_event_that_is_open(site: Site) -> None:
@@ -167,6 +195,12 @@ def test_snooze_event_within_it_ends_under_the_id_that_was_published(site: Site)
     assert told[0][1] == told[1][1] != told[2][1] == told[3][1]
     assert [seq for _, _, seq in told] == [1, 2, 3, 4]
     assert site.said.of("state") == ["OFF", "ON", "OFF", "ON", "OFF"]
+
+
+def test_accept_answers_or_says_why_not(site: Site) -> None:
+    answer = site.ask("accept", source="pump1")
+    assert (answer["status"], answer["source"]) == ("ok", "pump1")
+    assert site.ask("accept", source="pump2")["status"] == "error"
 
 
 def test_rollback_answers_with_the_version_that_is_taken_over(site: Site) -> None:
