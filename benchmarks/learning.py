@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import resource
 import tempfile
 import time
@@ -19,7 +20,7 @@ from benchmarks.delay import SCENE_S, TOLD_S
 from benchmarks.learned import DEFAULTS
 from benchmarks.learning_ears import Learned, LearningEars
 from benchmarks.learning_happenings import Happening, Rates, happen, happenings
-from benchmarks.learning_site import RATE_HZ, REAL_TIME_S, Calendar, Site
+from benchmarks.learning_site import RATE_HZ, Calendar, Site
 from calibrate.calibration import calibrate
 from calibrate.settings import CalibrationSettings
 from edge.model import Model
@@ -40,16 +41,15 @@ class LearningJob:
 
     seed: int
     days: float
-    day_s: float
+    calendar: Calendar
     promises: tuple[float, ...]  # false alarms per week; the first is that of the bundles
     rates: Rates = field(default_factory=Rates)
     after_h: float = AFTER_H
-    calibration_s: float = REAL_TIME_S
     settings: CalibrationSettings = DEFAULTS
 
     def key(self, system: Mapping[str, Any]) -> Mapping[str, Any]:
         """What the result depends on; `system` is the settings as JSON can hold them."""
-        own = {name: getattr(self, name) for name in ("seed", "days", "day_s", "promises", "rates", "after_h", "calibration_s")}
+        own = {name: getattr(self, name) for name in ("seed", "days", "calendar", "promises", "rates", "after_h")}
         return {"measured": "learning", **own, "system": system}
 
 
@@ -102,11 +102,10 @@ class LearningResult:
 
 def measure_learning(job: LearningJob) -> LearningResult:
     """Calibrate on the first half hour of a machine, let it work for weeks, and listen."""
-    calendar = Calendar(job.day_s)
-    site = Site(job.seed, calendar)
+    calendar, site = job.calendar, Site(job.seed, job.calendar)
     with tempfile.TemporaryDirectory(prefix="auscult-") as name:
         folder = Path(name)
-        bundle = _calibrated(site, job, folder)
+        bundle = calibrated(site, job.settings, folder)
         ears: dict[str, Ears] = {
             STATIC: Alarms(Model.load(bundle), RATE_HZ, job.promises),
             LEARNING: LearningEars(bundle, RATE_HZ, job.promises, folder / "state", LEARN_DAYS),
@@ -116,7 +115,7 @@ def measure_learning(job: LearningJob) -> LearningResult:
         scenes = []
         what = happenings(job.seed, calendar, job.days, job.after_h, job.rates)
         random = np.random.default_rng([job.seed, 0x4A9A])
-        for number in range(round(REAL_TIME_S / SCENE_S), int(calendar.heard_s(24.0 * job.days) / SCENE_S)):
+        for number in range(math.ceil(calendar.real_s / SCENE_S), int(calendar.heard_s(24.0 * job.days) / SCENE_S)):
             scenes.append(_scene(site, ears, what.get(number), job.promises, random, clocks))
         learning = ears[LEARNING]
         assert isinstance(learning, LearningEars)
@@ -135,14 +134,13 @@ def measure_learning(job: LearningJob) -> LearningResult:
         return LearningResult(job.seed, tuple(scenes), tuple(learning.versions), heard_s, report.learned_s, cost)
 
 
-def _calibrated(site: Site, job: LearningJob, folder: Path) -> Path:
-    """The bundle of the beginning."""
-    recordings = [folder / f"{number:02}.flac" for number in range(round(job.calibration_s / RECORDING_S))]
+def calibrated(site: Site, settings: CalibrationSettings, folder: Path) -> Path:
+    """Make a bundle of the beginning."""
+    recordings = [folder / f"{number:02}.flac" for number in range(round(site.calendar.real_s / RECORDING_S))]
     for path in recordings:
         soundfile.write(path, site.render(RECORDING_S), RATE_HZ, subtype="PCM_16")
-    site.render(REAL_TIME_S - job.calibration_s)
     bundle = folder / "static.auscult"
-    calibrate(recordings, bundle, job.settings)
+    calibrate(recordings, bundle, settings)
     for path in recordings:
         path.unlink()
     return bundle
@@ -181,5 +179,4 @@ def _hear(ears: Ears, samples: NDArray[np.float32], onset_s: float | None, promi
                 told[event.false_alarms_per_week] = True
             else:
                 opened[event.false_alarms_per_week] += 1
-    by_promise = tuple(tuple(one[promise] for promise in promises) for one in (opened, told, hidden))
-    return Heard(*by_promise, windows=ears.windows - windows, anomalous=ears.anomalous - anomalous)  # type: ignore[arg-type]
+    return Heard(tuple(opened.values()), tuple(told.values()), tuple(hidden.values()), ears.windows - windows, ears.anomalous - anomalous)

@@ -15,7 +15,7 @@ from benchmarks.clips import Clip
 from benchmarks.delay import EARLIEST_S, LATEST_S, SCENE_S, make_fault
 from benchmarks.delay import KINDS as FAULTS
 from benchmarks.injection import Injection, audible_part
-from benchmarks.learning_site import REAL_TIME_S, Calendar, Site, is_light, is_working
+from benchmarks.learning_site import Calendar, Site, is_light, is_working
 from benchmarks.ordinary_changes import DOOR_DB, SPEECH_DB, SPEECH_S, slam, within_full_scale
 from benchmarks.speech import speech
 from export.synthesis import inject
@@ -50,14 +50,14 @@ class Rates:
 
 
 def happenings(seed: int, calendar: Calendar, days: float, faults_from_h: float, rates: Rates) -> Mapping[int, Happening]:
-    """What happens in which scene; scenes count from the start. Nothing happens in the first half hour, and when the machine stands still."""
+    """What happens in which scene, counted from the start; nothing in the first half hour, and while the machine stands still."""
     random = np.random.default_rng([seed, 0x4A99])
     scenes = np.arange(int(calendar.heard_s(24.0 * days) / SCENE_S))
     begins_s = scenes * SCENE_S
     hours = np.array([calendar.hours(begin) for begin in begins_s])
     ends = np.array([calendar.hours(begin + SCENE_S) for begin in begins_s])
     works = np.array([is_working(begin) and is_working(end) for begin, end in zip(hours, ends, strict=True)], bool)
-    works &= begins_s >= REAL_TIME_S
+    works &= begins_s >= calendar.real_s
     told: dict[int, Happening] = {}
     faults = [Happening(kind, size) for kind in FAULTS for size in SIZES_DB for _ in range(rates.repeats)]
     told |= _drawn(scenes[works & (hours >= faults_from_h)], faults, told, random)

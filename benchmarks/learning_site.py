@@ -32,7 +32,7 @@ Float32 = NDArray[np.float32]
 
 RATE_HZ = 32000
 LEVEL_DBFS = -32.0  # headroom for a knock
-REAL_TIME_S = 1800.0  # at the beginning, that are not compressed
+REAL_TIME_S = 1800.0
 DAY_H, WEEK_H = 24.0, 168.0
 STARTS_H = 8.0  # of a Monday
 WORK_STARTS_H, WORK_ENDS_H = 6.0, 138.0  # of a week: from Monday 6 in the morning to Saturday 6 in the evening
@@ -55,14 +55,15 @@ class Calendar:
     """From seconds of sound to hours of a week and back."""
 
     day_s: float  # of sound, that a day is compressed to
+    real_s: float = REAL_TIME_S  # at the beginning, that are not compressed
 
     def hours(self, heard_s: float) -> float:
         """Hours since the start."""
-        return min(heard_s, REAL_TIME_S) / 3600.0 + max(0.0, heard_s - REAL_TIME_S) * DAY_H / self.day_s
+        return min(heard_s, self.real_s) / 3600.0 + max(0.0, heard_s - self.real_s) * DAY_H / self.day_s
 
     def heard_s(self, hours: float) -> float:
         """Seconds of sound by so many hours after the start."""
-        real_h = REAL_TIME_S / 3600.0
+        real_h = self.real_s / 3600.0
         return 3600.0 * min(hours, real_h) + max(0.0, hours - real_h) * self.day_s / DAY_H
 
 
@@ -141,8 +142,8 @@ class Site(SoundStream):
         before = self._gains_db[name]
         after = before + float(np.clip(wanted_db - before, -STEP_DB_S, STEP_DB_S))
         self._gains_db[name] = after
-        ends = [0.0 if db <= SILENT_DB else amplitude(db) for db in (before, after)]
-        return np.linspace(*ends, self.block_samples, endpoint=False, dtype=np.float32)
+        low, high = (0.0 if db <= SILENT_DB else amplitude(db) for db in (before, after))
+        return np.linspace(low, high, self.block_samples, endpoint=False, dtype=np.float32)
 
     def _noise(self, fir: StreamingFir, level: float) -> Float32:
         return fir.push(self._noise_rng.standard_normal(self.block_samples, dtype=np.float32)) * np.float32(level)

@@ -68,7 +68,7 @@ class RotatingMachine(SoundStream):
     """One machine: `render` continues phase, load, filters and room where the last call ended."""
 
     def __init__(self, seed: int, sample_rate_hz: int, design: MachineDesign | None = None, load: Load | None = None) -> None:
-        """The seed decides timbre, load and noise; the same seed, rate and design give the same samples. A `load` may be another's choice."""
+        """The seed decides timbre, load and noise; the same seed, rate and design give the same samples. A `load` may be given."""
         super().__init__(sample_rate_hz)
         self.design = design = design or MachineDesign()
         build = np.random.default_rng([seed, 0x52])  # what the machine is
