@@ -1,15 +1,15 @@
 """A machine at work for weeks, heard by one microphone: shifts, loads that first come up after hours and days, nights, weekends, wear.
 
     from the beginning      low loads; the workshop is noisy by day and quiet by night; the gain of all goes up and down once a day
-    after hours             loads that are a little higher, in some of the hours
+    after a shift           loads that are a little higher, in some of the shifts
     after a day             high loads
-    after two days          a compressor nearby
+    after two days          low loads, and a compressor nearby
     at weekends             the machine stands still, and the workshop is quiet
 
 What comes up for the first time does so by the third day: nothing is new after that but what nobody has heard yet by chance.
 
-Time is compressed. The first half hour is as long as it is, for a calibration; after that a day is so many seconds of sound, and what
-happens once an hour happens within a twenty-fourth of it. Loads change as quickly as ever.
+Time is compressed. The first half hour is as long as it is, for a calibration; after that a day is so many seconds of sound, and a shift of
+eight hours a third of it. Within a shift loads change as quickly as ever.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ WORK_STARTS_H, WORK_ENDS_H = 6.0, 138.0  # of a week: from Monday 6 in the morni
 LIGHT_H = (6.0, 22.0)  # of a day
 STOPPED, LOW, MIDDLE, HIGH, NEIGHBOUR = "stopped", "low", "middle", "high", "neighbour"
 LOADS = {LOW: (0.1, 0.4), MIDDLE: (0.35, 0.55), HIGH: (0.65, 0.95), NEIGHBOUR: (0.1, 0.4)}
-FROM_H = {MIDDLE: 5, HIGH: 24, NEIGHBOUR: 48}  # hours after the start
-SHARE = {MIDDLE: 0.25, HIGH: 0.2, NEIGHBOUR: 0.2}  # of the hours from then on
+SHIFT_H = 8.0
+FROM_SHIFT = {MIDDLE: 1, HIGH: 3, NEIGHBOUR: 6}  # after the start
+SHARE = {MIDDLE: 0.25, HIGH: 0.2, NEIGHBOUR: 0.2}  # of the shifts from then on
 NEIGHBOUR_DB = -15.0  # against the machine
 WORKSHOP_DB, NIGHT_DB = -15.0, -12.0  # by day against the machine, whose noise it is like; by night against the day
 SWING_DB = 0.5  # of all, up in the early afternoon and down at night
@@ -84,7 +85,7 @@ class Site(SoundStream):
         super().__init__(RATE_HZ)
         self.calendar = calendar
         self.state = LOW  # in the last second
-        self._hours_rng = np.random.default_rng([seed, 0x517E])
+        self._shift_rng = np.random.default_rng([seed, 0x517E])
         self._noise_rng = np.random.default_rng([seed, 0x517F])
         design = MachineDesign(load_hold_s=LOAD_HOLD_S, level_dbfs=LEVEL_DBFS)
         self._load = Load(np.random.default_rng([seed, 0x5180]), LOAD_HOLD_S)
@@ -99,8 +100,8 @@ class Site(SoundStream):
         probe = RotatingMachine(seed, RATE_HZ, design, Load(np.random.default_rng([seed, 0x5182]), LOAD_HOLD_S)).render(20.0)
         self._worn_power = band_power(probe, RATE_HZ, WEAR_HZ)
         self._heard_s = 0.0
-        self._hour = -1
-        self._shift = LOW  # what this hour is like, when the machine runs
+        self._shifts = 0  # that have begun
+        self._shift = LOW  # what this one is like, while the machine runs
         self._gains_db = {"machine": 0.0, "neighbour": SILENT_DB, "workshop": WORKSHOP_DB}
 
     @property
@@ -112,8 +113,8 @@ class Site(SoundStream):
         """The next second; shape = (block_samples,)."""
         hours = self.hours
         self._heard_s += 1.0
-        if int(hours) != self._hour:
-            self._begin_hour(int(hours))
+        if hours >= SHIFT_H * self._shifts:
+            self._begin_shift()
         runs = is_working(hours)
         workshop_db = WORKSHOP_DB + (0.0 if runs and is_light(hours) else NIGHT_DB)
         total = self._faded("workshop", workshop_db) * self._noise(self._workshop, amplitude(LEVEL_DBFS))
@@ -127,14 +128,13 @@ class Site(SoundStream):
         swing_db = SWING_DB * np.cos(2.0 * np.pi * (STARTS_H + hours - 14.0) / DAY_H)
         return total * np.float32(amplitude(float(swing_db)))
 
-    def _begin_hour(self, hour: int) -> None:
-        """Draw what the hour is like; what there was not yet comes as soon as it may."""
-        passed = range(self._hour + 1, hour + 1)
-        self._hour = hour
-        there = [shift for shift, from_h in FROM_H.items() if hour >= from_h]
+    def _begin_shift(self) -> None:
+        """Draw what it is like; what there was not yet comes as soon as it may."""
+        there = [shift for shift, first in FROM_SHIFT.items() if self._shifts >= first]
         chances = [SHARE[shift] for shift in there]
-        drawn = str(self._hours_rng.choice([LOW, *there], p=[1.0 - sum(chances), *chances]))
-        self._shift = next((shift for shift in there if FROM_H[shift] in passed), drawn)
+        drawn = str(self._shift_rng.choice([LOW, *there], p=[1.0 - sum(chances), *chances]))
+        self._shift = next((shift for shift in there if FROM_SHIFT[shift] == self._shifts), drawn)
+        self._shifts += 1
         self._load.move_to(LOADS[self._shift])
 
     def _faded(self, name: str, wanted_db: float) -> Float32:

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example: auscult benchmark learning --machines 4 --cluster local --format json"
     parser.add_argument("--days", type=number_above(3.5), default=14.0, metavar="N", help="days that the machines work (default: 14)")
     parser.add_argument(
-        "--day", type=number_above(0), default=1200.0, metavar="S", help="seconds of sound that stand for a day (default: 1200)"
+        "--day", type=number_above(0), default=3600.0, metavar="S", help="seconds of sound that stand for a day (default: 3600)"
     )
     parser.add_argument("--machines", type=whole_number(1), default=4, metavar="N", help="number of machines (default: 4)")
     parser.add_argument(
