@@ -45,11 +45,12 @@ class LearningJob:
     promises: tuple[float, ...]  # false alarms per week; the first is that of the bundles
     rates: Rates = field(default_factory=Rates)
     after_h: float = AFTER_H
+    wear_db_per_day: float = 0.0  # of one octave of the machine
     settings: CalibrationSettings = DEFAULTS
 
     def key(self, system: Mapping[str, Any]) -> Mapping[str, Any]:
         """What the result depends on; `system` is the settings as JSON can hold them."""
-        own = {name: getattr(self, name) for name in ("seed", "days", "calendar", "promises", "rates", "after_h")}
+        own = {name: getattr(self, name) for name in ("seed", "days", "calendar", "promises", "rates", "after_h", "wear_db_per_day")}
         return {"measured": "learning", **own, "system": system}
 
 
@@ -102,7 +103,7 @@ class LearningResult:
 
 def measure_learning(job: LearningJob) -> LearningResult:
     """Calibrate on the first half hour of a machine, let it work for weeks, and listen."""
-    calendar, site = job.calendar, Site(job.seed, job.calendar)
+    calendar, site = job.calendar, Site(job.seed, job.calendar, job.wear_db_per_day)
     with tempfile.TemporaryDirectory(prefix="auscult-") as name:
         folder = Path(name)
         bundle = calibrated(site, job.settings, folder)

@@ -51,8 +51,16 @@ class Learned:
 class LearningEars:
     """One stream, whose bundle is made anew from time to time."""
 
-    def __init__(self, bundle: Path, rate_hz: int, promises: Sequence[float], state_folder: Path, days: float) -> None:
-        """Begin with a bundle, and keep what is learned in a state folder."""
+    def __init__(
+        self,
+        bundle: Path,
+        rate_hz: int,
+        promises: Sequence[float],
+        state_folder: Path,
+        days: float,
+        fit_command: tuple[str, ...] = (),
+    ) -> None:
+        """Begin with a bundle, and keep what is learned in a state folder; `fit_command` as for `Learning`."""
         self.model = Model.load(bundle)
         self.windows = self.anomalous = 0
         self.heard_s = 0.0
@@ -65,7 +73,7 @@ class LearningEars:
         self._waited_s = 0.0
         self._versions = Versions(store_folder(state_folder, SOURCE))
         self._is_asked = False
-        self.learning = Learning(state_folder, clock=lambda: self.heard_s + self._waited_s)
+        self.learning = Learning(state_folder, fit_command, clock=lambda: self.heard_s + self._waited_s)
         self.learning.reload = self._ask
         source = SourceConfig(bundle=bundle, files=FilesConfig(paths=(bundle,)), learn=LearnConfig(days=days))
         self.learning.adopt({SOURCE: source}, {SOURCE: self._base})
@@ -121,7 +129,7 @@ class LearningEars:
             time.sleep(WAIT_S)
             self._waited_s = waited_s + time.monotonic() - begun_s
             self.learning.poll()
-        while not self._is_asked and self._chosen() is not None and self._wanted() != self.model.bundle.sha256:
+        while not self._is_asked and (chosen := self._chosen()) is not None and chosen.sha256 != self.model.bundle.sha256:
             self._waited_s += WAIT_S  # by this clock, until it looks again
             self.learning.poll()
         if self._is_asked:
@@ -130,10 +138,6 @@ class LearningEars:
 
     def _chosen(self) -> Version | None:
         return self._versions.chosen(self._base)
-
-    def _wanted(self) -> str:
-        chosen = self._chosen()
-        return self._base if chosen is None else chosen.sha256
 
     def _take_over(self, fit_s: float) -> None:
         chosen = self._chosen()

@@ -40,7 +40,7 @@ LOOK_S = 0.002
 STALLED_S = 600.0
 SOUND_S = 300.0  # that is heard over and over
 FRAME_BYTES = 12  # around a record
-STILL = 1e9  # seconds that a day takes: all of it is like the calibration
+STILL = Calendar(1e9)  # a day takes for ever: all of it is like the calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,14 @@ class Kill:
         return asdict(self)
 
 
-def measure_kills(seed: int, settings: CalibrationSettings, kills: int, sound_s: float) -> list[Kill]:
+def measure_kills(seed: int, settings: CalibrationSettings, kills: int, sound_s: float, calendar: Calendar = STILL) -> list[Kill]:
     """Let a machine be learned from for so long in all, and kill the process that does it at random times of that."""
     random = np.random.default_rng([seed, 0x1C111])
     at_s = np.sort(random.uniform(0.0, sound_s, kills))
     found = []
     with tempfile.TemporaryDirectory(prefix="auscult-") as name:
         folder = Path(name)
-        site = Site(seed, Calendar(STILL))
+        site = Site(seed, calendar)
         bundle = calibrated(site, settings, folder)
         np.save(folder / "sound.npy", site.render(SOUND_S))
         assert site.state == LOW

@@ -17,7 +17,7 @@ from benchmarks.learning_kills import Kill, measure_kills
 from benchmarks.learning_site import REAL_TIME_S, Calendar
 from benchmarks.learning_summary import summary
 from calibrate.cluster import Failure
-from edge.console.numbers import number_above, whole_number
+from edge.console.numbers import number, number_above, whole_number
 from edge.console.output import aligned, print_document
 from edge.errors import AuscultError, UserError
 
@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="promises; bundles are made for the first, the others move its threshold (default: 1 100)",
     )
+    parser.add_argument("--wear", type=number(0), default=0.0, metavar="DB", help="by which one octave gets louder each day (default: 0)")
     parser.add_argument(
         "--kill", type=whole_number(0), default=0, metavar="N", help="instead, kill a process that learns so many times in a week of sound"
     )
@@ -75,8 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
     promises = tuple(dict.fromkeys(arguments.false_alarms_per_week))
     rates = Rates(repeats=arguments.faults)
     jobs = [
-        LearningJob(number, arguments.days, Calendar(arguments.day), promises, rates, settings=settings)
-        for number in range(arguments.seed, arguments.seed + arguments.machines)
+        LearningJob(seed, arguments.days, Calendar(arguments.day), promises, rates, wear_db_per_day=arguments.wear, settings=settings)
+        for seed in range(arguments.seed, arguments.seed + arguments.machines)
     ]
     keys = [job.key(document["system"]) for job in jobs]
     found = measure_all(measure_learning, jobs, keys, LearningResult, arguments, "listening")
@@ -84,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         if isinstance(one, Failure):
             raise AuscultError("auscult benchmark learning", one.problem)
     results = [one for one in found if isinstance(one, LearningResult)]
-    document |= {"days": arguments.days, "machines": arguments.machines, "faults_of_each": arguments.faults}
+    document |= {"days": arguments.days, "machines": arguments.machines, "faults_of_each": arguments.faults, "wear_db": arguments.wear}
     document |= {"calibrated_s": REAL_TIME_S, **summary(results, promises, AFTER_H)}
     print_document(document, arguments.format, partial(_text, document))
     return 0
