@@ -96,6 +96,7 @@ class LearningResult:
     seed: int
     scenes: tuple[Scene, ...]
     versions: tuple[Learned, ...]
+    failures: tuple[str, ...]  # why bundles could not be made
     heard_s: float  # after the calibration
     learned_s: float
     cost: Cost
@@ -132,7 +133,7 @@ def measure_learning(job: LearningJob) -> LearningResult:
             stored_bytes=report.stored_bytes,
             written_bytes=report.written_bytes,
         )
-        return LearningResult(job.seed, tuple(scenes), tuple(learning.versions), heard_s, report.learned_s, cost)
+        return LearningResult(job.seed, tuple(scenes), tuple(learning.versions), tuple(learning.failures), heard_s, report.learned_s, cost)
 
 
 def calibrated(site: Site, settings: CalibrationSettings, folder: Path) -> Path:

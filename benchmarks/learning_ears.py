@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from benchmarks.alarms import Opened, Promises
 from edge.bundles.bundle import Bundle
 from edge.config.schema import FilesConfig, LearnConfig, SourceConfig
-from edge.errors import AuscultError
 from edge.judgement.event import Event
 from edge.judgement.window import Window
 from edge.learning.learning import Learning, store_folder
@@ -34,7 +33,6 @@ from edge.pipeline import Listener
 
 SOURCE = "machine"
 WAIT_S = 0.1
-LONGEST_FIT_S = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,7 @@ class LearningEars:
         self.windows = self.anomalous = 0
         self.heard_s = 0.0
         self.versions: list[Learned] = []
+        self.failures: list[str] = []  # why bundles could not be made
         self.listener_s = self.learning_s = 0.0  # CPU of this thread
         self._base = self.model.bundle.sha256
         self._rate_hz = rate_hz
@@ -119,19 +118,15 @@ class LearningEars:
         self._is_asked = True
 
     def _wait_for_bundle(self) -> None:
-        """If one is due, wait until it was made and is in force."""
+        """If one is being made, wait until it is in force, or it has failed and is to be tried again later."""
         begun_s, waited_s = time.monotonic(), self._waited_s
-        while self.report.is_learning and self.report.learned_s >= self.learning.next_due_s(SOURCE):
-            if (problem := self.learning.problem(SOURCE)) is not None:
-                raise AuscultError("learning in place", problem)
-            if self._waited_s - waited_s > LONGEST_FIT_S:
-                raise AuscultError("learning in place", f"no bundle was made within {LONGEST_FIT_S:.0f} s")
+        was_making = self.learning.is_making(SOURCE)
+        while self.learning.is_making(SOURCE):
             time.sleep(WAIT_S)
             self._waited_s = waited_s + time.monotonic() - begun_s
             self.learning.poll()
-        while not self._is_asked and (chosen := self._chosen()) is not None and chosen.sha256 != self.model.bundle.sha256:
-            self._waited_s += WAIT_S  # by this clock, until it looks again
-            self.learning.poll()
+        if was_making and (problem := self.learning.problem(SOURCE)) is not None:
+            self.failures.append(problem)
         if self._is_asked:
             self._is_asked = False
             self._take_over(self._waited_s - waited_s)

@@ -49,6 +49,7 @@ def summary(results: Sequence[LearningResult], promises: Sequence[float], after_
         ],
         "faults_heard": [{"promised_per_week": promise, **_faults_heard(days, number)} for number, promise in enumerate(promises)],
         "versions": {str(result.seed): [asdict(version) for version in result.versions] for result in results},
+        "failures": {str(result.seed): result.failures for result in results},
         "cost": {name: float(np.mean([getattr(result.cost, name) for result in results])) for name in asdict(results[0].cost)},
         "written_bytes_per_day": DAY_H * 3600.0 * sum(result.cost.written_bytes for result in results) / sum(r.heard_s for r in results),
     }

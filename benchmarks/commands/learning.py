@@ -116,7 +116,7 @@ def _text(document: Mapping[str, Any]) -> list[str]:
         lines.append(f"{one['promised_per_week']:g}/week: {static} and {learning} of {one['faults']} faults that no open event hid")
     for seed, versions in document["versions"].items():
         made = ", ".join(f"{one['heard_s'] / 60.0:.0f} min (fitting {one['fit_s']:.0f} s)" for one in versions)
-        lines.append(f"machine {seed}: bundles after {made or 'none'}")
+        lines.append(f"machine {seed}: bundles after {made or 'none'}; {len(document['failures'][seed])} could not be made")
     cost = document["cost"]
     lines.append(
         f"cost: {cost['static_ms']:.1f} ms/s static, {cost['learning_ms']:.1f} learning, of that {cost['overhearing_ms']:.2f}, "

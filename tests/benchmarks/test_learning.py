@@ -108,7 +108,7 @@ def heard(opened: int = 0, *, told: bool = False, hidden: bool = False) -> Heard
 
 def result(seed: int, *scenes: tuple[float, str, Heard, Heard]) -> LearningResult:
     told = tuple(Scene(hours, LOW, kind, 0.0, {"static": static, "learning": learning}) for hours, kind, static, learning in scenes)
-    return LearningResult(seed, told, (), 45.0 * len(told), 30.0, COST)
+    return LearningResult(seed, told, (), (), 45.0 * len(told), 30.0, COST)
 
 
 def test_summary_counts_false_alarms_after_the_third_day_and_of_no_fault() -> None:
