@@ -15,7 +15,8 @@ EXAMPLE = """examples:
   auscult benchmark mimii --root MIMII/ --detector patchcore,padim,cfa,stfpm --format markdown
   auscult benchmark robustness --manifest recordings/manifest.csv --units fan_id_02
   auscult benchmark changes --synthesised --kinds band tone
-  auscult benchmark promise --minutes 5 15 60 --hours 3"""
+  auscult benchmark promise --minutes 5 15 60 --hours 3
+  auscult benchmark learning --quick"""
 
 BENCHMARKS = {
     "detectors": "what each detector costs: fitting time, memory, size of the bundle, time per second of audio",
@@ -28,6 +29,7 @@ BENCHMARKS = {
     "robustness": "false alarms after ordinary changes: gain, another microphone, hum, a door, speech, drift",
     "changes": "the smallest steady change that is detected: a band, a tone, a shaft, a modulation, the level, impulses of known size",
     "promise": "whether thresholds keep their promise: false alarms per week, observed against promised, and the delay of faults",
+    "learning": "what learning in place is worth: weeks of a machine, by a bundle of the first half hour and by one that goes on learning",
     "tail": "the same without sound, for noise of a known distribution: the true rate of one promised alarm per week",
     "drift": "how soon slow wear is told as drift, and whether shifts, loads, weekends and weather are told as any",
     "soak": "whether the daemon grows: memory, open files and threads over days of sound",

@@ -164,6 +164,10 @@ class Learning:
         """Why the last bundle could not be made; None when it could."""
         return self._source(source).fitting.problem
 
+    def is_making(self, source: str) -> bool:
+        """Whether a bundle is being made."""
+        return self._source(source).fitting.is_busy
+
     def roll_back(self, source: str, on_done: Callable[[int | None, str | None], None]) -> None:
         """Choose the version before the one in force; `on_done` hears its number (None for the bundle that is no version), or a problem."""
         own = self._source(source)

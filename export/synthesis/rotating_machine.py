@@ -67,13 +67,13 @@ class MachineDesign:
 class RotatingMachine(SoundStream):
     """One machine: `render` continues phase, load, filters and room where the last call ended."""
 
-    def __init__(self, seed: int, sample_rate_hz: int, design: MachineDesign | None = None) -> None:
-        """The seed decides timbre, load and noise; the same seed, rate and design give the same samples."""
+    def __init__(self, seed: int, sample_rate_hz: int, design: MachineDesign | None = None, load: Load | None = None) -> None:
+        """The seed decides timbre, load and noise; the same seed, rate and design give the same samples. A `load` may be given."""
         super().__init__(sample_rate_hz)
         self.design = design = design or MachineDesign()
         build = np.random.default_rng([seed, 0x52])  # what the machine is
         self._rng = np.random.default_rng([seed, 0x53])  # what it does, second by second
-        self._load = Load(np.random.default_rng([seed, 0x54]), design.load_hold_s)
+        self._load = load or Load(np.random.default_rng([seed, 0x54]), design.load_hold_s)
         self._turns = float(build.uniform())
         highest = 0.45 * sample_rate_hz / design.shaft_hz
         shaft = rolled_off(max(int(min(60, highest)), 1), design.rolloff, 5.0, build)
