@@ -1,4 +1,10 @@
-"""Weeks of one machine, heard by a bundle of the first half hour and by one that learns in place: the same sound, in one pass."""
+"""Weeks of one machine, heard by a bundle of the first half hour and by ones that learn in place: the same sound, in one pass.
+
+static    keeps the bundle
+learning  goes on learning, and nobody is there
+person    the same, and somebody is: says that what lasts is normal, when that is asked, and marks the first doors and phrases of speech
+          that alarm as false alarms
+"""
 
 from __future__ import annotations
 
@@ -19,7 +25,7 @@ from benchmarks.alarms import Alarms
 from benchmarks.delay import SCENE_S, TOLD_S
 from benchmarks.learned import DEFAULTS
 from benchmarks.learning_ears import Learned, LearningEars
-from benchmarks.learning_happenings import Happening, Rates, happen, happenings
+from benchmarks.learning_happenings import DOOR, SPEECH, Happening, Rates, happen, happenings
 from benchmarks.learning_site import RATE_HZ, Calendar, Site
 from calibrate.calibration import calibrate
 from calibrate.settings import CalibrationSettings
@@ -27,8 +33,9 @@ from edge.model import Model
 
 Ears = Alarms | LearningEars
 
-STATIC, LEARNING = "static", "learning"
-ARMS = (STATIC, LEARNING)
+STATIC, LEARNING, PERSON = "static", "learning", "person"
+ARMS = (STATIC, LEARNING, PERSON)
+MARKS = 3  # of each
 RECORDING_S = 60.0  # as `auscult calibrate record` writes them
 LEARN_DAYS = 30.0  # of sound: learning goes on to the end
 AFTER_H = 72.0  # faults come, and alarms count, from here on
@@ -95,8 +102,9 @@ class LearningResult:
 
     seed: int
     scenes: tuple[Scene, ...]
-    versions: tuple[Learned, ...]
-    failures: tuple[str, ...]  # why bundles could not be made
+    versions: Mapping[str, tuple[Learned, ...]]  # by arm
+    failures: Mapping[str, tuple[str, ...]]  # why bundles could not be made
+    accepted_s: tuple[float, ...]  # when a person has said that what lasts is normal
     heard_s: float  # after the calibration
     learned_s: float
     cost: Cost
@@ -110,30 +118,38 @@ def measure_learning(job: LearningJob) -> LearningResult:
         bundle = calibrated(site, job.settings, folder)
         ears: dict[str, Ears] = {
             STATIC: Alarms(Model.load(bundle), RATE_HZ, job.promises),
-            LEARNING: LearningEars(bundle, RATE_HZ, job.promises, folder / "state", LEARN_DAYS),
+            LEARNING: (alone := LearningEars(bundle, RATE_HZ, job.promises, folder / LEARNING, LEARN_DAYS)),
+            PERSON: (person := LearningEars(bundle, RATE_HZ, job.promises, folder / PERSON, LEARN_DAYS, has_person=True)),
         }
+        marks = dict.fromkeys((DOOR, SPEECH), MARKS)
         clocks = dict.fromkeys(ARMS, 0.0)
         begun_s = time.process_time() - time.thread_time()
         scenes = []
         what = happenings(job.seed, calendar, job.days, job.after_h, job.rates)
         random = np.random.default_rng([job.seed, 0x4A9A])
         for number in range(math.ceil(calendar.real_s / SCENE_S), int(calendar.heard_s(24.0 * job.days) / SCENE_S)):
-            scenes.append(_scene(site, ears, what.get(number), job.promises, random, clocks))
-        learning = ears[LEARNING]
-        assert isinstance(learning, LearningEars)
-        report = learning.report
-        learning.close()
+            happening = what.get(number)
+            person.sounds.clear()
+            scenes.append(_scene(site, ears, happening, job.promises, random, clocks))
+            if happening is not None and marks.get(happening.kind) and scenes[-1].heard[PERSON].told[0] and person.sounds:
+                person.mark(person.sounds)
+                marks[happening.kind] -= 1
+        report = alone.report
+        for one in (alone, person):
+            one.close()
         heard_s = ears[STATIC].heard_s
         cost = Cost(
             static_ms=1000.0 * clocks[STATIC] / heard_s,
-            learning_ms=1000.0 * learning.listener_s / heard_s,
-            overhearing_ms=1000.0 * learning.learning_s / heard_s,
-            writer_ms=1000.0 * (time.process_time() - time.thread_time() - begun_s) / heard_s,
+            learning_ms=1000.0 * alone.listener_s / heard_s,
+            overhearing_ms=1000.0 * alone.learning_s / heard_s,
+            writer_ms=1000.0 * (time.process_time() - time.thread_time() - begun_s) / heard_s / 2,  # of two
             fit_peak_mb=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6,
             stored_bytes=report.stored_bytes,
             written_bytes=report.written_bytes,
         )
-        return LearningResult(job.seed, tuple(scenes), tuple(learning.versions), tuple(learning.failures), heard_s, report.learned_s, cost)
+        versions = {LEARNING: tuple(alone.versions), PERSON: tuple(person.versions)}
+        failures = {LEARNING: tuple(alone.failures), PERSON: tuple(person.failures)}
+        return LearningResult(job.seed, tuple(scenes), versions, failures, tuple(person.accepted_s), heard_s, report.learned_s, cost)
 
 
 def calibrated(site: Site, settings: CalibrationSettings, folder: Path) -> Path:

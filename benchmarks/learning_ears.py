@@ -20,6 +20,7 @@ from benchmarks.alarms import Opened, Promises
 from edge.bundles.bundle import Bundle
 from edge.config.schema import FilesConfig, LearnConfig, SourceConfig
 from edge.judgement.event import Event
+from edge.judgement.taught import EventSound
 from edge.judgement.window import Window
 from edge.learning.learning import Learning, store_folder
 from edge.learning.learning_report import LearningReport
@@ -57,13 +58,22 @@ class LearningEars:
         state_folder: Path,
         days: float,
         fit_command: tuple[str, ...] = (),
+        *,
+        has_person: bool = False,
     ) -> None:
-        """Begin with a bundle, and keep what is learned in a state folder; `fit_command` as for `Learning`."""
+        """Begin with a bundle, and keep what is learned in a state folder; `fit_command` as for `Learning`.
+
+        A person says at once that what lasts is normal, when it is asked, and what events were, when `mark` is called.
+        """
         self.model = Model.load(bundle)
         self.windows = self.anomalous = 0
         self.heard_s = 0.0
         self.versions: list[Learned] = []
         self.failures: list[str] = []  # why bundles could not be made
+        self.accepted_s: list[float] = []  # of the stream, when the person has said that what lasts is normal
+        self.sounds: list[EventSound] = []  # of the events that ended since the last scene began
+        self.taught: tuple[list[EventSound], list[EventSound]] = ([], [])
+        self._has_person = has_person
         self.listener_s = self.learning_s = 0.0  # CPU of this thread
         self._base = self.model.bundle.sha256
         self._rate_hz = rate_hz
@@ -99,9 +109,16 @@ class LearningEars:
         self._listening.push(samples)
         self.learning.poll()
         self.listener_s += time.thread_time() - begun_s
+        if self._has_person and self.learning.learner(SOURCE).guard.asks and self.learning.accept(SOURCE) is None:
+            self.accepted_s.append(self.heard_s)
         self._wait_for_bundle()
         opened, self._opened = self._opened, []
         return opened
+
+    def mark(self, sounds: Sequence[EventSound]) -> None:
+        """The events that these are of were false alarms."""
+        self.taught[0].extend(sounds)
+        self._listening.teach()
 
     def close(self) -> None:
         """Write what waits."""
@@ -164,6 +181,15 @@ class _Nobody:
 
     def event(self, event: Event) -> None:
         """Events are counted under several promises."""
+
+    def sound(self, sound: EventSound) -> None:
+        """What stood out in an event that is over."""
+        self._ears.sounds.append(sound)
+
+    @property
+    def taught(self) -> tuple[list[EventSound], list[EventSound]]:
+        """What the person has marked."""
+        return self._ears.taught
 
     def heard(self) -> None:
         """Nobody waits."""

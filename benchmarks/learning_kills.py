@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 import edge.threads  # noqa: F401  # before anything imports numpy, in the process that learns too
 from benchmarks.learning import calibrated
-from benchmarks.learning_site import LOW, RATE_HZ, Calendar, Site
+from benchmarks.learning_site import LOW, RATE_HZ, STILL, Calendar, Site
 from calibrate.settings import CalibrationSettings
 from edge.errors import AuscultError
 from edge.judgement.window import Window
@@ -40,7 +40,6 @@ LOOK_S = 0.002
 STALLED_S = 600.0
 SOUND_S = 300.0  # that is heard over and over
 FRAME_BYTES = 12  # around a record
-STILL = Calendar(1e9)  # a day takes for ever: all of it is like the calibration
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,9 @@ class Calendar:
         return 3600.0 * min(hours, real_h) + max(0.0, hours - real_h) * self.day_s / DAY_H
 
 
+STILL = Calendar(1e9)  # a day takes for ever: all of it is like the beginning
+
+
 def is_working(hours: float) -> bool:
     """Whether the machine runs, so many hours after the start."""
     return WORK_STARTS_H <= (STARTS_H + hours) % WEEK_H < WORK_ENDS_H

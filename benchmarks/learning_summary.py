@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.delay import KINDS as FAULTS
 from benchmarks.delay import SCENE_S
-from benchmarks.learning import ARMS, LEARNING, STATIC, LearningResult, Scene
+from benchmarks.learning import ARMS, LEARNING, PERSON, STATIC, LearningResult, Scene
 from benchmarks.learning_happenings import DOOR, SIZES_DB, SPEECH
 from benchmarks.learning_site import DAY_H
 from benchmarks.rate import Rate
@@ -25,6 +25,7 @@ from calibrate.metrics.bootstrap import RESAMPLES, percentile_interval
 
 CAUSES = {"": "the machine", DOOR: "doors", SPEECH: "speech"}
 ALL = "all"
+LEARN = (LEARNING, PERSON)
 
 Day = Sequence[Scene]
 
@@ -42,13 +43,22 @@ def summary(results: Sequence[LearningResult], promises: Sequence[float], after_
             for cause in (ALL, *CAUSES.values())
             for arm in ARMS
         ],
-        "fewer": [{"promised_per_week": promise, **_fewer(days, number)} for number, promise in enumerate(promises)],
+        "fewer": [
+            {"promised_per_week": promise, "ears": arm, **_fewer(days, arm, number)}
+            for number, promise in enumerate(promises)
+            for arm in LEARN
+        ],
         "states": [_state(late, arm, state) for state in sorted({scene.state for scene in late}) for arm in ARMS],
         "faults": [
             _faults(late, kind, size, number, promise) for number, promise in enumerate(promises) for kind in FAULTS for size in SIZES_DB
         ],
-        "faults_heard": [{"promised_per_week": promise, **_faults_heard(days, number)} for number, promise in enumerate(promises)],
-        "versions": {str(result.seed): [asdict(version) for version in result.versions] for result in results},
+        "faults_heard": [
+            {"promised_per_week": promise, "ears": arm, **_faults_heard(days, arm, number)}
+            for number, promise in enumerate(promises)
+            for arm in LEARN
+        ],
+        "versions": {str(result.seed): {arm: [asdict(one) for one in made] for arm, made in result.versions.items()} for result in results},
+        "accepted_s": {str(result.seed): result.accepted_s for result in results},
         "failures": {str(result.seed): result.failures for result in results},
         "cost": {name: float(np.mean([getattr(result.cost, name) for result in results])) for name in asdict(results[0].cost)},
         "written_bytes_per_day": DAY_H * 3600.0 * sum(result.cost.written_bytes for result in results) / sum(r.heard_s for r in results),
@@ -92,10 +102,10 @@ def _alarms(late: Sequence[Scene], arm: str, cause: str, number: int, promise: f
     }
 
 
-def _fewer(days: Sequence[Day], number: int) -> Mapping[str, Any]:
-    """How many times fewer false alarms there are with learning; null where there are none left."""
+def _fewer(days: Sequence[Day], arm: str, number: int) -> Mapping[str, Any]:
+    """How many times fewer false alarms there are than of the static one; null where there are none left."""
     normal = [[scene for scene in day if _is_normal(scene)] for day in days]
-    counts = np.array([[_count(day, arm, number) for arm in (STATIC, LEARNING)] for day in normal])  # (day, arm)
+    counts = np.array([[_count(day, one, number) for one in (STATIC, arm)] for day in normal])  # (day, arm)
     return _resampled(counts, lambda sums: sums[0] / sums[1] if sums[1] else np.inf)
 
 
@@ -119,18 +129,17 @@ def _faults(late: Sequence[Scene], kind: str, size_db: float, number: int, promi
     return {"promised_per_week": promise, "kind": kind, "size_db": size_db, "faults": len(scenes), "told": told, "hidden": hidden}
 
 
-def _faults_heard(days: Sequence[Day], number: int) -> dict[str, Any]:
-    """Of the faults at which neither had an event open: how many each told of, and the difference."""
-    open_to_both = [
-        [scene for scene in day if scene.kind in FAULTS and not any(scene.heard[arm].hidden[number] for arm in ARMS)] for day in days
-    ]
-    told = np.array([[len(day), *(sum(s.heard[arm].told[number] for s in day) for arm in (STATIC, LEARNING))] for day in open_to_both])
-    faults, *shares = told.sum(axis=0).tolist()
+def _faults_heard(days: Sequence[Day], arm: str, number: int) -> dict[str, Any]:
+    """Of the faults at which neither it nor the static one had an event open: how many each told of, and the difference."""
+    pair = (STATIC, arm)
+    clear = [[s for s in day if s.kind in FAULTS and not any(s.heard[one].hidden[number] for one in pair)] for day in days]
+    counts = np.array([[len(day), *(sum(s.heard[one].told[number] for s in day) for one in pair)] for day in clear])  # (day, count)
+    faults, *told = counts.sum(axis=0).tolist()
     document: dict[str, Any] = {"faults": faults}
-    for arm, count in zip((STATIC, LEARNING), shares, strict=True):
+    for name, count in zip((STATIC, "told"), told, strict=True):
         share = Share(count, faults)
-        document[arm] = {"told": count, "fraction": share.fraction, "interval": share.interval}
-    document["difference"] = _resampled(told, lambda sums: (sums[2] - sums[1]) / sums[0] if sums[0] else 0.0)
+        document[name] = {"told": count, "fraction": share.fraction, "interval": share.interval}
+    document["difference"] = _resampled(counts, lambda sums: (sums[2] - sums[1]) / sums[0] if sums[0] else 0.0)
     return document
 
 

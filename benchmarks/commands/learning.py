@@ -11,9 +11,10 @@ from typing import Any
 from benchmarks.commands.arguments import add_seed_argument
 from benchmarks.commands.system import add_system_arguments, system_document, system_settings
 from benchmarks.jobs import add_job_arguments, measure_all
-from benchmarks.learning import AFTER_H, LearningJob, LearningResult, measure_learning
+from benchmarks.learning import AFTER_H, ARMS, LearningJob, LearningResult, measure_learning
 from benchmarks.learning_happenings import Rates
 from benchmarks.learning_kills import Kill, measure_kills
+from benchmarks.learning_marks import marks_document, measure_marks
 from benchmarks.learning_site import REAL_TIME_S, Calendar
 from benchmarks.learning_summary import summary
 from calibrate.cluster import Failure
@@ -29,8 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the benchmark takes."""
     parser.description = (
         "Let synthesised machines work for weeks: loads that first come up after hours and days, nights, weekends, doors, speech, and "
-        "faults of known sizes. Calibrate on the first half hour; from then on one listener keeps that bundle and another learns in place. "
-        "Compare their false alarms after the third day, and the faults that they hear. A day is compressed to --day seconds of sound."
+        "faults of known sizes. Calibrate on the first half hour; from then on one listener keeps that bundle, one learns in place, and "
+        "one does so with a person who answers and marks. Compare their false alarms after the third day, and the faults that they hear. "
+        "A day is compressed to --day seconds of sound."
     )
     parser.epilog = "example: auscult benchmark learning --machines 4 --cluster local --format json"
     parser.add_argument("--days", type=number_above(3.5), default=14.0, metavar="N", help="days that the machines work (default: 14)")
@@ -50,6 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="promises; bundles are made for the first, the others move its threshold (default: 1 100)",
     )
     parser.add_argument("--wear", type=number(0), default=0.0, metavar="DB", help="by which one octave gets louder each day (default: 0)")
+    parser.add_argument(
+        "--mark",
+        type=whole_number(0),
+        default=0,
+        metavar="N",
+        help="instead, mark three doors and three phrases of speech as false alarms, and count N of each and of each fault then",
+    )
     parser.add_argument(
         "--kill", type=whole_number(0), default=0, metavar="N", help="instead, kill a process that learns so many times in a week of sound"
     )
@@ -72,6 +81,11 @@ def run(arguments: argparse.Namespace) -> int:
         kills = measure_kills(arguments.seed, settings, arguments.kill, WEEK_DAYS * arguments.day)
         document["kills"] = [kill.document() for kill in kills]
         print_document(document, arguments.format, lambda: _kill_lines(kills))
+        return 0
+    if arguments.mark:
+        marked = [measure_marks(seed, settings, arguments.mark) for seed in range(arguments.seed, arguments.seed + arguments.machines)]
+        document |= {"machines": arguments.machines, **marks_document(marked)}
+        print_document(document, arguments.format, lambda: _mark_lines(document))
         return 0
     promises = tuple(dict.fromkeys(arguments.false_alarms_per_week))
     rates = Rates(repeats=arguments.faults)
@@ -97,11 +111,10 @@ def _text(document: Mapping[str, Any]) -> list[str]:
         rate = f"{one['per_week']:.0f} ({one['low']:.0f} - {one['high']:.0f})"
         promised, hours = f"{one['promised_per_week']:g}/week", f"{one['hours']:.1f} h"
         rows.append((promised, one["cause"], one["ears"], str(one["alarms"]), hours, rate, f"{one['in_alarm']:.3f}"))
-    faults: list[Sequence[str]] = [("promised", "fault", "size", "static", "learning", "of", "hidden: static", "learning")]
+    faults: list[Sequence[str]] = [("promised", "fault", "size", *ARMS, "of", f"hidden: {ARMS[0]}", *ARMS[1:])]
     for one in document["faults"]:
-        promised, told, hidden = f"{one['promised_per_week']:g}/week", one["told"], one["hidden"]
-        counts = str(told["static"]), str(told["learning"]), str(one["faults"]), str(hidden["static"]), str(hidden["learning"])
-        faults.append((promised, one["kind"], f"{one['size_db']:+g} dB", *counts))
+        counts = *(str(one["told"][arm]) for arm in ARMS), str(one["faults"]), *(str(one["hidden"][arm]) for arm in ARMS)
+        faults.append((f"{one['promised_per_week']:g}/week", one["kind"], f"{one['size_db']:+g} dB", *counts))
     states: list[Sequence[str]] = [("state", "ears", "scenes", "alarms", "in alarm")]
     states += [(o["state"], o["ears"], str(o["scenes"]), str(o["alarms"]), f"{o['in_alarm']:.3f}") for o in document["states"]]
     lines = [
@@ -109,14 +122,14 @@ def _text(document: Mapping[str, Any]) -> list[str]:
         "",
     ]
     lines += [*aligned(rows), "", *aligned(states), "", *aligned(faults), ""]
-    for one in document["fewer"]:
-        lines.append(f"{one['promised_per_week']:g}/week: false alarms with learning {_times(one)} fewer")
+    lines += [f"{one['promised_per_week']:g}/week, {one['ears']}: {_times(one)} fewer false alarms" for one in document["fewer"]]
     for one in document["faults_heard"]:
-        static, learning = one["static"]["told"], one["learning"]["told"]
-        lines.append(f"{one['promised_per_week']:g}/week: {static} and {learning} of {one['faults']} faults that no open event hid")
-    for seed, versions in document["versions"].items():
-        made = ", ".join(f"{one['heard_s'] / 60.0:.0f} min (fitting {one['fit_s']:.0f} s)" for one in versions)
-        lines.append(f"machine {seed}: bundles after {made or 'none'}; {len(document['failures'][seed])} could not be made")
+        told = f"{one['told']['told']} of {one['faults']} faults that no open event hid; static {one['static']['told']}"
+        lines.append(f"{one['promised_per_week']:g}/week, {one['ears']}: {told}")
+    for seed, arms in document["versions"].items():
+        for arm, versions in arms.items():
+            made = ", ".join(f"{one['heard_s'] / 60.0:.0f} min (fitting {one['fit_s']:.0f} s)" for one in versions)
+            lines.append(f"machine {seed}, {arm}: bundles after {made or 'none'}; {len(document['failures'][seed][arm])} could not be made")
     cost = document["cost"]
     lines.append(
         f"cost: {cost['static_ms']:.1f} ms/s static, {cost['learning_ms']:.1f} learning, of that {cost['overhearing_ms']:.2f}, "
@@ -138,3 +151,15 @@ def _kill_lines(kills: Sequence[Kill]) -> list[str]:
     rows: list[Sequence[str]] = [("kill", "after", "lost", "stretches", "store")]
     rows += [(str(n + 1), f"{k.heard_s:.0f} s", f"{k.lost_s:.0f} s", str(k.stretches), k.problem or "whole") for n, k in enumerate(kills)]
     return [*aligned(rows), "", f"at most {max(kill.lost_s for kill in kills):.0f} s of learning lost by a kill"]
+
+
+def _mark_lines(document: Mapping[str, Any]) -> list[str]:
+    rows: list[Sequence[str]] = [("what", "size", "of", "told before", "after the marks")]
+    rows += [(o["kind"], f"{o['size_db']:+g} dB", str(o["scenes"]), str(o["before"]), str(o["after"])) for o in document["told"]]
+    lines = [*aligned(rows), ""]
+    for name in ("marked", "faults"):
+        one = document[name]
+        fewer, low, high = (100.0 * one["fewer"][end] for end in ("value", "low", "high"))
+        lines.append(f"{name}: {one['before']} before, {one['after']} after: {fewer:.0f} % fewer ({low:.0f} - {high:.0f})")
+    same = "the same, bit for bit" if document["undone_is_same"] else "NOT the same"
+    return [*lines, f"marks taken back: scores of {document['undone_windows']} windows are {same}"]
