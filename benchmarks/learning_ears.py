@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+from edge.judgement.taught import EventSound
 from numpy.typing import NDArray
 
 from benchmarks.alarms import Opened, Promises
 from edge.bundles.bundle import Bundle
 from edge.config.schema import FilesConfig, LearnConfig, SourceConfig
 from edge.judgement.event import Event
-from edge.judgement.taught import EventSound
 from edge.judgement.window import Window
 from edge.learning.learning import Learning, store_folder
 from edge.learning.learning_report import LearningReport
