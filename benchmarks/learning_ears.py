@@ -8,19 +8,19 @@ took is told beside it. And nobody publishes.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import numpy as np
-from edge.judgement.taught import EventSound
 from numpy.typing import NDArray
 
 from benchmarks.alarms import Opened, Promises
 from edge.bundles.bundle import Bundle
 from edge.config.schema import FilesConfig, LearnConfig, SourceConfig
 from edge.judgement.event import Event
+from edge.judgement.taught import EventSound
 from edge.judgement.window import Window
 from edge.learning.learning import Learning, store_folder
 from edge.learning.learning_report import LearningReport
@@ -81,11 +81,11 @@ class LearningEars:
         self._opened: list[Opened] = []
         self._waited_s = 0.0
         self._versions = Versions(store_folder(state_folder, SOURCE))
-        self._is_asked = False
+        self._asked: list[Callable[[str | None], None]] = []  # who wait for a bundle to be taken over
         self.learning = Learning(state_folder, fit_command, clock=lambda: self.heard_s + self._waited_s)
         self.learning.reload = self._ask
-        source = SourceConfig(bundle=bundle, files=FilesConfig(paths=(bundle,)), learn=LearnConfig(days=days))
-        self.learning.adopt({SOURCE: source}, {SOURCE: self._base})
+        self._config = SourceConfig(bundle=bundle, files=FilesConfig(paths=(bundle,)), learn=LearnConfig(days=days))
+        self._adopt()
         self._listener = Listener(self.model, rate_hz)
         nobody = cast(SourcePublisher, _Nobody(self))
         self._listening = Listening(self._listener, self.model.bundle, rate_hz, nobody, InferenceTimes())
@@ -131,8 +131,11 @@ class LearningEars:
         self.anomalous += window.anomalous
         self._opened += [Opened(promise, self.heard_s) for promise in self._promises.hear(window, self.model)]
 
-    def _ask(self) -> None:
-        self._is_asked = True
+    def _ask(self, on_done: Callable[[str | None], None]) -> None:
+        self._asked.append(on_done)
+
+    def _adopt(self) -> None:
+        self.learning.adopt({SOURCE: self._config}, {SOURCE: self._base}, {SOURCE: self.model.bundle.sha256})
 
     def _wait_for_bundle(self) -> None:
         """If one is being made, wait until it is in force, or it has failed and is to be tried again later."""
@@ -144,9 +147,11 @@ class LearningEars:
             self.learning.poll()
         if was_making and (problem := self.learning.problem(SOURCE)) is not None:
             self.failures.append(problem)
-        if self._is_asked:
-            self._is_asked = False
+        asked, self._asked = self._asked, []
+        if asked:
             self._take_over(self._waited_s - waited_s)
+        for on_done in asked:
+            on_done(None)
 
     def _chosen(self) -> Version | None:
         return self._versions.chosen(self._base)
@@ -162,6 +167,7 @@ class LearningEars:
         self.learning_s += self._listener.timings_s.get("learning", 0.0)
         self._listener = cast(Listener, standby.listener)
         self._listening.take_over(standby)
+        self._adopt()
         supported = chosen.supported_false_alarms_per_week
         self.versions.append(Learned(chosen.number, self.heard_s, chosen.learned_s, fit_s, supported))
 

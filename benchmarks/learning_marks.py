@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from edge.judgement.taught import EventSound
 from numpy.typing import NDArray
 
 from benchmarks.alarms import Alarms
@@ -25,6 +24,7 @@ from benchmarks.learning_site import RATE_HZ, STILL, Calendar, Site
 from calibrate.metrics.bootstrap import RESAMPLES, percentile_interval
 from calibrate.settings import CalibrationSettings
 from edge.errors import AuscultError
+from edge.judgement.taught import EventSound
 from edge.judgement.window import Window
 from edge.model import Model
 
