@@ -155,6 +155,8 @@ class SimulatedFleet:
             supported_at_end_per_week=3.0,
             bundle=SHA,
             version=1,
+            asks=False,
+            marks=[],
             versions=[],
         )
         self._send(self._topics[node].learning(source), msgspec.json.encode(payload), retain=True)

@@ -284,8 +284,8 @@ class LearningPayload(msgspec.Struct, frozen=True, kw_only=True):
     bundle: Annotated[Sha256 | None, Meta(description="SHA-256 of the bundle in force; null while it listens")]
     version: Annotated[Count | None, Meta(description="its version; null for the bundle of the configuration, and for none")]
     versions: Annotated[list[LearnedVersion], Meta(description="the versions that are kept, the oldest first")]
-    asks: Annotated[bool, Meta(description="whether it has alarmed for so long that somebody should say if this is its new normal")] = False
-    marks: Annotated[list[EventId], Meta(description="the marked events that teach, whichever version is in force")] = []
+    asks: Annotated[bool, Meta(description="whether it has alarmed for so long that somebody should say if this is its new normal")]
+    marks: Annotated[list[EventId], Meta(description="the marked events that teach, whichever version is in force")]
 
 
 class SlopePayload(msgspec.Struct, frozen=True, kw_only=True):

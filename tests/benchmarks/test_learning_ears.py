@@ -39,7 +39,7 @@ def hear(own: LearningEars, machine: CalibratedMachine, times: int) -> None:
 
 
 def test_version_that_is_due_is_in_force_at_once(machine: CalibratedMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.learning.fitting.FIRST_AFTER_S", 30.0)
+    monkeypatch.setattr("edge.learning.learning.FIRST_AFTER_S", 30.0)
     better = with_threshold(machine, tmp_path / "better.auscult", 99.0)
     own = ears(machine, tmp_path / "state", COPY.format(bundle=str(better)))
     before = own.model.bundle.sha256
@@ -58,7 +58,7 @@ def test_version_that_is_due_is_in_force_at_once(machine: CalibratedMachine, tmp
 def test_version_that_cannot_be_made_is_told_and_the_first_bundle_stays(
     machine: CalibratedMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.learning.fitting.FIRST_AFTER_S", 30.0)
+    monkeypatch.setattr("edge.learning.learning.FIRST_AFTER_S", 30.0)
     own = ears(machine, tmp_path, FAIL)
     before = own.model
     hear(own, machine, 3)
