@@ -88,6 +88,7 @@ class SimulatedFleet:
         self._rng = np.random.default_rng(seed)
         self._lock = threading.RLock()
         self._stopping = threading.Event()
+        self._present = threading.Event()  # once the broker knows all nodes
         self._started_s = time.time()
         self.sent = 0  # scores
         self.commands: list[tuple[str, str, dict[str, Any]]] = []  # node, verb, payload
@@ -102,6 +103,7 @@ class SimulatedFleet:
         """Connect and begin."""
         self._client.connect(self._host, self._port)
         self._client.loop_start()
+        self._present.wait(10.0)
         self._thread.start()
         return self
 
@@ -162,11 +164,12 @@ class SimulatedFleet:
         self._send(self._topics[node].learning(source), msgspec.json.encode(payload), retain=True)
 
     def leave(self, node: str) -> None:
-        """A node ends, as its will would say."""
+        """A node ends, as its will would say; the broker knows it, and all before, on return."""
         with self._lock:
-            self._send(self._topics[node].status, "offline", retain=True)
+            told = self._client.publish(self._topics[node].status, "offline", 1, True)
             for key in [key for key in self._sources if key[0] == node]:
                 self._sources[key].availability = "offline"
+        told.wait_for_publish(2.0)
 
     def _on_connect(self, client: mqtt.Client, *_: object) -> None:
         client.subscribe([(topics.commands, SubscribeOptions(qos=1)) for topics in self._topics.values()])
@@ -178,6 +181,7 @@ class SimulatedFleet:
             for source in self._sources.values():
                 self._send(self._topics[source.node].availability(source.name), source.availability, retain=True)
                 self._publish_state(source)
+        self._present.set()
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         _, node, _, verb = message.topic.split("/")
