@@ -373,6 +373,7 @@ class SimulatedFleet:
                 clipped_fraction=0.0,
                 snoozed_until=source.snoozed_until,
                 learning=None,
+                drift=None,
             )
         payload = HealthPayload(
             schema=1,

@@ -30,6 +30,7 @@ __all__ = [
     "Config",
     "DashboardConfig",
     "DashboardTlsConfig",
+    "DriftConfig",
     "EventsConfig",
     "FilesConfig",
     "FleetConfig",
@@ -156,6 +157,12 @@ class HomeAssistantConfig(Section, frozen=True, forbid_unknown_fields=True, kw_o
     prefix: Annotated[Text, meaning("The discovery prefix that is set in Home Assistant's MQTT integration.")] = "homeassistant"
 
 
+class DriftConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whether it is measured how normal sound changes over days and weeks."""
+
+    enabled: Annotated[bool, meaning("`false` measures no [drift](alerts.md#drift), and keeps nothing for it.")] = True
+
+
 class HealthConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How often the node reports its health."""
 
@@ -202,6 +209,7 @@ class Config(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     commands: CommandsConfig = CommandsConfig()
     clips: ClipsConfig = ClipsConfig()
     homeassistant: HomeAssistantConfig = HomeAssistantConfig()
+    drift: DriftConfig = DriftConfig()
     health: HealthConfig = HealthConfig()
     metrics: MetricsConfig = MetricsConfig()
     dashboard: DashboardConfig = DashboardConfig()

@@ -1,4 +1,4 @@
-"""Which bands drift: told when a trend is sure, large enough, no step, and has been so for hours.
+"""Which bands drift: told when a trend is sure and large enough, and has been so for hours.
 
 It is looked for in the last week, in two and in four, for wear begins at any time; and in all regimes together and in each alone, for what
 wears is not heard when the machine stands. A trend is sure when its slope is so many standard errors from zero as chance gives once in
@@ -90,12 +90,11 @@ def _trend(apart: Float64, weights: Float64) -> Trend | None:
         bands,
         slopes=np.concatenate([broad.slopes, bands.slopes]),
         errors=np.concatenate([broad.errors * wider, bands.errors]),
-        without=np.concatenate([broad.without, bands.without], axis=1),
     )
 
 
 def _seems(one: Trend) -> Bool:
     sure = student_quantile(1.0 - CHANCE / (2.0 * len(one.slopes)), one.freedom)
     least = np.where(np.arange(len(one.slopes)) < BROAD, LEAST_BROAD_DB, LEAST_DB)
-    seems: Bool = (np.abs(one.units) >= sure) & (np.abs(one.slopes) * one.span_days >= least) & one.holds
+    seems: Bool = (np.abs(one.units) >= sure) & (np.abs(one.slopes) * one.span_days >= least)
     return seems

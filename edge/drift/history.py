@@ -1,7 +1,8 @@
 """All that is kept of a source for its drift, in one file: written whole each hour, and bounded.
 
-The hours of the last four weeks; what each regime was at each time of day when it was first heard, which is the reference; and for how long
-each band has seemed to drift. There is no sound in it, and nothing finer than an hour: some 250 kB for a machine of two regimes.
+The hours of the last four weeks; what each regime was at each time of day when it was first heard, which is the reference; for how long
+each band has seemed to drift; and what was told last. There is no sound in it, and nothing finer than an hour: some 250 kB for a machine of
+two regimes.
 
 Hours come in their order whatever the clock does. If it is set back, those that are known move back with it, so that the next one follows.
 """
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.atomic_file import replacing
+from edge.drift.drift_report import DriftReport
 from edge.drift.hour import HOURS_A_DAY, Hour, OpenHour, packed, unpacked
 from edge.drift.panel import Cell, Panel, group, parted
 from edge.drift.regimes import Regime
@@ -49,6 +51,7 @@ class History(msgspec.Struct, kw_only=True):
     reference: list[Reference] = []
     seeming: list[float] = []  # hours for which level, tilt and each band have seemed to drift: see edge/drift/assessment.py
     told: list[bool] = []  # of these, whether it is told
+    report: DriftReport | None = None  # the last
 
     @classmethod
     def read(cls, path: Path) -> History | None:

@@ -43,7 +43,8 @@ class SourceDrift:
         hour_s: float = HOUR_S,
     ) -> None:
         """`write` has the file read and written. `wall` is the clock, `steady` one that nobody sets; an hour takes `hour_s` of both."""
-        self.report: DriftReport | None = None  # None until the first hour is over
+        self.report: DriftReport | None = None  # None until there was an hour, of this run or one before
+        self.problem: str | None = None  # why the last hour was not kept
         self._source = source
         self._path = path
         self._have_written = write
@@ -56,6 +57,7 @@ class SourceDrift:
         self._present: list[PresentWindow] = []
         self._next_cell = 0
         self._is_busy = False
+        self._is_resumed = False
 
     def begin(self, model: Model) -> None:
         """See `Overhearing.begin`. The hour goes on, for its levels are of the same sound."""
@@ -80,6 +82,9 @@ class SourceDrift:
         if span.first < self._next_cell:
             return
         self._next_cell = span.last
+        if not self._is_resumed:
+            self._is_resumed = True
+            self._resume(_edges(model))
         now_s = self._wall()
         at, offset_s = int(now_s // self._hour_s), now_s - self._steady()
         if self._hour is not None and abs(offset_s - self._offset_s) > CLOCK_SET_S * self._hour_s / HOUR_S:
@@ -105,6 +110,25 @@ class SourceDrift:
             present = PresentWindow(mean, span.last - span.first, long_mean, long_cells, window.surprise, heard.steady_nats, alarm)
             self._present = [*self._present, present][-MOST_PRESENT:]
 
+    def _resume(self, edges: tuple[tuple[float, float], ...]) -> None:
+        """Tell again what was told last; a file that cannot be read is dealt with at the end of the hour."""
+        found: list[DriftReport] = []
+
+        def job() -> Problem:
+            try:
+                history = History.read(self._path)
+            except (StoreError, OSError):
+                return None
+            if history is not None and history.edges_hz == edges and history.report is not None:
+                found.append(history.report)
+            return None
+
+        def then(_problem: Problem) -> None:
+            if found and self.report is None:
+                self._tell(found[0])
+
+        self._have_written(job, then)
+
     def _close(self, hour: OpenHour, model: Model) -> None:
         if self._is_busy:
             LOG.error("%s: the disk is too slow; an hour is missing from the drift", self._source)
@@ -116,13 +140,14 @@ class SourceDrift:
             try:
                 report = self._take(hour, model, present, now_s)
             except OSError as error:
-                return f"{self._path}: cannot be written ({error.strerror or error})"
+                return f"{self._path}: cannot be read or written ({error.strerror or error})"
             if report is not None:
                 found.append(report)
             return None
 
         def then(problem: Problem) -> None:
             self._is_busy = False
+            self.problem = problem
             if problem is not None:
                 LOG.error("%s: drift is not kept: %s", self._source, problem)
             elif found:
@@ -147,7 +172,7 @@ class SourceDrift:
             history = History(edges_hz=edges, began=hour.at)
         if history.add(hour) is None:
             return None
-        report = measure(history, model, present, now_s)
+        report = history.report = measure(history, model, present, now_s)
         history.write(self._path)
         return report
 

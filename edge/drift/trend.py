@@ -35,7 +35,6 @@ class Trend:
     slopes: Float64  # (series,)
     errors: Float64  # (series,) standard errors
     freedom: float  # degrees of it
-    without: Float64  # (block, series) what the slopes are without some days in a row
 
     @property
     def units(self) -> Float64:
@@ -47,11 +46,6 @@ class Trend:
         """Of an interval around the slopes, shape = (series,)."""
         width: Float64 = self.errors * student_quantile(0.5 + 0.5 * confidence, self.freedom)
         return width
-
-    @property
-    def holds(self) -> NDArray[np.bool_]:
-        """Whether at least half of a slope is left without any few days in a row, shape = (series,): a step is no trend."""
-        return np.asarray((self.without * np.sign(self.slopes) >= 0.5 * np.abs(self.slopes)).all(axis=0))
 
 
 def trend(values: Float64, weights: Float64, *, share: bool) -> Trend | None:
@@ -90,7 +84,7 @@ def trend(values: Float64, weights: Float64, *, share: bool) -> Trend | None:
         variance = np.maximum(variance, variance.mean())
         freedom = SHARED_FREEDOM
     errors = np.maximum(np.sqrt(variance), LEAST_ERROR)
-    return Trend(len(days), float(days[-1] - days[0]), slopes, errors, freedom, without[: len(days) - block + 1])
+    return Trend(len(days), float(days[-1] - days[0]), slopes, errors, freedom)
 
 
 def student_quantile(chance: float, freedom: float) -> float:

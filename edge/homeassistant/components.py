@@ -24,6 +24,7 @@ KINDS = {
     "level": "sensor",
     "event": "event",
     "reason": "sensor",
+    "drift": "binary_sensor",
     "snooze": "button",
     "end_snooze": "button",
     "recalibrate": "button",
@@ -107,6 +108,13 @@ def _source(topics: Topics, source: str, verbs: Collection[Verb]) -> dict[str, C
             "entity_category": "diagnostic",
             "state_topic": topics.health,
             "value_template": _expression(_STATUS.format(source=source)),
+        },
+        "drift": {
+            "name": f"{source} drift",
+            "icon": "mdi:trending-up",
+            "entity_category": "diagnostic",
+            "state_topic": topics.health,
+            "value_template": _expression(f"'ON' if value_json.sources.get('{source}', {{}}).get('drift') == 'drifting' else 'OFF'"),
         },
     }
     if "snooze" in verbs:

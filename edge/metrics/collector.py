@@ -121,6 +121,8 @@ def _sources_heard(health: HealthPayload) -> Iterator[Metric]:
         f"{name}clipped_ratio", "Samples at full scale in the last minute.", [(by, source.clipped_fraction) for by, source in heard]
     )
     yield flag(f"{name}snoozed", "Whether its events are suppressed.", [(by, source.snoozed_until is not None) for by, source in heard])
+    known = [(by, source.drift == "drifting") for by, source in heard if source.drift is not None]
+    yield flag(f"{name}drifting", "Whether its normal sound drifts.", known)
     until = [(by, None if source.snoozed_until is None else _epoch_s(source.snoozed_until)) for by, source in heard]
     yield gauge(f"{name}snoozed_until_timestamp_seconds", "End of the snooze, since 1970.", until)
 

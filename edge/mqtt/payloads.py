@@ -371,6 +371,10 @@ class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
     clipped_fraction: Annotated[Fraction | None, Meta(description="fraction of samples at full scale in the last minute")]
     snoozed_until: Annotated[Timestamp | None, Meta(description="no event is published before this time; null without a snooze")]
     learning: Annotated[LearningHealth | None, Meta(description="learning in place; null when it is off")]
+    drift: Annotated[
+        Literal["waiting", "steady", "drifting"] | None,
+        Meta(description="`state` of the topic `drift`; null when it is off or not known yet"),
+    ]
 
 
 class HealthPayload(msgspec.Struct, frozen=True, kw_only=True):

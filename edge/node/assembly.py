@@ -55,7 +55,7 @@ class Assembly:
             subscriptions=[*subscriptions, *(self.discovery.subscriptions if self.discovery is not None else ())],
         )
         self.inference = InferenceTimes()
-        self.drifts = Drifts(config.state_folder)
+        self.drifts = Drifts(config.state_folder) if config.drift.enabled else None
         self.learning = Learning(config.state_folder)
         self._learn(plan)
 
@@ -83,6 +83,9 @@ class Assembly:
             self.drifts,
         )
         self.learning.reload = daemon.request_reload
+        if self.drifts is None:
+            for name in workers:
+                self.publisher.retain(self.topics.drift(name), b"")  # what was told while it was measured
         if self.remote is not None:
             self.remote.serve(daemon, config.node, path, self.publisher.answer)
         return daemon
@@ -101,7 +104,7 @@ class Assembly:
             clips = SourceClips(name, plan.config.clips.before_s, plan.config.clips.after_s, self.clip_writer)
         publisher = SourcePublisher(name, self.publisher, self.topics, control, clips)
         source, learner = make_source(name, plan.config.sources[name]), self.learning.learner(name)
-        drift = self.drifts.of(name)
+        drift = None if self.drifts is None else self.drifts.of(name)
         return SourceWorker(source, plan.bundle(name), self.make_listener(name, plan), publisher, self.inference, learner, drift)
 
     def make_listener(self, name: str, plan: Plan) -> MakeListener:

@@ -53,6 +53,7 @@ def source_health(worker: SourceWorker) -> SourceHealth:
         clipped_fraction=availability.clipped_fraction,
         snoozed_until=None if worker.publisher.control is None else worker.publisher.control.snoozed_until,
         learning=_learning_health(worker),
+        drift=None if worker.drift is None or worker.drift.report is None else worker.drift.report.state,
     )
 
 
@@ -84,6 +85,8 @@ def source_warnings(worker: SourceWorker) -> list[str]:
     learning = None if worker.learner is None else worker.learner.report
     if learning is not None and learning.is_trouble:
         warnings.append(f"not learning: {learning.reason}")
+    if worker.drift is not None and worker.drift.problem is not None:
+        warnings.append(f"drift is not measured: {worker.drift.problem}")
     drift = worker.clock.drift
     if drift is not None and abs(drift) > DRIFT_WARNING:
         warnings.append(f"the device gives {worker.rate_hz / (1.0 + drift):.0f} samples a second instead of {worker.rate_hz}")

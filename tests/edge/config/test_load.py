@@ -97,7 +97,7 @@ MISTAKES = [  # (config, line, what is said of it)
         PLAIN + "frigate: 1\n",
         9,
         "frigate: unknown key; known here: node, mqtt, sources, inference, bundles, events, outbox, commands, clips, homeassistant, "
-        "health, metrics, dashboard, log",
+        "drift, health, metrics, dashboard, log",
     ),
     (
         PLAIN + "commands: {enabled: true, allow: [snooze, snoze]}\n",

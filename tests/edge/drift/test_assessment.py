@@ -37,10 +37,6 @@ def test_nights_loads_and_weekends_are_no_drift() -> None:
     assert told_by(14)[0] == set()
 
 
-def test_a_step_is_no_drift() -> None:
-    assert told_by(10, step_db=2.0, step_at=24 * 3)[0] == set()
-
-
 def test_too_few_days_are_waited_for_and_said() -> None:
     kept, rng = history(), np.random.default_rng(1)
     for at in range(30):

@@ -76,3 +76,27 @@ def test_drift_leaves_out_an_hour_in_which_the_clock_was_set(machine: Calibrated
     listen(machine, drift, clock, 15)
     assert drift._hour is not None
     assert len(drift._hour.spectra) == 1  # of after it was set
+
+
+def test_drift_tells_after_a_restart_at_once_what_was_told_last(
+    machine: CalibratedMachine, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.drift.hour.FEWEST_WINDOWS", 3)
+    path = tmp_path / "pump1.drift"
+    first = drift_of(path, clock)
+    listen(machine, first, clock, 62)
+    assert first.report is not None
+    again = drift_of(path, clock)
+    listen(machine, again, clock, 12)
+    assert again.report == first.report
+
+
+def test_drift_that_cannot_be_kept_says_why(
+    machine: CalibratedMachine, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.drift.hour.FEWEST_WINDOWS", 3)
+    (tmp_path / "drift").write_text("a file where the folder should be")
+    drift = drift_of(tmp_path / "drift" / "pump1.drift", clock)
+    listen(machine, drift, clock, 62)
+    assert drift.problem is not None
+    assert "cannot be read or written" in drift.problem

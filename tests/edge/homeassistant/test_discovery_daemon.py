@@ -109,7 +109,7 @@ def test_discovery_follows_the_sources_and_home_assistant(
         with run(path, broker) as node:
             home.wait_for(lambda s: told(s))
             (first,) = told(home)
-            assert len(entities(first, "pump1")) == len(entities(first, "fan2")) == 5
+            assert len(entities(first, "pump1")) == len(entities(first, "fan2")) == 6
 
             publish(broker, "homeassistant/status", "offline")
             publish(broker, "homeassistant/status", "online")

@@ -34,6 +34,7 @@ def source_health(availability: Status, *, xruns: int, lost_s: float, shed_s: fl
         clipped_fraction=None,
         snoozed_until=None,
         learning=None,
+        drift=None,
     )
 
 
