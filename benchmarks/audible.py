@@ -14,7 +14,7 @@ from calibrate.settings import HOP_S, WINDOW_S
 from edge.audio.audio_file import read_blocks
 from edge.audio.gaps import Gaps
 from edge.errors import AudioError
-from edge.pipeline import HEARD_FRACTION
+from edge.judgement.window_scorer import HEARD_FRACTION
 from edge.scoring import TOO_SILENT, long_enough
 
 

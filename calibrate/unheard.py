@@ -17,7 +17,7 @@ from edge.console.progress import Progress
 from edge.features.frontend import BLOCK_CELLS
 from edge.judgement.fusion import ONCE_A_WEEK, Units, fuse
 from edge.judgement.tail_fit import EVENT_S, fit_tail
-from edge.pipeline import HEARD_FRACTION
+from edge.judgement.window_scorer import HEARD_FRACTION
 
 Bool = NDArray[np.bool_]
 Float64 = NDArray[np.float64]

@@ -8,7 +8,6 @@ Nothing here touches a clock, socket or device: the daemon, `auscult score`, cal
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Protocol
@@ -17,30 +16,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.features.feature_extractor import FeatureExtractor, Gap, PlacedBlock
-from edge.features.frontend import mels_below
+from edge.features.frontend import BLOCK_CELLS, mels_below
 from edge.judgement.cells import CellRecorder, Cells
 from edge.judgement.event import Event
 from edge.judgement.event_ear import EventEar
 from edge.judgement.event_tracker import EventSettings, EventTracker
-from edge.judgement.fusion import fuse
 from edge.judgement.judge import AVERAGES, Judge
 from edge.judgement.long_average import LongAverage
 from edge.judgement.overhearing import HeardWindow, PatchHearing
-from edge.judgement.painter import Painter, blank_picture
-from edge.judgement.steady import WindowEvidence
+from edge.judgement.peaks import Peaks
 from edge.judgement.taught import EventSound, Recogniser, Taught
 from edge.judgement.threshold import Moved
 from edge.judgement.timeline import Span, Timeline
 from edge.judgement.ulid import new_ulid
-from edge.judgement.window import ALARM, Localization, Region, Window
+from edge.judgement.window import Window
+from edge.judgement.window_scorer import Answers, WindowScorer
 from edge.model import Model
 from edge.stopwatch import Stopwatch
 
 Float32 = NDArray[np.float32]
-
-# A window with less sound gets no score. Down to here the scores of normal windows stay what they are (beyond it false alarms
-# begin); a fault in the part that was lost is of course missed, which is why every window contains its `lost_s`.
-HEARD_FRACTION = 0.5
 
 
 class Overhearing(Protocol):
@@ -65,11 +59,12 @@ class Listener:
         moved: Moved | None = None,
         *,
         is_judging: bool = True,
+        events: EventTracker | None = None,
     ) -> None:
         """`rate_hz` is the native rate of what will be pushed; BundleError when it is too low for the bundle.
 
         `moved` is for a threshold other than the bundle's own. One that is not `is_judging` gives no window a score and finds nothing
-        anomalous, but can be overheard.
+        anomalous, but can be overheard. `events` is for another tracker than one with these settings and ids.
         """
         model.check_rate(rate_hz, "the source")
         self.model = model
@@ -80,15 +75,15 @@ class Listener:
         layout = model.steady.sound.layout if model.steady else None
         averages = {AVERAGES: layout.width} if layout else {}
         self._timeline = Timeline({**model.detector.features, **averages}, model.window_cells)
-        self._threshold = model.threshold.moved(moved)
         self._long_average = LongAverage(layout.width, model.window_cells) if layout else None
         self._judge = Judge(model.detector, self._timeline, self.stopwatch, layout, self._long_average)
         self._overhearing: tuple[Overhearing, ...] = ()
-        self._is_judging = is_judging
-        self._painter = Painter(model.heads, model.steady, model.front_end)
+        self._scorer = WindowScorer(model.heads, model.steady, model.units, model.front_end, model.window_cells, is_judging=is_judging)
+        self._scorer.use(model.threshold.moved(moved), model.hop_s)
+        self._peaks = Peaks(model.detector.features, -(-model.window_cells // BLOCK_CELLS))
         self._recogniser: Recogniser | None = None  # while there is something to recognise
         self._ear = EventEar(model.steady.spread_db, model.window_cells, Random()) if model.steady else None
-        self._events = EventTracker(settings or EventSettings(), new_id)
+        self._events = events or EventTracker(settings or EventSettings(), new_id)
         self._windows = 0  # passed on the regular grid
         self._last_window_end = 0  # absolute cell
         self._recorder: CellRecorder | None = None  # while somebody watches
@@ -122,7 +117,7 @@ class Listener:
 
     def move_threshold(self, moved: Moved | None) -> list[Window | Event]:
         """Judge by another threshold from now on, None for the bundle's own. An open event is closed: no event has scores in two units."""
-        self._threshold = self.model.threshold.moved(moved)
+        self._scorer.use(self.model.threshold.moved(moved), self.model.hop_s)
         return self.end_event()
 
     def teach(self, false_alarms: Sequence[EventSound], real: Sequence[EventSound] = ()) -> None:
@@ -177,8 +172,10 @@ class Listener:
         else:
             if self._recorder is not None:
                 self._recorder.hear(heard)
-            self._judge.judge(heard)
+            rises = self._peaks.rise(self._judge.judge(heard))
             yield from self._due()
+            if rises:
+                yield from self._look()
 
     def _pass_over(self, until_cell: int) -> Iterator[Window | Event]:
         """Nothing was heard up to a cell. Windows that still hold sound are scored; those that lie within the gap are left out."""
@@ -217,24 +214,21 @@ class Listener:
             left_out = self._left_out(span)
             if left_out.any():
                 span = span.without(left_out)
-            steady = self._steady(span)
-            window = self._score(span, steady)
+            answers = self._scorer.ask(span, self._long_average, self._recogniser)
+            window = self._scorer.window(answers, self._recorder)
         if window.anomalous and self._ear is not None and self.model.steady is not None:
             self._ear.hear(span.first, self.model.steady.sound.decibels(span.deviations[AVERAGES]))
         events = self._heard(self._events.push(window))
         if self._overhearing and self._long_average is not None and cells == self.model.window_cells:
             with self.stopwatch.stage("learning"):
-                heard = self._overheard(span, window, steady, left_out, self._long_average)
+                heard = self._overheard(answers, window, left_out, self._long_average)
                 for one in self._overhearing:
                     one.window(heard)
         return [window, *events]
 
-    def _overheard(
-        self, span: Span, window: Window, steady: WindowEvidence | None, left_out: NDArray[np.bool_], long_average: LongAverage
-    ) -> HeardWindow:
+    def _overheard(self, answers: Answers, window: Window, left_out: NDArray[np.bool_], long_average: LongAverage) -> HeardWindow:
         is_doubtful = window.anomalous or self._events.is_under_way or (self._recogniser is not None and self._recogniser.hears_real)
-        nats = math.fsum(steady.nats.values()) if steady else 0.0
-        return HeardWindow(span, window.anomalous, nats, long_average, window, is_doubtful, left_out)
+        return HeardWindow(answers.span, window.anomalous, answers.steady_nats, long_average, window, is_doubtful, left_out)
 
     def _heard(self, events: list[Event]) -> list[Window | Event]:
         """Let the ear know of the ends of events."""
@@ -246,46 +240,22 @@ class Listener:
                 self._ear.forget()
         return [*events]
 
-    def _score(self, span: Span, steady: WindowEvidence | None) -> Window:
-        """The window score is the surprise of all its heads together, in units of the alarm threshold."""
-        cell_s = self._front_end.cell_s
-        cells = span.last - span.first
-        usual = self.model.heads.usual(span.deviations)
-        fused = score = p_value = None
-        if self._is_judging and cells - span.lost_cells >= HEARD_FRACTION * cells:
-            fused = fuse(self.model.heads.evidence(span.deviations, usual), steady.nats if steady else {}, self.model.units)
-            score = self._threshold.score(fused.surprise)
-            p_value = self._threshold.p_value(fused.surprise, cells * cell_s)
-        anomalous = score is not None and score >= ALARM
-        regions: tuple[Region, ...] = ()
-        if not self._is_judging:
-            picture = blank_picture(span)
-            columns = picture.cells.max(axis=1)
-        elif anomalous or self._recorder is not None:
-            picture = self._painter.picture(span, fused, steady, score or 0.0, usual)
-            columns, regions = picture.cells.max(axis=1), picture.regions
-        else:
-            columns = self.model.heads.columns(span.deviations, score or 0.0, usual)
-        if self._recorder is not None:
-            self._recorder.judge(span.last, cells, None if score is None else picture.cells)
-        return Window(
-            t_start_s=span.first * cell_s,
-            t_end_s=span.last * cell_s,
-            score=score,
-            p_value=p_value,
-            anomalous=anomalous,
-            heads={head: score * share for head, share in fused.shares.items()} if fused and score is not None else {},
-            lost_s=span.lost_cells * cell_s,
-            localization=Localization(cell_s, columns, regions),
-            surprise=fused.surprise if fused else None,
-        )
+    def _look(self) -> list[Window | Event]:
+        """Ask about the window that ends with a block that stands out, to tell what is sure before the next of the regular grid.
 
-    def _steady(self, span: Span) -> WindowEvidence | None:
-        """What the heads of steady sound make of a window; None when the bundle has none."""
-        if self.model.steady is None or self._long_average is None:
-            return None
-        left_out = self._recogniser.left_out_before(span.last) if self._recogniser is not None else None
-        return self.model.steady.strongest_evidence(span.deviations[AVERAGES], self._long_average.mean(span.last, left_out=left_out))
+        Not while sounds are recognised: the windows of the grid decide what is left out of them.
+        """
+        end, cells = self._timeline.cells, self.model.window_cells
+        if end < cells or end == self._last_window_end:
+            return []
+        if self._recogniser is not None or not self._events.opens_early(self.model.window_s):
+            return []
+        with self.stopwatch.stage("look"):
+            answers = self._scorer.ask(self._timeline.read(end, cells), self._long_average)
+            if not self._scorer.is_sure(answers):
+                return []
+            window = self._scorer.window(answers)
+        return self._heard(self._events.look(window))
 
     def _left_out(self, span: Span) -> NDArray[np.bool_]:
         """The cells of taught sounds, shape = (time,)."""

@@ -80,7 +80,10 @@ class BundlesConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 class EventsConfig(Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """When windows above the threshold become an event."""
 
-    minimum_duration_s: Annotated[Seconds, meaning("The score must stay above 1.0 for this long to open an event.")] = 0.5
+    minimum_duration_s: Annotated[
+        Seconds,
+        meaning("The score must stay above 1.0 for this long to open an event. A score [far above](alerts.md#events) opens it at once."),
+    ] = 0.5
     cooldown_s: Annotated[Seconds, meaning("The score must stay below `release_score` for this long to close an event.")] = 5.0
     release_score: Annotated[
         float,

@@ -51,6 +51,11 @@ class FrontEnd:
         return self.hop_samples * BLOCK_FRAMES
 
     @property
+    def block_s(self) -> float:
+        """Seconds in a block of 32 frames."""
+        return self.block_samples / self.sample_rate_hz
+
+    @property
     def bands(self) -> int:
         """Cells along the mel axis."""
         return self.mel_bands // CELL_MELS

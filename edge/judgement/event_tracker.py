@@ -18,7 +18,7 @@ from edge.judgement.window import ALARM, Window
 class EventSettings:
     """When an event opens and closes."""
 
-    minimum_duration_s: float = 0.5  # the score stays at or above 1.0 this long before an event opens
+    minimum_duration_s: float = 0.5  # the score stays at or above 1.0 this long before an event opens; see `EventTracker`
     cooldown_s: float = 5.0  # the score stays below `release_score` this long before it closes
     release_score: float = 0.9
     update_interval_s: float = 10.0  # between `updated` messages
@@ -36,6 +36,7 @@ class _Open:
     shown: Window  # that holds most of the event: its regions are the event's
     last_above_s: float
     told_s: float | None = None  # when it was last published
+    is_early: bool = False  # it was published before it had lasted, and not since
 
 
 class EventTracker:
@@ -43,6 +44,10 @@ class EventTracker:
 
     A window is long, so an event's times come from the cells that sound wrong, not from the windows they are in. Faults
     that are less than a window and a cooldown apart are one event.
+
+    A moment stays in the window until the window has passed it. So a minimum duration below a window does not say how long a sound lasts,
+    but that its score is no chance; and of a window that is sure, this is known at once. Its event is opened with what is known then, and
+    updated when it has lasted. A minimum duration of a window or more asks the sound itself to last, and is always kept.
     """
 
     def __init__(self, settings: EventSettings, new_id: Callable[[], str] = new_ulid, first_seq: int = 1) -> None:
@@ -60,6 +65,10 @@ class EventTracker:
     def is_under_way(self) -> bool:
         """Whether an event is observed, announced or not."""
         return self._open is not None
+
+    def opens_early(self, window_s: float) -> bool:
+        """Whether a window of this length would open an event now if it were sure."""
+        return not self.is_open and self.settings.minimum_duration_s < window_s
 
     def push(self, window: Window) -> list[Event]:
         """Take the next window; return the messages it causes."""
@@ -84,6 +93,10 @@ class EventTracker:
             event.last_above_s = window.t_end_s
         return self._tell(event, window)
 
+    def look(self, window: Window) -> list[Event]:
+        """Take a window between those of the regular grid: it may open an event, if it is sure, and does nothing else."""
+        return self.push(window) if window.sure and self.opens_early(window.t_end_s - window.t_start_s) else []
+
     def pass_over(self, t_start_s: float) -> list[Event]:
         """No window will start before `t_start_s`: close an event that ended in a gap, because nobody knows whether it lasted."""
         if self._open is not None and t_start_s - self._open.last_above_s >= self.settings.cooldown_s:
@@ -103,16 +116,21 @@ class EventTracker:
             if not window.anomalous:  # it did not last
                 self._open = None
                 return []
-            if window.t_end_s - event.since_s < settings.minimum_duration_s:
+            event.is_early = not self._has_lasted(event, window)
+            if event.is_early and not (window.sure and self.opens_early(window.t_end_s - window.t_start_s)):
                 return []
             event.told_s = window.t_end_s
             return [self._message("opened", event)]
         if window.t_end_s - event.last_above_s >= settings.cooldown_s:
             return self.finish()
-        if window.t_end_s - event.told_s >= settings.update_interval_s:
+        if window.t_end_s - event.told_s >= settings.update_interval_s or (event.is_early and self._has_lasted(event, window)):
             event.told_s = window.t_end_s
+            event.is_early = False
             return [self._message("updated", event)]
         return []
+
+    def _has_lasted(self, event: _Open, window: Window) -> bool:
+        return window.t_end_s - event.since_s >= self.settings.minimum_duration_s
 
     def _message(self, kind: EventType, event: _Open) -> Event:
         peak = event.peak

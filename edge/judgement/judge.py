@@ -40,8 +40,8 @@ class Judge:
         self._segment = -1
         self.overhearing: tuple[PatchHearing, ...] = ()
 
-    def judge(self, heard: PlacedBlock) -> None:
-        """Put the deviations of eight cells on the timeline."""
+    def judge(self, heard: PlacedBlock) -> list[Deviation]:
+        """Put the deviations of eight cells on the timeline; return them."""
         if heard.segment != self._segment:
             self._stream = self._detector.stream()
             self._averages = _LaggedAverages(self._layout, self._detector.lag_blocks) if self._layout else None
@@ -60,6 +60,7 @@ class Judge:
                 deviations += [self._averages.of(one) for one in deviations[:1]]  # of the same cells, however late the detector is
         for deviation in deviations:
             self._timeline.put(deviation, heard.base_cell)
+        return deviations
 
 
 class _LaggedAverages:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.judgement.tail import Tail
+from edge.judgement.tail import SECONDS_PER_WEEK, Tail
+
+SURE_SHARE = 0.1  # of the false alarms that were promised: what looks between the windows may add to them, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,15 @@ class Threshold:
     def score(self, surprise: float) -> float:
         """Surprise in units of the alarm."""
         return surprise / self.surprise
+
+    def sure_surprise(self, looks: float) -> float:
+        """The surprise from which on one look at the sound is enough.
+
+        There are so many `looks` between windows for every window. Were each of them a chance of its own, and not another look at nearly
+        the same sound, normal sound would reach this surprise in `SURE_SHARE` times as many of them as there are false alarms.
+        """
+        rate = SURE_SHARE / max(1.0, looks) * self.tail.alarms_per_s(self.surprise)
+        return max(self.surprise, self.tail.surprise_at(rate * SECONDS_PER_WEEK))
 
     def p_value(self, surprise: float, seconds: float) -> float:
         """Probability that so many seconds of normal sound hold a peak above `surprise`."""

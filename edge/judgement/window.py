@@ -44,3 +44,4 @@ class Window:
     lost_s: float
     localization: Localization
     surprise: float | None = None  # of all heads together, which the score is made of; it knows no threshold
+    sure: bool = False  # so far above the threshold that one look is enough (`Threshold.sure_surprise`)

@@ -20,6 +20,7 @@ from calibrate.settings import CalibrationSettings
 from edge.errors import BundleError
 from edge.features.backbone import BUILT_IN, DEFAULT_BACKBONE
 from edge.judgement.event import Event
+from edge.judgement.event_tracker import EventSettings
 from edge.judgement.head_names import head_names
 from edge.judgement.overhearing import HeardWindow
 from edge.judgement.steady import STEADY_HEADS
@@ -27,7 +28,7 @@ from edge.judgement.threshold import Moved
 from edge.judgement.window import Window
 from edge.model import Model
 from edge.pipeline import Listener
-from export.synthesis import inject, tone_fault
+from export.synthesis import inject, knock_fault, tone_fault
 from tests.bundles import HEARD_S, MACHINE_S, RATE_HZ, CalibratedMachine, resampled
 
 Float32 = NDArray[np.float32]
@@ -359,10 +360,44 @@ def test_listener_whose_threshold_is_moved_closes_the_event_that_is_open(machine
     assert listener.move_threshold(None) == []
 
 
+@pytest.mark.parametrize("onset_s", [12.05, 12.27, 12.49])
+def test_listener_tells_a_loud_knock_within_a_second_and_then_what_it_was(machine: CalibratedMachine, onset_s: float) -> None:
+    samples = inject(seconds(machine, 0, 16), knock_fault(RATE_HZ, 1, peak=0.6), onset_s)
+    listener = Listener(machine.model, RATE_HZ)
+    told = []
+    for piece in np.array_split(samples, 160):
+        told += [(result, listener.heard_s - onset_s) for result in listener.push(piece) if isinstance(result, Event)]
+    (opened, delay_s), (updated, later_s) = told
+    assert (opened.type, updated.type, updated.id, updated.seq) == ("opened", "updated", opened.id, opened.seq + 1)
+    assert 0.0 < delay_s <= 1.0
+    assert delay_s + 0.5 <= later_s <= delay_s + 1.5
+    assert opened.t_start_s == updated.t_start_s == pytest.approx(onset_s, abs=0.25)
+    assert opened.regions
+    assert updated.regions
+
+
+def test_listener_scores_are_the_same_whether_it_looks_between_windows_or_not(machine: CalibratedMachine) -> None:
+    faulty = inject(seconds(machine, 0, 14), tone_fault(RATE_HZ, 1, 2.0, 5200.0, -30.0), 11.7)
+    late = Listener(machine.model, RATE_HZ, EventSettings(minimum_duration_s=machine.model.window_s))
+    early = Listener(machine.model, RATE_HZ)
+    windows = [[result for result in listener.push(faulty) if isinstance(result, Window)] for listener in (late, early)]
+    assert as_comparable(windows[0]) == as_comparable(windows[1])
+    assert "look" in early.timings_s
+    assert "look" not in late.timings_s
+
+
+def test_listener_a_window_shorter_than_usual_is_never_sure(machine: CalibratedMachine) -> None:
+    loud = inject(seconds(machine, 0, 4), tone_fault(RATE_HZ, 1, 3.0, 5200.0, -20.0), 1.0)
+    (window,) = listened(machine, [loud])
+    assert isinstance(window, Window)
+    assert window.anomalous
+    assert not window.sure
+
+
 def test_listener_counts_the_time_of_each_stage(machine: CalibratedMachine) -> None:
     listener = Listener(machine.model, RATE_HZ)
     listener.push(seconds(machine, 0, 11))
-    assert set(listener.timings_s) == {"resample", "log_mel", "level", "backbone", "detector", "averages", "window"}
+    assert set(listener.timings_s) - {"look"} == {"resample", "log_mel", "level", "backbone", "detector", "averages", "window"}
     assert listener.heard_s == pytest.approx(11.0)
 
 

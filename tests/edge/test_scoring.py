@@ -86,5 +86,5 @@ def test_listen_tells_windows_and_events_in_order(machine: CalibratedMachine, fa
     results = list(listen(Listener(machine.model, RATE_HZ), faulty))
     kinds = [result.type if isinstance(result, Event) else "window" for result in results]
     assert kinds[0] == "window"
-    assert [kind for kind in kinds if kind != "window"] == ["opened", "closed"]
+    assert [kind for kind in kinds if kind != "window"] == ["opened", "updated", "closed"]
     assert kinds[-1] == "closed"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -111,6 +111,56 @@ def test_events_minimum_duration_is_kept() -> None:
     assert Told(EventSettings(minimum_duration_s=2.0)).scores([1.5] * 4) == []
     assert Told(EventSettings(minimum_duration_s=2.0)).scores([1.5] * 5) == [("opened", 12.0)]
     assert Told(EventSettings(minimum_duration_s=0.0)).scores([1.5]) == [("opened", 10.0)]
+
+
+def sure(end_s: float, score: float) -> Window:
+    return replace(window(end_s, score), sure=True)
+
+
+def told_of(tracker: EventTracker, windows: Sequence[Window]) -> list[tuple[str, float]]:
+    return [(event.type, one.t_end_s) for one in windows for event in tracker.push(one)]
+
+
+def test_events_a_sure_window_opens_at_once_and_what_is_known_later_is_told_when_it_has_lasted() -> None:
+    tracker = EventTracker(EventSettings())
+    (opened,) = tracker.push(sure(10.0, 3.0))
+    assert (opened.type, opened.peak_score, tracker.is_open) == ("opened", 3.0, True)
+    assert tracker.push(window(10.3, 4.0)) == []
+    (updated,) = tracker.push(window(10.5, 3.5))
+    assert (updated.type, updated.id, updated.seq, updated.peak_score) == ("updated", opened.id, opened.seq + 1, 4.0)
+    assert updated.t_end_s > opened.t_end_s
+    rest = told_of(tracker, [window(11.0 + 0.5 * hop, 3.0 if hop < 20 else 0.5) for hop in range(40)])
+    assert rest == [("updated", 20.5), ("closed", 25.5)]
+
+
+def test_events_one_that_was_sure_and_did_not_last_is_updated_and_closed_like_any_other() -> None:
+    told = told_of(EventTracker(EventSettings()), [sure(10.0, 3.0), *(window(10.5 + 0.5 * hop, 0.5) for hop in range(12))])
+    assert told == [("opened", 10.0), ("updated", 10.5), ("closed", 15.0)]
+
+
+def test_events_a_second_window_that_is_sure_opens_what_the_first_began() -> None:
+    assert told_of(EventTracker(EventSettings()), [window(10.0, 1.1), sure(10.2, 3.0), window(10.5, 3.0)]) == [
+        ("opened", 10.2),
+        ("updated", 10.5),
+    ]
+
+
+@pytest.mark.parametrize(("minimum_duration_s", "opened_s"), [(0.0, 10.0), (9.5, 10.0), (10.0, 20.0), (12.0, 22.0)])
+def test_events_minimum_duration_of_a_window_or_more_is_kept_however_sure(minimum_duration_s: float, opened_s: float) -> None:
+    tracker = EventTracker(EventSettings(minimum_duration_s=minimum_duration_s))
+    assert tracker.opens_early(10.0) == (minimum_duration_s < 10.0)
+    assert told_of(tracker, [sure(10.0 + 0.5 * hop, 3.0) for hop in range(30)])[0] == ("opened", opened_s)
+
+
+def test_events_a_look_between_windows_opens_an_event_if_it_is_sure_and_does_nothing_else() -> None:
+    tracker = EventTracker(EventSettings())
+    assert tracker.look(window(10.1, 5.0)) == []
+    assert tracker.push(window(10.5, 1.2)) == []  # the look has not begun to count
+    assert tracker.look(window(10.7, 0.1)) == []  # nor does it end anything
+    assert [event.type for event in tracker.push(window(11.0, 1.2))] == ["opened"]
+    assert tracker.look(sure(11.3, 9.0)) == []
+    assert tracker.finish()[0].peak_score == 1.2
+    assert [event.type for event in tracker.look(sure(11.7, 9.0))] == ["opened"]
 
 
 def test_events_times_are_those_of_the_cells_not_of_the_windows() -> None:
