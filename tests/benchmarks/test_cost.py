@@ -25,7 +25,7 @@ FIXED_KEYS = {
     "peak_rss_mb",
     "gemm_gflops",
 }
-STAGES = {"resample", "log_mel", "level", "backbone", "detector", "averages", "window", "rest"}
+STAGES = {"resample", "log_mel", "level", "backbone", "detector", "averages", "look", "window", "rest"}
 
 
 @pytest.fixture(scope="module")

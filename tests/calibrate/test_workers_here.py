@@ -61,7 +61,7 @@ def test_workers_give_what_this_process_gives_with_one_job_after_the_other_and_s
         assert os.getpid() not in processes
         again, known = collected(workers.stream(partial(counted, 0), jobs), jobs)
         assert again == [list(range(job)) for job in jobs]
-        assert known == processes
+        assert known <= processes  # no new ones
     for process in processes:
         with pytest.raises(ProcessLookupError):
             os.kill(process, 0)

@@ -120,7 +120,7 @@ def test_discovery_follows_the_sources_and_home_assistant(
             write_config(path, broker, machine, "pump1", "press3", protocol=protocol)
             os.kill(node.process.pid, signal.SIGHUP)
             home.wait_for(lambda s: len(told(s)) == 3)
-            assert (len(entities(told(home)[2], "press3")), entities(told(home)[2], "fan2")) == (5, set())
+            assert (len(entities(told(home)[2], "press3")), entities(told(home)[2], "fan2")) == (6, set())
             assert told(home)[2]["components"]["fan2.problem"] == {"platform": "binary_sensor"}
             log = node.stop()
             assert f"Home Assistant: published fan2, pump1 in {WORKSHOP} (" in log
