@@ -74,22 +74,23 @@ class EventTracker:
         """Take the next window; return the messages it causes."""
         if window.score is None:  # too much was lost to say: neither better nor worse
             return []
-        if ended := self.pass_over(window.t_start_s):
-            return [*ended, *self.push(window)]
+        return [*self.pass_over(window.t_start_s), *self._take(window, window.score)]
+
+    def _take(self, window: Window, score: float) -> list[Event]:
         event = self._open
         if event is None:
-            if window.score < ALARM:
+            if score < ALARM:
                 return []
             start_s, end_s = _hot_span(window) or (window.t_start_s, window.t_end_s)
             event = self._open = _Open(self._new_id(), window.t_end_s, start_s, end_s, window, window, window.t_end_s)
-        elif window.score >= ALARM:
+        elif score >= ALARM:
             if span := _hot_span(window):
                 event.t_end_s = span[1]  # not the latest ever: the next cells correct the newest ones
-            if window.score > (event.peak.score or 0.0):
+            if score > (event.peak.score or 0.0):
                 event.peak = window
             if _evidence(window) >= _evidence(event.shown):
                 event.shown = window
-        if window.score >= self.settings.release_score:
+        if score >= self.settings.release_score:
             event.last_above_s = window.t_end_s
         return self._tell(event, window)
 
