@@ -68,7 +68,7 @@ def test_daemon_without_a_bundle_listens_and_goes_on_where_it_was_killed(
 @pytest.mark.slow
 def test_daemon_without_a_bundle_hears_a_fault_on_its_first_evening_and_is_rolled_back(broker: Broker, tmp_path: Path) -> None:
     path = tmp_path / "machine.wav"
-    machine = RotatingMachine(3, LOW_HZ, MachineDesign(load_hold_s=20.0, slip=0.004))
+    machine = RotatingMachine(6, LOW_HZ, MachineDesign(load_hold_s=20.0, slip=0.004))
     fault_s = 60.0 * (FIRST_MINUTES + 1)
     soundfile.write(path, with_tone(machine.render(fault_s + 60.0), fault_s, LOW_HZ, -36.0), LOW_HZ, subtype="PCM_24")
     learn = {"days": 1, "first_minutes": FIRST_MINUTES}
@@ -85,12 +85,8 @@ def test_daemon_without_a_bundle_hears_a_fault_on_its_first_evening_and_is_rolle
     assert heard[-1]["score"] is None
     ends_s = np.array([datetime.fromisoformat(one["t_end"].replace("Z", "+00:00")).timestamp() for one in heard])
     assert np.diff(ends_s).max() < 0.55  # no window is lost, whoever listens
-    normal = heard[first : round(2.0 * (fault_s - 10.0))]
-    assert sum(one["anomalous"] for one in normal) < 0.2 * len(normal)  # so little sound promises no more
-    known = {one["bundle"] for text in daemon.subscriber.texts("/pump1/learning") for one in json.loads(text)["versions"]}
-    events = [json.loads(text) for text in daemon.subscriber.texts("/pump1/event")]
-    assert all(event["bundle"] in known for event in events)
-    spans = [
-        (min(r["f_lo_hz"] for r in event["regions"]), max(r["f_hi_hz"] for r in event["regions"])) for event in events if event["regions"]
-    ]
-    assert any(lowest < 3150.0 < highest for lowest, highest in spans)
+    false = [one for one in heard[first : round(2.0 * (fault_s - 10.0))] if one["anomalous"]]
+    assert not false
+    event = json.loads(daemon.subscriber.texts("/pump1/event")[0])
+    assert event["bundle"] in {one["bundle"] for text in daemon.subscriber.texts("/pump1/learning") for one in json.loads(text)["versions"]}
+    assert min(region["f_lo_hz"] for region in event["regions"]) < 3150.0 < max(region["f_hi_hz"] for region in event["regions"])
